@@ -1,0 +1,1 @@
+"""How long klsurv takes, and how much memory, on run cells of full size."""

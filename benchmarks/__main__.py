@@ -1,0 +1,77 @@
+"""Time klsurv's commands against `json.loads` of the same files: `python -m benchmarks [--cells 10] [--rounds 3]`.
+
+Each command is a whole process; rounds take the commands in turn, so that a change in the machine's speed meets all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.cells import write_cells
+
+_YARDSTICK = "import json, pathlib, sys; [json.loads(p.read_bytes()) for p in pathlib.Path(sys.argv[1]).rglob('*.json')]"
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak MB of one run of a command.
+
+    Raises:
+        SystemExit: the command failed.
+    """
+    start = time.perf_counter()
+    silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=silence)
+    _, status, usage = os.wait4(pid, 0)
+    seconds = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed with {os.waitstatus_to_exitcode(status)}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Generate, time, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--cells", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="a directory for the cells, used again if it has them")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        root = options.keep or Path(scratch) / "cells"
+        if not root.exists():
+            write_cells(root, cells=options.cells)
+        size = sum(path.stat().st_size for path in root.rglob("*.json")) / 1e6
+        out = Path(scratch)
+        klsurv = [sys.executable, "-m", "klsurv"]
+        commands = {
+            "json.loads (yardstick)": [sys.executable, "-c", _YARDSTICK, str(root)],
+            "summary": [*klsurv, "summary", str(root), "--format", "csv"],
+            "plot spaghetti -o x.png": [*klsurv, "plot", "spaghetti", str(root), "-o", str(out / "x.png")],
+            "export --table scored": [*klsurv, "export", str(root), str(out / "x.parquet"), "--table", "scored"],
+            "--help": [*klsurv, "--help"],
+        }
+        runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        for _ in range(options.rounds):
+            for name, command in commands.items():
+                runs[name].append(measure(command))
+    print(json.dumps({"cells": options.cells, "MB": round(size), "rounds": options.rounds}))
+    print("| command | seconds (median) | min – max | ratio to yardstick | peak MB |\n| --- | --- | --- | --- | --- |")
+    yardstick = [seconds for seconds, _ in runs["json.loads (yardstick)"]]
+    for name, values in runs.items():
+        seconds = [s for s, _ in values]
+        ratio = statistics.median(s / y for s, y in zip(seconds, yardstick, strict=True))
+        peak = max(mb for _, mb in values)
+        print(
+            f"| `{name}` | {statistics.median(seconds):.2f} | {min(seconds):.2f} – {max(seconds):.2f} "
+            f"| {ratio:.2f} | {peak:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

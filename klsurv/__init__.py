@@ -1,0 +1,47 @@
+"""Survival analysis of steered language models: run cells in, tables and figures out.
+
+`klsurv.scan` is the way in. Names load when they are first used, so that importing klsurv loads no library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from klsurv.errors import (
+        CellError,
+        KlsurvError,
+        KlsurvWarning,
+        LayoutError,
+        NothingUsableError,
+        OutputError,
+        ParameterError,
+    )
+    from klsurv.runs import Runs, scan
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CellError",
+    "KlsurvError",
+    "KlsurvWarning",
+    "LayoutError",
+    "NothingUsableError",
+    "OutputError",
+    "ParameterError",
+    "Runs",
+    "__version__",
+    "scan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'klsurv' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module("klsurv.runs" if name in ("Runs", "scan") else "klsurv.errors"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,59 @@
+"""What can go wrong, in one tree. Data in: where and why. Data out: one sentence that says both."""
+
+from __future__ import annotations
+
+
+class KlsurvError(Exception):
+    """Root of every error that klsurv raises on purpose."""
+
+
+class ParameterError(KlsurvError, ValueError):
+    """A parameter is out of its range, or asks for something that does not exist."""
+
+
+class CellError(KlsurvError):
+    """A run cell, or one of its files, cannot be used.
+
+    Attributes name where: `cell` (directory name), `file` (in the cell, or None for the directory itself),
+    `field` (path inside the file, such as `pmass_eval["1.0"][3]`, or None), and `cause` (what was found).
+    """
+
+    def __init__(self, cause: str, *, cell: str = "", file: str | None = None, field: str | None = None) -> None:
+        self.cell, self.file, self.field, self.cause = cell, file, field, cause
+        super().__init__(": ".join(part for part in (cell, file, field, cause) if part))
+
+    @property
+    def reason(self) -> str:
+        """The message without the cell's name: file, field, cause."""
+        return ": ".join(part for part in (self.file, self.field, self.cause) if part)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (self.cause, self.cell, self.file, self.field)
+
+
+class SkippedCellError(CellError):
+    """A run cell has nothing to score, or not yet; none of its files is damaged."""
+
+
+class InFlightError(SkippedCellError):
+    """A file changes while it is being read: its producer is still at work."""
+
+
+class NothingUsableError(KlsurvError):
+    """No cell, or no trajectory, is left to answer with."""
+
+
+class LayoutError(KlsurvError):
+    """A frame or a parquet file is in none of the layouts that klsurv reads."""
+
+
+class OutputError(KlsurvError):
+    """A result cannot be written where it was asked for."""
+
+
+class KlsurvWarning(UserWarning):
+    """Something was left out, or is not what it seems; the result is right for what is left."""
+
+
+def _rebuild(cause: str, cell: str, file: str | None, field: str | None) -> CellError:
+    return CellError(cause, cell=cell, file=file, field=field)

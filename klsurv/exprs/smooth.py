@@ -1,0 +1,25 @@
+"""R2. In: one trajectory's KL as a flat expression. Out: its centred rolling mean, same length."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def edge_mean(x: pl.Expr, *, width: int) -> pl.Expr:
+    """Centred mean of `width` tokens, the ends padded with the first and last value (`width // 2` before).
+
+    Works on the elements of a list (`list.eval`) or over a group; unit as `x`. A series shorter than `width`, or a
+    width of 0 or 1, is left as it is. A value that is not finite makes every mean that holds it not finite, no other.
+    """
+    if width <= 1:
+        return x
+    before = width // 2
+    padded = (
+        x.first().repeat_by(before).explode()
+        .append(x)
+        .append(x.last().repeat_by(width - 1 - before).explode())
+    )  # fmt: skip
+    # Weights make polars add up each window afresh. Without them it carries a running sum along, which keeps the
+    # rounding error of a spike: 2e-4 relative where KL spans ten decades.
+    mean = padded.rolling_mean(width, weights=[1.0] * width).slice(width - 1)
+    return pl.when(x.len() < width).then(x).otherwise(mean)

@@ -1,0 +1,1 @@
+"""Functions LazyFrame → LazyFrame, sentences of the expressions in `klsurv.exprs`; no file, no collect."""

@@ -1,0 +1,21 @@
+"""What was read. In: `cells` and scored trajectories. Out: the table `check`, a row per cell."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from klsurv.schema import CHECK
+
+_COUNTS = ["n_kl_failed", "n_kl_negative", "n_pmass_failed"]
+
+
+def check(cells: pl.LazyFrame, trajectories: pl.LazyFrame) -> pl.LazyFrame:
+    """Each cell's status and reason beside what was counted in it; counts are null where it is not usable."""
+    counts = trajectories.group_by("cell").agg(
+        pl.col(_COUNTS).sum(), n_trajectories=pl.len().cast(pl.Int64)
+    )
+    return (
+        cells.with_columns(n_alphas=pl.col("alphas").list.len().cast(pl.Int64))
+        .join(counts, on="cell", how="left", maintain_order="left")
+        .select(CHECK.names)
+    )

@@ -1,0 +1,57 @@
+"""`calib.json`. In: the parsed file. Out: the facts of a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from klsurv.ingest.discover import CALIB, clean
+from klsurv.ingest.values import Json, finite, get, kind, tokens, whole
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Calib:
+    """What a cell was: its window in tokens, target in nats; None where the file does not say, with a note on each."""
+
+    window: int
+    model: str | None
+    method: str | None
+    seed: int | None
+    layer: int | None
+    target_kl: float | None
+    c_star: float | None
+    notes: list[str] = field(default_factory=list)
+
+
+def check_calib(calib: Json) -> Calib:
+    """The facts in `calib.json`; only `window` cannot be done without.
+
+    Raises:
+        CellError: `window` is missing or not a number of tokens.
+    """
+    notes: list[str] = []
+
+    def optional(name: str, read: Callable[[object], T | None]) -> T | None:
+        value = read(calib.get(name))
+        if value is None:
+            cause = f"is {kind(calib[name])}, and cannot be used" if name in calib else "missing"
+            notes.append(f"{CALIB}: {name}: {cause}")
+        return value
+
+    return Calib(
+        window=tokens(get(calib, "window", CALIB), CALIB, "window"),
+        model=optional("model", _text),
+        method=optional("method", _text),
+        seed=optional("seed", whole),
+        layer=optional("layer", whole),
+        target_kl=optional("target_kl", finite),
+        c_star=optional("c_star", finite),
+        notes=notes,
+    )
+
+
+def _text(value: object) -> str | None:
+    return clean(value) if isinstance(value, str) else None

@@ -1,0 +1,99 @@
+"""A cell's files as Python values. In: a path. Out: the JSON object it holds, from one consistent read."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import jiter
+
+from klsurv.errors import CellError, InFlightError
+from klsurv.ingest.values import Json, kind
+
+T = TypeVar("T")
+
+_PATIENCE = 5
+_PAUSE = 0.05
+_FRESH = 2.0
+
+
+def read_object(path: Path) -> Json:
+    """The JSON object in a file; bare NaN and Infinity are numbers.
+
+    The file is read into memory, never mapped, and its size and time are compared before and after, so that a producer
+    that rewrites it in place is noticed. A file that was just written and does not parse is read again.
+
+    Raises:
+        InFlightError: it kept changing while it was read.
+        CellError: it is missing, not a regular file, unreadable, not JSON or not an object; `file` is set.
+    """
+    return _patiently(lambda: _object(_read(path), path.name), path)
+
+
+def _patiently(attempt: Callable[[], T], path: Path) -> T:
+    for _ in range(_PATIENCE):
+        before = _signature(path)
+        try:
+            return attempt()
+        except InFlightError:
+            time.sleep(_PAUSE)
+        except CellError:
+            if before is None or time.time() - before[1] / 1e9 > _FRESH:
+                raise
+            time.sleep(_PAUSE)
+            if _signature(path) == before:
+                raise
+    raise InFlightError("is being written: it changed each time it was read", file=path.name)
+
+
+def _signature(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _read(path: Path) -> bytes:
+    # Without O_NONBLOCK, a FIFO by the name of the file would hang open() until someone writes to it.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise CellError("missing", file=path.name) from None
+    except OSError as error:
+        raise CellError(f"cannot be opened: {error.strerror}", file=path.name) from error
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise CellError(f"is {_kind(before.st_mode)}, not a regular file", file=path.name)
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read()
+        after = os.fstat(descriptor)
+    except OSError as error:
+        raise CellError(f"cannot be read: {error.strerror}", file=path.name) from error
+    finally:
+        os.close(descriptor)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+        raise InFlightError("changed while it was read", file=path.name)
+    return data
+
+
+def _object(data: bytes, name: str) -> Json:
+    if not data.strip():
+        raise CellError("is empty", file=name)
+    try:
+        value = jiter.from_json(data, allow_inf_nan=True, cache_mode="none", catch_duplicate_keys=True)
+    except ValueError as error:
+        raise CellError(f"is not JSON, or cut short: {error}", file=name) from None
+    if not isinstance(value, dict):
+        raise CellError(f"holds {kind(value)} at the top, expected an object", file=name)
+    return value
+
+
+def _kind(mode: int) -> str:
+    return "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"

@@ -1,0 +1,118 @@
+"""What a user may choose, checked on construction. Data in: options. Data out: frozen values that are in range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+from klsurv.errors import ParameterError
+
+Metric = Literal["pmass_eval", "pmass"]
+METRICS: tuple[Metric, ...] = ("pmass_eval", "pmass")
+GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "window")
+
+
+def _check(ok: bool, message: str) -> None:
+    if not ok:
+        raise ParameterError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """How a trajectory is scored (DESIGN rules R2 to R6).
+
+    Attributes:
+        threshold: pmass strictly below it is death; in (0, 1].
+        roll: tokens in the centred rolling mean of KL; 0 and 1 leave it raw.
+        calib_tokens: tokens at the start from which a trajectory's own p95 is taken.
+        normalize_kl: divide KL by that p95; a trajectory without one is then not drawn.
+        window: tokens that count as a full rollout; None takes each cell's own.
+    """
+
+    threshold: float = 0.8
+    roll: int = 65
+    calib_tokens: int = 20
+    normalize_kl: bool = True
+    window: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(0 < self.threshold <= 1, f"threshold must lie in (0, 1], not {self.threshold}")
+        _check(self.roll >= 0, f"roll must be 0 or more tokens, not {self.roll}")
+        _check(self.calib_tokens >= 1, f"calib_tokens must be 1 or more, not {self.calib_tokens}")
+        _check(self.window is None or self.window >= 1, f"window must be 1 or more tokens, not {self.window}")
+
+
+class ScoringOptions(TypedDict, total=False):
+    """The fields of `Scoring` as keyword arguments."""
+
+    threshold: float
+    roll: int
+    calib_tokens: int
+    normalize_kl: bool
+    window: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which cells and doses are read.
+
+    Attributes:
+        alphas: the doses wanted, ascending and unique; None takes all that the cells hold.
+        model_contains: text that a cell's name must contain.
+        where: an SQL condition over the columns of `cells`.
+        metric: which prompt set's pmass is scored; `pmass` (question and answer) has no KL.
+    """
+
+    alphas: tuple[float, ...] | None = None
+    model_contains: str = ""
+    where: str | None = None
+    metric: Metric = "pmass_eval"
+
+    def __post_init__(self) -> None:
+        if self.alphas is not None:
+            _check(len(self.alphas) > 0, "alphas must name at least one dose")
+            _check(all(map(math.isfinite, self.alphas)), "alphas must be finite numbers")
+            object.__setattr__(self, "alphas", tuple(sorted({float(a) + 0.0 for a in self.alphas})))
+        _check(self.metric in METRICS, f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How the spaghetti figure is drawn.
+
+    Attributes:
+        columns: panels per row; None chooses rows of equal length, at most four wide.
+        kl_log: a symmetric logarithmic y axis, linear below 0.1.
+        line_lw: width of a trajectory's line in pixels; None thins with the number of lines.
+        line_alpha: its opacity; None is 8/n clipped to 0.2…0.7 per panel.
+    """
+
+    columns: int | None = None
+    kl_log: bool = False
+    line_lw: float | None = None
+    line_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.columns is None or self.columns >= 1, f"columns must be 1 or more, not {self.columns}")
+        _check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
+        _check(self.line_alpha is None or 0 < self.line_alpha <= 1, f"line_alpha must lie in (0, 1], not {self.line_alpha}")
+
+
+class LookOptions(TypedDict, total=False):
+    """The fields of `Look` as keyword arguments."""
+
+    columns: int | None
+    kl_log: bool
+    line_lw: float | None
+    line_alpha: float | None
+
+
+def groups(by: str | Sequence[str]) -> tuple[str, ...]:
+    """The grouping columns named in `by` (a name, several separated by commas, or a sequence), checked."""
+    names = tuple(name.strip() for part in ([by] if isinstance(by, str) else by) for name in part.split(","))
+    for name in names:
+        _check(name in GROUPS, f"cannot group by {name!r}: choose from {', '.join(GROUPS)}")
+    _check(len(set(names)) == len(names), f"a group is named twice in {', '.join(names)}")
+    return names

@@ -1,0 +1,180 @@
+"""The Python API. In: a run root, a cell, a parquet file or a frame. Out: `Runs`, which answers with polars frames."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+import polars as pl
+
+from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
+from klsurv.frames import check as checking
+from klsurv.frames import long as longs
+from klsurv.frames.score import score
+from klsurv.frames.summary import summary
+from klsurv.ingest.layout import read_frame, read_parquet
+from klsurv.ingest.root import Progress, read_root
+from klsurv.params import Metric, Scoring, ScoringOptions, Selection, groups
+from klsurv.schema import SOURCE, TRAJECTORIES
+
+if TYPE_CHECKING:
+    from klsurv.plots import Plots
+
+Tables = tuple[pl.DataFrame, pl.DataFrame]
+Tell = Callable[[str], None]
+
+_MOST_WARNINGS = 5
+
+
+def scan(
+    source: object,
+    *,
+    alphas: Sequence[float] | None = None,
+    model_contains: str = "",
+    where: str | None = None,
+    metric: Metric = "pmass_eval",
+    strict: bool = False,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
+) -> Runs:
+    """Look at runs; nothing is read before it is asked for.
+
+    Args:
+        source: the path of a run root, of one run cell or of a parquet file; or a frame (polars, pandas, pyarrow:
+            anything with the Arrow PyCapsule interface) in the layout of the table `long` or `trajectories`.
+        alphas: doses to keep; None keeps all. A dose that no cell has keeps an empty row and panel.
+        model_contains: text that a cell's name must contain.
+        where: an SQL condition over the table `cells`, such as `method = 'pca' AND seed < 3`.
+        metric: `pmass_eval`, or `pmass` for the question-and-answer prompts, which have no KL.
+        strict: raise for a cell that is not `ok` instead of leaving it out.
+        progress: called with (cells read, all cells).
+        tell: takes each warning; None warns with `KlsurvWarning`.
+
+    Raises:
+        ParameterError: an argument is out of range, or `where` is no condition over `cells`.
+        TypeError: `source` is neither a path nor a frame.
+    """
+    selection = Selection(
+        alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
+    )
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(os.fspath(source)).expanduser()
+        if path.is_file():
+            _only_cells(selection)
+            return Runs(lambda: read_parquet(path, selection=selection), alphas=selection.alphas, tell=tell)
+        return Runs(
+            lambda: read_root(path, selection=selection, strict=strict, progress=progress),
+            alphas=selection.alphas,
+            tell=tell,
+        )
+    frame = _frame(source)
+    _only_cells(selection)
+    return Runs(lambda: read_frame(frame, selection=selection), alphas=selection.alphas, tell=tell)
+
+
+class Runs:
+    """Runs that were scanned. Reads once, at the first question, and keeps what it read.
+
+    Every method takes the fields of `klsurv.params.Scoring` by keyword: threshold (0.8), roll (65 tokens), calib_tokens
+    (20), normalize_kl (True), window (each cell's own). All raise `NothingUsableError` where no cell can be used.
+    """
+
+    def __init__(self, load: Callable[[], Tables], *, alphas: Sequence[float] | None, tell: Tell | None) -> None:
+        self._load, self._alphas, self._tell = load, alphas, tell or _warn
+
+    def cells(self) -> pl.DataFrame:
+        """The table `cells`: one row per cell, usable or not, with the reason."""
+        return self._read[0]
+
+    def check(self) -> pl.DataFrame:
+        """The table `check`: one row per cell with its status, its counts and the reason."""
+        cells, source = self._read
+        return checking.check(cells.lazy(), score(source.lazy(), scoring=Scoring())).collect()
+
+    def trajectories(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
+        """The table `trajectories`: one row per cell, alpha and prompt; KL, forks and pmass as lists, and scores."""
+        return score(self._source, scoring=Scoring(**scoring)).select(TRAJECTORIES.names)
+
+    def long(self) -> pl.LazyFrame:
+        """The table `long`: one row per cell, alpha, prompt and token, as it was measured."""
+        return longs.long(self._source)
+
+    def scored(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
+        """The table `scored`: `long` with smoothed and scaled KL, running minimum of pmass, alive, end."""
+        return longs.scored(self._source, scoring=Scoring(**scoring))
+
+    def summary(self, by: str | Sequence[str] = "alpha", **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
+        """The table `summary`: one row per group; `by` names columns among cell, alpha, prompt and a cell's facts.
+
+        Grouped by alpha alone, a dose that was asked for or is in a cell has its row even where it has no trajectory.
+        """
+        names = groups(by)
+        table = summary(score(self._usable().lazy(), scoring=Scoring(**scoring)), by=names).collect()
+        if names == ("alpha",):
+            counts = [name for name in table.columns if name.startswith("n")]
+            doses = pl.DataFrame({"alpha": self.alphas}, schema={"alpha": pl.Float64})
+            table = doses.join(table, on="alpha", how="left", maintain_order="left")
+            table = table.with_columns(pl.col(counts).fill_null(0))
+        return table
+
+    @property
+    def plot(self) -> Plots:
+        """The charts: `runs.plot.spaghetti(...)`."""
+        from klsurv.plots import Plots
+
+        return Plots(self)
+
+    @cached_property
+    def alphas(self) -> list[float]:
+        """The doses: those that were asked for, else all that the cells hold, ascending."""
+        if self._alphas is not None:
+            return list(self._alphas)
+        return self._read[0].get_column("alphas").explode().drop_nulls().unique().sort().to_list()
+
+    @cached_property
+    def _read(self) -> Tables:
+        cells, source = self._load()
+        left_out = cells.filter(pl.col("status") != "ok").select("cell", "status", "reason").rows()
+        for cell, status, reason in left_out[:_MOST_WARNINGS]:
+            self._tell(f"{cell} is {status}: {reason}")
+        if more := left_out[_MOST_WARNINGS:]:
+            self._tell(f"{len(more)} more cells are not ok: `klsurv check` lists them")
+        if self._alphas is not None:
+            held = set(cells.get_column("alphas").explode().drop_nulls())
+            if absent := [alpha for alpha in self._alphas if alpha not in held]:
+                self._tell(f"no cell has alpha {', '.join(map(str, absent))}")
+            source = source.filter(pl.col("alpha").is_in(self._alphas))
+        return cells, source
+
+    @property
+    def _source(self) -> pl.LazyFrame:
+        return pl.defer(self._usable, schema=SOURCE.schema)
+
+    def _usable(self) -> pl.DataFrame:
+        cells, source = self._read
+        if not cells.get_column("status").is_in(["ok", "partial"]).any():
+            raise NothingUsableError(f"none of the {cells.height} cells can be used: `klsurv check` says why")
+        return source
+
+
+def _frame(source: object) -> pl.LazyFrame:
+    if isinstance(source, pl.LazyFrame):
+        return source
+    if isinstance(source, pl.DataFrame):
+        return source.lazy()
+    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+        return pl.DataFrame(source).lazy()
+    raise TypeError(f"cannot scan a {type(source).__name__}: expected a path or a frame with the Arrow interface")
+
+
+def _only_cells(selection: Selection) -> None:
+    if selection.metric != "pmass_eval":
+        raise ParameterError("metric chooses between the prompt sets of run cells; a frame or parquet file has one")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, KlsurvWarning, stacklevel=2)

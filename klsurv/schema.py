@@ -1,0 +1,172 @@
+"""Every table that klsurv makes: its columns, their dtypes, units and meaning.
+
+Data in: none. Data out: the declarations that frames, files, the README and `klsurv schema` share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from polars.datatypes import DataType, DataTypeClass
+
+Dtype = DataType | DataTypeClass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: what it is called, holds, is measured in and means (what null means included)."""
+
+    name: str
+    dtype: Dtype
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its row key and its columns in order."""
+
+    name: str
+    rows: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns as a polars schema."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+
+# The row key of a trajectory, and what each knows of its cell.
+KEY = ["cell", "alpha", "prompt"]
+FACTS = ["model", "method", "seed", "window", "target_kl"]
+
+# Keys in the footer of a parquet file: the table's name, and the tables (as JSON) that its rows cannot hold.
+FOOTER_TABLE, FOOTER_CELLS, FOOTER_ROWS = "klsurv.table", "klsurv.cells", "klsurv.rows"
+
+_KEY = (
+    Column("cell", pl.String, "", "name of the run cell: its directory, control characters escaped"),
+    Column("alpha", pl.Float64, "c_star", "dose, in multiples of the calibrated coefficient"),
+    Column("prompt", pl.Int64, "", "0-based index of the prompt in its cell"),
+)
+_T = Column("t", pl.Int64, "tokens", "0-based position in the generation")
+_END = Column("end", pl.String, "", "`eos`: the model ended its answer before the window was full; else `window`")
+_FACTS = (
+    Column("model", pl.String, "", "name of the model; null where calib.json has none"),
+    Column("method", pl.String, "", "how the steering vector was found; null where calib.json has none"),
+    Column("seed", pl.Int64, "", "seed of the run; null where calib.json has none"),
+    Column("window", pl.Int64, "tokens", "most tokens a rollout may have"),
+    Column("target_kl", pl.Float64, "nats", "p95 of per-token KL that alpha = 1 was calibrated to; null where unknown"),
+)
+_SERIES = (
+    Column("gen_len", pl.Int64, "tokens", "tokens generated"),
+    Column("kl", pl.List(pl.Float64), "nats", "KL(steered ‖ base) at each token; NaN or infinite where it failed"),
+    Column("fork", pl.List(pl.Int64), "tokens", "offsets at which pmass was measured, ascending"),
+    Column("pmass", pl.List(pl.Float64), "probability", "probability on true/false at each fork; null where missing"),
+)
+
+CELLS = Table(
+    "cells",
+    "cell",
+    (
+        _KEY[0],
+        *_FACTS,
+        Column("c_star", pl.Float64, "", "calibrated coefficient, the dose alpha = 1; null where unknown"),
+        Column("layer", pl.Int64, "", "layer that was steered; null where unknown or not one layer"),
+        Column("n_prompts", pl.Int64, "", "most prompts at one alpha; null where the cell is not usable"),
+        Column("alphas", pl.List(pl.Float64), "c_star", "doses that can be scored, ascending; null where not usable"),
+        Column("status", pl.String, "", "`ok`; `partial`: usable but something is left out; `skipped`; `broken`"),
+        Column("reason", pl.String, "", "file, field and cause of a status that is not ok; null where it is"),
+        Column("path", pl.String, "", "the cell's directory as it was given, control characters escaped"),
+    ),
+)
+
+CHECK = Table(
+    "check",
+    "cell",
+    (
+        _KEY[0],
+        CELLS.columns[10],
+        Column("n_alphas", pl.Int64, "", "doses that can be scored"),
+        Column("n_prompts", pl.Int64, "", "most prompts at one alpha"),
+        Column("n_trajectories", pl.Int64, "", "trajectories read"),
+        Column("n_kl_failed", pl.Int64, "tokens", "tokens inside a generation whose KL is not finite (R9)"),
+        Column("n_kl_negative", pl.Int64, "tokens", "tokens whose KL is below 0; kept as they are"),
+        Column("n_pmass_failed", pl.Int64, "forks", "forks inside a generation whose pmass is missing (R9)"),
+        CELLS.columns[11],
+    ),
+)
+
+# What a source hands to frames: the raw trajectory with the facts of its cell, which scoring and grouping need.
+SOURCE = Table("source", "cell, alpha, prompt", (*_KEY, *_FACTS, *_SERIES))
+
+TRAJECTORIES = Table(
+    "trajectories",
+    "cell, alpha, prompt",
+    (
+        *_KEY,
+        _SERIES[0],
+        _END,
+        *_SERIES[1:],
+        Column("length", pl.Int64, "tokens", "tokens that have a KL: min(KL row, gen_len) (R1)"),
+        Column("scale", pl.Float64, "nats", "own p95 of early smoothed KL (R3); null where not finite or ≤ 1e-8"),
+        Column("death_t", pl.Int64, "tokens", "first fork with pmass below the threshold (R4); null: never"),
+        Column("drawn", pl.Boolean, "", "whether the figure has a line for it: it has a scale, or none is needed"),
+        Column("n_kl_failed", pl.Int64, "tokens", "tokens inside the length whose KL is not finite (R9)"),
+        Column("n_kl_negative", pl.Int64, "tokens", "tokens inside the length whose KL is below 0; kept as they are"),
+        Column("n_pmass_failed", pl.Int64, "forks", "forks ≤ gen_len whose pmass is missing (R9)"),
+    ),
+)
+
+LONG = Table(
+    "long",
+    "cell, alpha, prompt, t",
+    (
+        *_KEY,
+        _T,
+        Column("kl", pl.Float64, "nats", "KL(steered ‖ base); null at a fork past the last token, where there is none"),
+        Column("pmass", pl.Float64, "probability", "probability on true/false; null where t is no fork or it is missing"),
+    ),
+)
+
+SCORED = Table(
+    "scored",
+    "cell, alpha, prompt, t",
+    (
+        *LONG.columns,
+        Column("kl_smooth", pl.Float64, "nats", "centred rolling mean of KL over `roll` tokens (R2)"),
+        Column("kl_rel", pl.Float64, "own p95", "kl_smooth divided by the trajectory's scale; null where it has none"),
+        Column("pmass_min", pl.Float64, "probability", "running minimum of pmass up to t (R4); null before the first"),
+        Column("alive", pl.Boolean, "", "no fork up to t had pmass below the threshold"),
+        _END,
+    ),
+)
+
+SUMMARY = Table(
+    "summary",
+    "group (default: alpha)",
+    (
+        Column("n", pl.Int64, "trajectories", "all trajectories of the group, drawn or not"),
+        Column("n_skipped", pl.Int64, "trajectories", "without a scale, so not drawn (R3)"),
+        Column("n_died", pl.Int64, "trajectories", "drawn, of 2 tokens or more, dead before their last token (R6)"),
+        Column("n_censored", pl.Int64, "trajectories", "drawn, of 2 tokens or more, ended by EOS (R6); may have died"),
+        Column("n_events", pl.Int64, "trajectories", "dead at a fork ≤ gen_len, over all trajectories (R8)"),
+        Column("n_eos", pl.Int64, "trajectories", "alive when the model ended its answer (R8)"),
+        Column("n_running", pl.Int64, "trajectories", "alive when the window was full (R8)"),
+        Column("n_failed", pl.Int64, "trajectories", "with at least one failed measurement (R9)"),
+        Column("kl_p50", pl.Float64, "nats", "median of the finite per-token KL, raw"),
+        Column("kl_p95", pl.Float64, "nats", "95th percentile of the same"),
+        Column("kl_p99", pl.Float64, "nats", "99th percentile of the same"),
+        Column("median", pl.Int64, "tokens", "first fork at which Kaplan–Meier survival is ≤ 0.5; null: not reached"),
+        Column("rmst", pl.Float64, "tokens", "restricted mean survival: tokens alive before tau; null without forks"),
+        Column("tau", pl.Int64, "tokens", "where rmst is restricted: the smallest last fork of the groups in which any is still at risk"),
+    ),
+)
+
+TABLES = {table.name: table for table in (CELLS, CHECK, TRAJECTORIES, LONG, SCORED, SUMMARY)}
+GROUP_COLUMNS = {column.name: column for column in (*_KEY, *_FACTS)}

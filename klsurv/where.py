@@ -1,0 +1,27 @@
+"""The `where` of a selection. In: an SQL condition. Out: the expression over the table `cells` that it means."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from klsurv.errors import ParameterError
+from klsurv.schema import CELLS
+
+
+def condition(where: str) -> pl.Expr:
+    """The boolean expression that an SQL condition such as `method = 'pca' AND seed < 3` means.
+
+    Raises:
+        ParameterError: it is not SQL, names a column that `cells` lacks, or is not true or false.
+    """
+    try:
+        expr = pl.sql_expr(where)
+        unknown = sorted(set(expr.meta.root_names()) - set(CELLS.names))
+        if unknown:
+            raise ParameterError(f"where {where!r}: cells has no column {', '.join(unknown)}; it has {', '.join(CELLS.names)}")
+        result = CELLS.schema.to_frame().select(expr).to_series()
+    except pl.exceptions.PolarsError as error:
+        raise ParameterError(f"where {where!r} is not a condition: {str(error).splitlines()[0]}") from None
+    if result.dtype != pl.Boolean:
+        raise ParameterError(f"where {where!r} gives {result.dtype}, not true or false")
+    return expr
