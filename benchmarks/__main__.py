@@ -16,7 +16,9 @@ from pathlib import Path
 
 from benchmarks.cells import write_cells
 
-_YARDSTICK = "import json, pathlib, sys; [json.loads(p.read_bytes()) for p in pathlib.Path(sys.argv[1]).rglob('*.json')]"
+_YARDSTICK = (
+    "import json, pathlib, sys; [json.loads(p.read_bytes()) for p in pathlib.Path(sys.argv[1]).rglob('*.json')]"
+)
 
 
 def measure(command: list[str]) -> tuple[float, float]:

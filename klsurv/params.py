@@ -97,16 +97,24 @@ class Look:
     def __post_init__(self) -> None:
         _check(self.columns is None or self.columns >= 1, f"columns must be 1 or more, not {self.columns}")
         _check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
-        _check(self.line_alpha is None or 0 < self.line_alpha <= 1, f"line_alpha must lie in (0, 1], not {self.line_alpha}")
+        _check(
+            self.line_alpha is None or 0 < self.line_alpha <= 1, f"line_alpha must lie in (0, 1], not {self.line_alpha}"
+        )
 
+    def opacity(self, n: int) -> float:
+        """Opacity of a line in a panel of n trajectories."""
+        return self.line_alpha or min(0.7, max(0.2, 8 / max(n, 1)))
 
-class LookOptions(TypedDict, total=False):
-    """The fields of `Look` as keyword arguments."""
+    def width(self, n: int) -> float:
+        """Width of a line in a panel of n trajectories, in pixels."""
+        return self.line_lw or min(1.0, max(0.5, 40 / max(n, 1)))
 
-    columns: int | None
-    kl_log: bool
-    line_lw: float | None
-    line_alpha: float | None
+    def tolerance(self, n: int) -> float:
+        """Pixels by which a line may move when it is thinned: half a pixel at the highest opacity.
+
+        What a pixel changes by is opacity × displacement, so that a fainter line may move farther unseen.
+        """
+        return 0.5 * 0.7 / self.opacity(n)
 
 
 def groups(by: str | Sequence[str]) -> tuple[str, ...]:

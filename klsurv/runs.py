@@ -113,7 +113,7 @@ class Runs:
         Grouped by alpha alone, a dose that was asked for or is in a cell has its row even where it has no trajectory.
         """
         names = groups(by)
-        table = summary(score(self._usable().lazy(), scoring=Scoring(**scoring)), by=names).collect()
+        table = summary(score(self.source().lazy(), scoring=Scoring(**scoring)), by=names).collect()
         if names == ("alpha",):
             counts = [name for name in table.columns if name.startswith("n")]
             doses = pl.DataFrame({"alpha": self.alphas}, schema={"alpha": pl.Float64})
@@ -152,9 +152,10 @@ class Runs:
 
     @property
     def _source(self) -> pl.LazyFrame:
-        return pl.defer(self._usable, schema=SOURCE.schema)
+        return pl.defer(self.source, schema=SOURCE.schema)
 
-    def _usable(self) -> pl.DataFrame:
+    def source(self) -> pl.DataFrame:
+        """The table `source`: each trajectory as it was read, with the facts of its cell."""
         cells, source = self._read
         if not cells.get_column("status").is_in(["ok", "partial"]).any():
             raise NothingUsableError(f"none of the {cells.height} cells can be used: `klsurv check` says why")

@@ -130,7 +130,9 @@ LONG = Table(
         *_KEY,
         _T,
         Column("kl", pl.Float64, "nats", "KL(steered ‖ base); null at a fork past the last token, where there is none"),
-        Column("pmass", pl.Float64, "probability", "probability on true/false; null where t is no fork or it is missing"),
+        Column(
+            "pmass", pl.Float64, "probability", "probability on true/false; null where t is no fork or it is missing"
+        ),
     ),
 )
 
@@ -164,7 +166,12 @@ SUMMARY = Table(
         Column("kl_p99", pl.Float64, "nats", "99th percentile of the same"),
         Column("median", pl.Int64, "tokens", "first fork at which Kaplan–Meier survival is ≤ 0.5; null: not reached"),
         Column("rmst", pl.Float64, "tokens", "restricted mean survival: tokens alive before tau; null without forks"),
-        Column("tau", pl.Int64, "tokens", "where rmst is restricted: the smallest last fork of the groups in which any is still at risk"),
+        Column(
+            "tau",
+            pl.Int64,
+            "tokens",
+            "where rmst is restricted: the smallest last fork of the groups in which any is still at risk",
+        ),
     ),
 )
 

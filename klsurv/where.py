@@ -18,7 +18,9 @@ def condition(where: str) -> pl.Expr:
         expr = pl.sql_expr(where)
         unknown = sorted(set(expr.meta.root_names()) - set(CELLS.names))
         if unknown:
-            raise ParameterError(f"where {where!r}: cells has no column {', '.join(unknown)}; it has {', '.join(CELLS.names)}")
+            raise ParameterError(
+                f"where {where!r}: cells has no column {', '.join(unknown)}; it has {', '.join(CELLS.names)}"
+            )
         result = CELLS.schema.to_frame().select(expr).to_series()
     except pl.exceptions.PolarsError as error:
         raise ParameterError(f"where {where!r} is not a condition: {str(error).splitlines()[0]}") from None

@@ -11,9 +11,7 @@ _COUNTS = ["n_kl_failed", "n_kl_negative", "n_pmass_failed"]
 
 def check(cells: pl.LazyFrame, trajectories: pl.LazyFrame) -> pl.LazyFrame:
     """Each cell's status and reason beside what was counted in it; counts are null where it is not usable."""
-    counts = trajectories.group_by("cell").agg(
-        pl.col(_COUNTS).sum(), n_trajectories=pl.len().cast(pl.Int64)
-    )
+    counts = trajectories.group_by("cell").agg(pl.col(_COUNTS).sum(), n_trajectories=pl.len().cast(pl.Int64))
     return (
         cells.with_columns(n_alphas=pl.col("alphas").list.len().cast(pl.Int64))
         .join(counts, on="cell", how="left", maintain_order="left")

@@ -44,9 +44,7 @@ def _explode(rows: pl.LazyFrame, *series: str) -> pl.LazyFrame:
     at_fork = [name for name in ("pmass", "pmass_min") if name in names]
     lists = {*series, *at_fork, "fork", "kl", "kl_smooth"} & set(names)
     facts = rows.drop(lists)
-    tokens = rows.select("row", *series, t=pl.int_ranges(0, pl.col("kl").list.len())).explode(
-        "t", *series
-    )
+    tokens = rows.select("row", *series, t=pl.int_ranges(0, pl.col("kl").list.len())).explode("t", *series)
     forks = (
         rows.select("row", *at_fork, t="fork", length=pl.col("kl").list.len())
         .explode("t", *at_fork)

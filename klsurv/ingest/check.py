@@ -58,7 +58,10 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
 
     kls = by_alpha(get(trajectory, _KL, TRAJECTORY), TRAJECTORY, _KL)
     lengths = by_alpha(pmass.get("gen_lens_eval", {}), PMASS, "gen_lens_eval")
-    notes = [*_ahead(kls.keys() - masses.keys(), TRAJECTORY, PMASS), *_ahead(masses.keys() - kls.keys(), PMASS, TRAJECTORY)]
+    notes = [
+        *_ahead(kls.keys() - masses.keys(), TRAJECTORY, PMASS),
+        *_ahead(masses.keys() - kls.keys(), PMASS, TRAJECTORY),
+    ]
     doses = []
     for alpha in sorted(kls.keys() & masses.keys()):
         key, value = kls[alpha]
@@ -67,19 +70,25 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
         mass = _pmass_rows(masses[alpha], metric, forks)
         used = min(len(kl), len(mass))
         if len(kl) != len(mass):
-            notes.append(f"{PMASS}: alpha {alpha}: {len(mass)} prompts, {TRAJECTORY} has {len(kl)}: the first {used} are used")
+            notes.append(
+                f"{PMASS}: alpha {alpha}: {len(mass)} prompts, {TRAJECTORY} has {len(kl)}: the first {used} are used"
+            )
         gen_len = _gen_lens(lengths.get(alpha), "gen_lens_eval")
         gen_len += [_last_finite(row) + 1 for row in kl[len(gen_len) : used]]
         doses.append(Dose(alpha, kl[:used], mass[:used], gen_len[:used]))
     return doses, notes
 
 
-def _question_dose(alpha: float, masses: tuple[str, object], lengths: dict[float, tuple[str, object]], forks: list[int]) -> Dose:
+def _question_dose(
+    alpha: float, masses: tuple[str, object], lengths: dict[float, tuple[str, object]], forks: list[int]
+) -> Dose:
     mass = _pmass_rows(masses, "pmass", forks)
     gen_len = _gen_lens(lengths.get(alpha), "gen_lens_qa")
     if len(gen_len) < len(mass):
         field = f"gen_lens_qa[{show(masses[0])}]"
-        raise CellError(f"{len(gen_len)} lengths for {len(mass)} prompts, and no KL to tell the rest", file=PMASS, field=field)
+        raise CellError(
+            f"{len(gen_len)} lengths for {len(mass)} prompts, and no KL to tell the rest", file=PMASS, field=field
+        )
     return Dose(alpha, [[] for _ in mass], mass, gen_len[: len(mass)])
 
 

@@ -59,7 +59,9 @@ def discover(path: Path, *, name_contains: str = "") -> list[CellDir]:
         )
     chosen = [cell for cell in cells if name_contains in cell.name]
     if not chosen:
-        raise NothingUsableError(f"none of the {len(cells)} cells in {clean(str(path))} has a name that contains {name_contains!r}")
+        raise NothingUsableError(
+            f"none of the {len(cells)} cells in {clean(str(path))} has a name that contains {name_contains!r}"
+        )
     return chosen
 
 

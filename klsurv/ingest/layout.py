@@ -94,7 +94,12 @@ def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:
     is_fork = pl.col("is_fork").fill_null(False)
     token = (_T <= _T.filter(_KL.is_not_null()).max()).fill_null(False)
     constant = [name for name in (*FACTS, "gen_len") if name in frame.collect_schema().names()]
-    series = {"t": _T.filter(token), "kl": _KL.filter(token), "fork": _T.filter(is_fork), "pmass": _PMASS.filter(is_fork)}
+    series = {
+        "t": _T.filter(token),
+        "kl": _KL.filter(token),
+        "fork": _T.filter(is_fork),
+        "pmass": _PMASS.filter(is_fork),
+    }
     grouped = frame.sort("t", maintain_order=True).group_by(KEY).agg(pl.col(constant).first(), **series)
     if rows is None:
         return grouped
@@ -114,7 +119,9 @@ def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             _KL.list.eval(pl.element().fill_null(float("nan"))), _PMASS.list.eval(pl.element().fill_nan(None))
         )
-        .with_columns(pl.coalesce(pl.col("gen_len").cast(pl.Int64), _KL.list.agg(last_finite).cast(pl.Int64).fill_null(0)))
+        .with_columns(
+            pl.coalesce(pl.col("gen_len").cast(pl.Int64), _KL.list.agg(last_finite).cast(pl.Int64).fill_null(0))
+        )
         .with_columns(pl.coalesce(pl.col("window").cast(pl.Int64), pl.col("gen_len").max()))
         .select(*(pl.col(name).cast(dtype) for name, dtype in SOURCE.schema.items()), *check)
         .sort(KEY, maintain_order=True)
@@ -128,9 +135,13 @@ def _check(read: pl.DataFrame) -> None:
     rules = {
         "comes twice": pl.struct(KEY).is_duplicated(),
         "has an alpha that is not finite": ~pl.col("alpha").is_finite(),
-        "lacks a token: t must count 0, 1, 2, …": pl.col("t") != pl.int_ranges(0, _KL.list.len()) if "t" in read.columns else False,
+        "lacks a token: t must count 0, 1, 2, …": pl.col("t") != pl.int_ranges(0, _KL.list.len())
+        if "t" in read.columns
+        else False,
         "has lists fork and pmass of different lengths": pl.col("fork").list.len() != measured.len(),
-        "has forks that do not ascend from 0": pl.col("fork").list.agg((pl.element().diff() <= 0).any() | (pl.element() < 0).any()),
+        "has forks that do not ascend from 0": pl.col("fork").list.agg(
+            (pl.element().diff() <= 0).any() | (pl.element() < 0).any()
+        ),
         "has a pmass outside [0, 1]": (measured.min() < -1e-6) | (measured.max() > 1 + 1e-6),
         "has a negative gen_len": pl.col("gen_len") < 0,
     }
@@ -149,7 +160,8 @@ def _cells(read: pl.DataFrame) -> pl.DataFrame:
         status=pl.lit("ok"),
     )
     return found.select(
-        pl.col(name) if name in found.columns else pl.lit(None, dtype).alias(name) for name, dtype in CELLS.schema.items()
+        pl.col(name) if name in found.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in CELLS.schema.items()
     )
 
 

@@ -1,0 +1,1 @@
+"""Functions from finished tables to altair charts: no file, no statistic."""

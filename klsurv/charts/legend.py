@@ -1,0 +1,52 @@
+"""A legend in a strip of its own, so that it covers no line. In: entries. Out: a chart one line high."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import altair as alt
+
+from klsurv.charts.theme import INK
+
+_HEIGHT = 16
+_GLYPH = 22
+_GAP = 26
+# Mean advance of Liberation Sans at 12 pixels, digits and lower case.
+_ADVANCE = 6.1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a legend: how its glyph is drawn, in which colour, and what it says."""
+
+    kind: Literal["line", "dashed", "tick"]
+    colour: str
+    text: str
+
+
+def legend(entries: list[Entry], *, width: int) -> alt.LayerChart:
+    """The entries from left to right, going on in a new line where `width` pixels do not hold them."""
+    placed, x, row = [], 0.0, 0
+    for entry in entries:
+        needed = _GLYPH + 8 + _ADVANCE * len(entry.text)
+        if x > 0 and x + needed > width:
+            x, row = 0.0, row + 1
+        y = row * _HEIGHT + _HEIGHT / 2
+        placed.append((entry, x, y))
+        x += needed + _GAP
+    nothing = alt.InlineData([{}])
+    layers: list[alt.Chart] = []
+    for entry, left, y in placed:
+        right = left + _GLYPH
+        rule = alt.Chart(nothing).encode(y=alt.YValue(y))
+        if entry.kind == "tick":
+            rule = alt.Chart(nothing).encode(x=alt.XValue(left + _GLYPH / 2))
+            layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.5, y=y - 5, y2=y + 5))
+        elif entry.kind == "dashed":
+            layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.2, strokeDash=[4, 3], x=left, x2=right))
+        else:
+            layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=2.5, x=left, x2=right))
+        label = alt.Chart(nothing).encode(text=alt.TextValue(entry.text))
+        layers.append(label.mark_text(align="left", baseline="middle", fontSize=12, color=INK, x=right + 8, y=y))
+    return alt.layer(*layers).properties(width=width, height=_HEIGHT * (placed[-1][2] // _HEIGHT + 1))

@@ -1,0 +1,166 @@
+"""The spaghetti figure. In: the tables of `frames.spaghetti`. Out: one panel per alpha, a thin line per trajectory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry, legend
+from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, columns_for, config
+from klsurv.exprs.axes import LINEAR_BELOW, Axes
+from klsurv.params import Look, Scoring
+
+_SPACING = 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One alpha: its counts (R6), its axes, and its tables in the order of `frames.spaghetti`."""
+
+    alpha: float
+    n: int
+    n_died: int
+    n_censored: int
+    n_skipped: int
+    axes: Axes
+    lines: pl.DataFrame
+    medians: pl.DataFrame
+    ends: pl.DataFrame
+
+
+def spaghetti_chart(
+    panels: list[Panel], *, scoring: Scoring, look: Look, models: list[str], windows: list[int], targets: list[float]
+) -> Figure:
+    """Draw the panels in rows, a legend and a title above them.
+
+    Lines come thinned and in pixels (GeoJSON, identity projection: one datum per stroke), medians and ends in tokens
+    and KL. `targets` (nats) are the calibration targets of the cells: the dashed line is 1 where KL is normalised,
+    target × alpha² else.
+    """
+    data = Datasets()
+    columns = look.columns or columns_for(len(panels))
+    drawn = [
+        _panel(panel, data, scoring=scoring, look=look, targets=targets, first=i == 0, left=i % columns == 0)
+        for i, panel in enumerate(panels)
+    ]
+    across = min(columns, len(panels))
+    width = across * panels[0].axes.width + (across - 1) * _SPACING
+    dose = "1" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
+    entries = [
+        Entry("line", ALIVE, f"alive (pmass ≥ {scoring.threshold:g})"),
+        Entry("line", DEAD, f"dead (pmass < {scoring.threshold:g})"),
+        Entry("line", INK, "median"),
+        Entry("tick", INK, "EOS (right-censored)"),
+        Entry("dashed", INK, f"calibration target = {dose}"),
+    ]
+    n = sum(panel.n for panel in panels)
+    window = ", ".join(map(str, windows))
+    title = alt.Title(
+        f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
+        subtitle=f"Model: {_names(models)}. window={window}. n={n} trajectories. roll={scoring.roll}.",
+        fontSize=15,
+        fontWeight="bold",
+        offset=8,
+    )
+    chart = (
+        alt.vconcat(
+            legend(entries, width=width),
+            alt.concat(*drawn, columns=columns, spacing={"row": 14, "column": _SPACING}),
+            spacing=12,
+            title=title,
+        )
+        .configure(**config())
+        .resolve_scale(x="independent", y="independent")
+    )
+    return Figure(chart, data)
+
+
+def _panel(
+    panel: Panel, data: Datasets, *, scoring: Scoring, look: Look, targets: list[float], first: bool, left: bool
+) -> alt.LayerChart:
+    axes = panel.axes
+    y_title = None
+    if first:
+        y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL"
+    x = alt.X("t:Q", title="token t").scale(domain=list(axes.x_domain), nice=False, zero=False).axis(tickCount=5)
+    y = alt.Y("y:Q", title=y_title).scale(**_y_scale(axes)).axis(**_y_axis(axes, labels=left))
+    levels = [1.0] if scoring.normalize_kl else [target * panel.alpha**2 for target in targets]
+    seen = [level for level in levels if level <= axes.y_max]
+    name, n = f"alpha {panel.alpha}", panel.n
+
+    layers: list[Any] = [
+        _strokes(data.add(f"{state}, {name}", _features(lines)), colour, width=look.width(n), opacity=look.opacity(n))
+        for state, colour in (("dead", DEAD), ("alive", ALIVE))
+        if not (lines := panel.lines.filter(state=state)).is_empty()
+    ]
+    layers.append(
+        alt.Chart(alt.InlineData([{"y": level} for level in seen]))
+        .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
+        .encode(y=y)
+    )
+    layers.append(
+        alt.Chart(data.add(f"median, {name}", panel.medians.select("t", "y")))
+        .mark_line(stroke=INK, strokeWidth=1.3, clip=True)
+        .encode(x=x, y=y)
+    )
+    # A stroke of fixed height in pixels at a point in data units.
+    layers.append(
+        alt.Chart(data.add(f"EOS, {name}", panel.ends.select("t", "y")))
+        .mark_point(shape="stroke", angle=90, size=64, stroke=INK, strokeWidth=1.2, opacity=1, clip=True)
+        .encode(x=x, y=y)
+    )
+    note = _note(panel, levels, axes)
+    if note:
+        layers.append(
+            alt.Chart(alt.InlineData([{}]))
+            .mark_text(align="right", baseline="top", fontSize=10.5, color=FAINT, x=axes.width - 2, y=3)
+            .encode(text=alt.TextValue(note))
+        )
+    title = f"α = {panel.alpha}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
+    return alt.layer(*layers).properties(
+        width=axes.width, height=axes.height, title=alt.Title(title, frame="group", offset=5)
+    )
+
+
+def _strokes(data: alt.NamedData, colour: str, *, width: float, opacity: float) -> alt.Chart:
+    # strokeOpacity, not opacity: that would make the rasteriser blend a layer of its own for each line.
+    return (
+        alt.Chart(data)
+        .mark_geoshape(filled=False, stroke=colour, strokeWidth=width, strokeOpacity=opacity, clip=True)
+        .encode(tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("prompt:Q"), alt.Tooltip("death_t:Q")])
+        .project(type="identity", scale=1, translate=[0, 0])
+    )
+
+
+def _features(lines: pl.DataFrame) -> pl.DataFrame:
+    """The strokes as GeoJSON, a feature each."""
+    line = pl.struct(type=pl.lit("LineString"), coordinates="points")
+    return lines.select("cell", "prompt", "death_t", type=pl.lit("Feature"), geometry=line)
+
+
+def _note(panel: Panel, levels: list[float], axes: Axes) -> list[str]:
+    notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
+    if panel.n_skipped:
+        notes.append(f"{panel.n_skipped} of {panel.n} have no scale (KL = 0), not drawn")
+    return notes
+
+
+def _y_scale(axes: Axes) -> dict[str, Any]:
+    kind = {"type": "symlog", "constant": LINEAR_BELOW} if axes.kl_log else {}
+    return {"domain": list(axes.y_domain), "nice": False, "zero": False, **kind}
+
+
+def _y_axis(axes: Axes, *, labels: bool) -> dict[str, Any]:
+    ticks = {"values": [v for v in (0, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if v <= axes.y_max]} if axes.kl_log else {}
+    # Unseen labels, not none: they keep the titles of a row on one line.
+    hidden = {} if labels else {"labelOpacity": 0, "labelPadding": -40}
+    return {"tickCount": 5, "format": "~g", **ticks, **hidden}
+
+
+def _names(names: list[str], *, most: int = 60) -> str:
+    text = ", ".join(names) or "unknown"
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,61 @@
+"""One look for every figure. In: nothing. Out: colours, sizes and the Vega-Lite configuration."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+PAPER = "#faf7f2"
+INK = "#1a1a1a"
+FAINT = "#8a8378"
+ALIVE = "#3a7ca5"
+DEAD = "#d97706"
+
+# vl-convert carries Liberation Sans, so the picture is the same on a machine without fonts.
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+# Panel sizes in pixels by the number of panels in a row.
+_SIZES = {1: (640, 360), 2: (400, 270), 3: (310, 220)}
+_SMALL = (250, 180)
+
+
+def columns_for(n_panels: int) -> int:
+    """Panels per row: at most four, in rows of equal length as far as can be."""
+    rows = math.ceil(max(n_panels, 1) / 4)
+    return math.ceil(max(n_panels, 1) / rows)
+
+
+def panel_size(columns: int) -> tuple[int, int]:
+    """Width and height of a panel (pixels) where `columns` stand in a row."""
+    return _SIZES.get(columns, _SMALL)
+
+
+def config() -> dict[str, Any]:
+    """The Vega-Lite configuration that all charts share."""
+    return {
+        "background": PAPER,
+        "font": FONT,
+        "padding": {"left": 14, "right": 18, "top": 12, "bottom": 12},
+        "view": {"stroke": None},
+        "axis": {
+            "domainColor": INK,
+            "domainWidth": 1,
+            "tickColor": INK,
+            "tickSize": 4,
+            "grid": False,
+            "labelColor": INK,
+            "labelFontSize": 11,
+            "titleColor": INK,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "titlePadding": 6,
+        },
+        "title": {
+            "anchor": "start",
+            "color": INK,
+            "fontSize": 12,
+            "fontWeight": "normal",
+            "subtitleColor": FAINT,
+            "subtitleFontSize": 12,
+        },
+    }

@@ -1,0 +1,22 @@
+"""`klsurv schema`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import format_option
+
+NAMES = ("cells", "check", "trajectories", "long", "scored", "summary")
+
+
+@click.command("schema")
+@click.argument("table", type=click.Choice(NAMES), required=False)
+@format_option
+def command(table: str | None, format: Any) -> None:
+    """What each column means: of one TABLE, or of all."""
+    from klsurv.frames.describe import describe
+    from klsurv.output.show import show
+
+    show(describe([table] if table else list(NAMES)), format=format, keys=2)

@@ -1,0 +1,34 @@
+"""`klsurv summary`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import format_option, opened, runs_options, scoring_of, scoring_options
+from klsurv.params import groups
+
+CAPTION = (
+    "n_died, n_censored: drawn trajectories, as the figure counts them; n_events + n_eos + n_running = n over all, deaths "
+    "at the last token too. median, rmst, tau: tokens. kl: nats, raw."
+)
+
+
+@click.command("summary")
+@runs_options
+@scoring_options
+@click.option("--by", default="alpha", show_default=True, metavar="COLUMN,…", help="Columns that make the groups.")
+@format_option
+def command(runs: Path, by: str, format: Any, **options: Any) -> None:
+    """Counts, KL and survival, one row per group.
+
+    `klsurv schema summary` says what each column means.
+    """
+    names, scoring = groups(by), scoring_of(options)
+    with opened(runs, options) as read:
+        table = read.summary(names, **scoring)
+    from klsurv.output.show import show
+
+    show(table, format=format, keys=len(names), caption=CAPTION)

@@ -1,0 +1,97 @@
+"""The tables behind the spaghetti figure. In: scored trajectories. Out: panels, medians, ends and thinned lines."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from klsurv.exprs.axes import Axes
+from klsurv.exprs.thin import starts
+from klsurv.frames.score import smooth
+from klsurv.frames.summary import counts
+from klsurv.frames.thin import thin
+from klsurv.params import Scoring
+
+_Y, _T = pl.col("y"), pl.col("t")
+
+
+def drawn(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
+    """The trajectories that the figure draws (R3), in order, with `y`: a list, smoothed KL over the scale, or in nats."""
+    y = pl.col("kl_smooth") / pl.col("scale") if scoring.normalize_kl else pl.col("kl_smooth")
+    return (
+        trajectories.filter("drawn")
+        .pipe(smooth, scoring=scoring)
+        .select("cell", "alpha", "prompt", "length", "death_t", "end", "window", y=y)
+        .with_row_index("line")
+    )
+
+
+def top(drawn: pl.LazyFrame) -> pl.LazyFrame:
+    """One number, `y_max` (R7): 1.4 × the 99th percentile of all finite values ≥ 0; 1.1 where there are none."""
+    value = drawn.select(_Y.explode()).filter(_Y.is_finite() & (_Y >= 0))
+    p99 = _Y.quantile(0.99, interpolation="linear")
+    return value.select(y_max=pl.when(p99.is_null()).then(1.1).otherwise(pl.max_horizontal(1.4 * p99, 1e-3)))
+
+
+def panels(trajectories: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per alpha: the counts of R6, and `x_max` (tokens, R7)."""
+    longest = pl.col("length").filter("drawn").max().fill_null(0)
+    x_max = pl.min_horizontal(pl.col("window").max(), pl.max_horizontal(1.05 * longest, 20.0))
+    return trajectories.group_by("alpha").agg(*counts(), x_max=x_max.cast(pl.Float64)).sort("alpha")
+
+
+def medians(drawn: pl.LazyFrame) -> pl.LazyFrame:
+    """The median of y over the trajectories still present at each t, finite values only: alpha, t, y, sorted."""
+    return (
+        drawn.select("alpha", "window", "y", t=pl.int_ranges(0, pl.col("length")))
+        .explode("t", "y")
+        .filter(_Y.is_finite() & (_T < pl.col("window")))
+        .group_by("alpha", "t")
+        .agg(_Y.median())
+        .sort("alpha", "t")
+    )
+
+
+def ends(drawn: pl.LazyFrame) -> pl.LazyFrame:
+    """Where trajectories of 2 tokens or more ended by EOS: alpha, t (last token), y there, or at the last finite one."""
+    last = _Y.list.agg(pl.element().filter(pl.element().is_finite()).last())
+    return drawn.filter((pl.col("end") == "eos") & (pl.col("length") >= 2)).select(
+        "alpha", t=pl.col("length") - 1, y=last
+    )
+
+
+def lines(drawn: pl.LazyFrame, *, axes: Axes, tolerance: float) -> pl.LazyFrame:
+    """One row per stroke: `line`, `state` (alive or dead), its trajectory's key, death_t, and `points` in pixels.
+
+    A segment belongs to the state of its first token, so both strokes hold the point of death. A value that is not
+    finite breaks the line. Thinned to `tolerance` (pixels), except for the first and last token, death, and the lowest
+    and highest value.
+    """
+    finite = pl.element().filter(pl.element().is_finite())
+    extremes = drawn.with_columns(low=_Y.list.agg(finite.min()), high=_Y.list.agg(finite.max()))
+    points = (
+        extremes.select("line", "death_t", "low", "high", "y", t=pl.int_ranges(0, pl.col("length")))
+        .explode("t", "y")
+        .filter(_Y.is_finite())
+        .select(
+            "t",
+            trajectory="line",
+            line=(starts(pl.col("line")) | (_T != _T.shift(1) + 1)).cum_sum(),
+            x=axes.x(_T),
+            y=axes.y(_Y),
+            keep=(_T == pl.col("death_t")).fill_null(False) | (_Y == pl.col("low")) | (_Y == pl.col("high")),
+            death_t="death_t",
+        )
+        .pipe(thin, tolerance=tolerance)
+    )
+    before = (_T < pl.col("death_t")).fill_null(True)
+    alive, dead = pl.lit(["alive"]), pl.lit(["dead"])
+    state = pl.when(before).then(alive).when(_T > pl.col("death_t")).then(dead).otherwise(pl.concat_list(alive, dead))
+    return (
+        points.with_columns(state=state)
+        .explode("state")
+        .group_by("trajectory", "line", "state", maintain_order=True)
+        .agg(points=pl.concat_list(pl.col("x").round(2), pl.col("y").round(2)))
+        .filter(pl.col("points").list.len() > 1)
+        .select("state", "points", line="trajectory")
+        .join(drawn.select("line", "cell", "prompt", "death_t"), on="line", maintain_order="left")
+    )

@@ -1,0 +1,1 @@
+"""Results to files and terminals: data files, pictures, rich tables."""

@@ -1,0 +1,54 @@
+"""Files that are either whole or not there. In: a path and what to write. Out: the file, by rename."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from klsurv.errors import OutputError
+from klsurv.ingest.discover import clean
+
+
+def check_target(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Make sure, before any work is done, that `path` has one of the suffixes and can be written.
+
+    Raises:
+        OutputError: it has another suffix, is a directory, or its folder is missing or must not be written.
+    """
+    name = clean(str(path))
+    if path.suffix.lower() not in suffixes:
+        raise OutputError(f"{name}: unknown suffix {clean(path.suffix)!r}: choose one of {' '.join(suffixes)}")
+    if path.is_dir():
+        raise OutputError(f"{name}: is a directory")
+    if not path.parent.is_dir():
+        raise OutputError(f"{name}: there is no folder {clean(str(path.parent))}")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{name}: its folder must not be written")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
+
+    Raises:
+        OutputError: the file cannot be written, as on a full disk.
+    """
+    temporary = None
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise OutputError(f"{clean(str(path))} cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

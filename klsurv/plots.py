@@ -1,0 +1,100 @@
+"""Charts of runs. In: `Runs`. Out: altair charts; their tables are computed on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Unpack
+
+import polars as pl
+
+from klsurv.charts.figure import Figure
+from klsurv.charts.spaghetti import Panel, spaghetti_chart
+from klsurv.charts.theme import columns_for, panel_size
+from klsurv.exprs.axes import Axes
+from klsurv.frames import spaghetti
+from klsurv.frames.score import score
+from klsurv.params import Look, Scoring, ScoringOptions
+
+if TYPE_CHECKING:
+    import altair as alt
+
+    from klsurv.runs import Runs
+
+
+class Plots:
+    """The charts of one `Runs`, each an altair chart that a notebook shows."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+
+    def spaghetti(
+        self,
+        *,
+        columns: int | None = None,
+        kl_log: bool = False,
+        line_lw: float | None = None,
+        line_alpha: float | None = None,
+        **scoring: Unpack[ScoringOptions],
+    ) -> alt.VConcatChart:
+        """KL of each trajectory over tokens, a panel per alpha, coloured by whether it is still alive.
+
+        Args:
+            columns: panels per row; None chooses rows of equal length, at most four wide.
+            kl_log: a symmetric logarithmic y axis, linear below 0.1.
+            line_lw: width of a line in pixels; None thins with the number of lines.
+            line_alpha: its opacity; None is 8/n clipped to 0.2…0.7 per panel.
+            **scoring: the fields of `klsurv.params.Scoring`.
+
+        Raises:
+            NothingUsableError: no cell can be used.
+            ParameterError: a parameter is out of its range.
+        """
+        look = Look(columns=columns, kl_log=kl_log, line_lw=line_lw, line_alpha=line_alpha)
+        return draw_spaghetti(self._runs, look=look, scoring=Scoring(**scoring)).with_data()
+
+
+def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
+    """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
+    trajectories = score(runs.source().lazy(), scoring=scoring).collect().lazy()
+    drawn = spaghetti.drawn(trajectories, scoring=scoring).collect().lazy()
+    y_max, counts, medians, ends, facts = pl.collect_all(
+        [
+            spaghetti.top(drawn),
+            spaghetti.panels(trajectories),
+            spaghetti.medians(drawn),
+            spaghetti.ends(drawn),
+            trajectories.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
+        ]
+    )
+    width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
+    doses = pl.DataFrame({"alpha": runs.alphas}, schema={"alpha": pl.Float64})
+    rows = doses.join(counts, on="alpha", how="left", maintain_order="left").with_columns(
+        pl.col("n", "n_died", "n_censored", "n_skipped").fill_null(0), pl.col("x_max").fill_null(20.0)
+    )
+    axes = [
+        Axes(width=width, height=height, x_max=x_max, y_max=y_max.item(), kl_log=look.kl_log)
+        for x_max in rows.get_column("x_max")
+    ]
+    # One panel at a time: a long frame of all of them would not fit beside the rest.
+    strokes = [
+        spaghetti.lines(drawn.filter(pl.col("alpha") == alpha), axes=one, tolerance=look.tolerance(n)).collect()
+        for alpha, n, one in zip(rows.get_column("alpha"), rows.get_column("n"), axes, strict=True)
+    ]
+    panels = [
+        Panel(
+            **{name: row[name] for name in ("alpha", "n", "n_died", "n_censored", "n_skipped")},
+            axes=one,
+            lines=lines,
+            medians=medians.filter(alpha=row["alpha"]),
+            ends=ends.filter(alpha=row["alpha"]),
+        )
+        for row, one, lines in zip(rows.iter_rows(named=True), axes, strokes, strict=True)
+    ]
+    known = {name: facts.get_column(name).item().to_list() for name in facts.columns}
+    return spaghetti_chart(
+        panels,
+        scoring=scoring,
+        look=look,
+        models=known["model"],
+        windows=known["window"] if scoring.window is None else [scoring.window],
+        targets=known["target_kl"] or [1.0],
+    )
