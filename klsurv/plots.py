@@ -56,12 +56,10 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
     trajectories = score(runs.source().lazy(), scoring=scoring).collect().lazy()
     drawn = spaghetti.drawn(trajectories, scoring=scoring).collect().lazy()
-    y_max, counts, medians, ends, facts = pl.collect_all(
+    y_max, counts, facts = pl.collect_all(
         [
             spaghetti.top(drawn),
             spaghetti.panels(trajectories),
-            spaghetti.medians(drawn),
-            spaghetti.ends(drawn),
             trajectories.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
         ]
     )
@@ -70,25 +68,20 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     rows = doses.join(counts, on="alpha", how="left", maintain_order="left").with_columns(
         pl.col("n", "n_died", "n_censored", "n_skipped").fill_null(0), pl.col("x_max").fill_null(20.0)
     )
-    axes = [
-        Axes(width=width, height=height, x_max=x_max, y_max=y_max.item(), kl_log=look.kl_log)
-        for x_max in rows.get_column("x_max")
-    ]
+    panels = []
     # One panel at a time: a long frame of all of them would not fit beside the rest.
-    strokes = [
-        spaghetti.lines(drawn.filter(pl.col("alpha") == alpha), axes=one, tolerance=look.tolerance(n)).collect()
-        for alpha, n, one in zip(rows.get_column("alpha"), rows.get_column("n"), axes, strict=True)
-    ]
-    panels = [
-        Panel(
-            **{name: row[name] for name in ("alpha", "n", "n_died", "n_censored", "n_skipped")},
-            axes=one,
-            lines=lines,
-            medians=medians.filter(alpha=row["alpha"]),
-            ends=ends.filter(alpha=row["alpha"]),
+    for row in rows.iter_rows(named=True):
+        axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max.item(), kl_log=look.kl_log)
+        of_panel = drawn.filter(pl.col("alpha") == row["alpha"])
+        lines, medians, ends = pl.collect_all(
+            [
+                spaghetti.lines(of_panel, axes=axes, tolerance=look.tolerance(row["n"])),
+                spaghetti.medians(of_panel).pipe(spaghetti.thin_medians, axes=axes),
+                spaghetti.ends(of_panel).select("t", "y"),
+            ]
         )
-        for row, one, lines in zip(rows.iter_rows(named=True), axes, strokes, strict=True)
-    ]
+        counted = {name: row[name] for name in ("alpha", "n", "n_died", "n_censored", "n_skipped")}
+        panels.append(Panel(**counted, axes=axes, lines=lines, medians=medians, ends=ends))
     known = {name: facts.get_column(name).item().to_list() for name in facts.columns}
     return spaghetti_chart(
         panels,

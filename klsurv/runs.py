@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
@@ -31,7 +31,7 @@ _MOST_WARNINGS = 5
 
 
 def scan(
-    source: object,
+    source: Any,
     *,
     alphas: Sequence[float] | None = None,
     model_contains: str = "",
@@ -162,7 +162,7 @@ class Runs:
         return source
 
 
-def _frame(source: object) -> pl.LazyFrame:
+def _frame(source: Any) -> pl.LazyFrame:
     if isinstance(source, pl.LazyFrame):
         return source
     if isinstance(source, pl.DataFrame):

@@ -1,4 +1,4 @@
-"""A chart beside its data. In: a chart that names its datasets, and their frames. Out: one altair chart, or one spec."""
+"""A chart beside its data. In: a chart that names its datasets, and their frames. Out: one altair chart or spec."""
 
 from __future__ import annotations
 

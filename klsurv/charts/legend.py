@@ -11,9 +11,9 @@ from klsurv.charts.theme import INK
 
 _HEIGHT = 16
 _GLYPH = 22
-_GAP = 26
+_GAP = 20
 # Mean advance of Liberation Sans at 12 pixels, digits and lower case.
-_ADVANCE = 6.1
+_ADVANCE = 5.8
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Entry:
     text: str
 
 
-def legend(entries: list[Entry], *, width: int) -> alt.LayerChart:
+def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetChart:
     """The entries from left to right, going on in a new line where `width` pixels do not hold them."""
     placed, x, row = [], 0.0, 0
     for entry in entries:

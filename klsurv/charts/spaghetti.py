@@ -81,7 +81,7 @@ def spaghetti_chart(
 
 def _panel(
     panel: Panel, data: Datasets, *, scoring: Scoring, look: Look, targets: list[float], first: bool, left: bool
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     axes = panel.axes
     y_title = None
     if first:
@@ -103,13 +103,13 @@ def _panel(
         .encode(y=y)
     )
     layers.append(
-        alt.Chart(data.add(f"median, {name}", panel.medians.select("t", "y")))
+        alt.Chart(data.add(f"median, {name}", panel.medians))
         .mark_line(stroke=INK, strokeWidth=1.3, clip=True)
-        .encode(x=x, y=y)
+        .encode(x=x, y=y, detail=alt.Detail("line:N"))
     )
     # A stroke of fixed height in pixels at a point in data units.
     layers.append(
-        alt.Chart(data.add(f"EOS, {name}", panel.ends.select("t", "y")))
+        alt.Chart(data.add(f"EOS, {name}", panel.ends))
         .mark_point(shape="stroke", angle=90, size=64, stroke=INK, strokeWidth=1.2, opacity=1, clip=True)
         .encode(x=x, y=y)
     )
@@ -128,12 +128,13 @@ def _panel(
 
 def _strokes(data: alt.NamedData, colour: str, *, width: float, opacity: float) -> alt.Chart:
     # strokeOpacity, not opacity: that would make the rasteriser blend a layer of its own for each line.
-    return (
+    strokes: alt.Chart = (
         alt.Chart(data)
-        .mark_geoshape(filled=False, stroke=colour, strokeWidth=width, strokeOpacity=opacity, clip=True)
+        .mark_geoshape(filled=False, stroke=colour, strokeWidth=width, strokeOpacity=opacity, clip=True, aria=False)
         .encode(tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("prompt:Q"), alt.Tooltip("death_t:Q")])
         .project(type="identity", scale=1, translate=[0, 0])
     )
+    return strokes
 
 
 def _features(lines: pl.DataFrame) -> pl.DataFrame:

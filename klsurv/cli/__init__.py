@@ -7,6 +7,7 @@ import sys
 from typing import NoReturn
 
 import rich_click as click
+from click.exceptions import Exit
 
 from klsurv import __version__
 from klsurv.cli.lazy import LazyGroup
@@ -33,7 +34,7 @@ def main() -> NoReturn:
     try:
         code = cli(standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.Exit as exit_:
+    except Exit as exit_:
         code = exit_.exit_code
     except click.ClickException as error:
         error.show()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rich_click as click
+from click.exceptions import Exit
 
 from klsurv.cli.options import format_option, opened, runs_options
 
@@ -13,8 +14,7 @@ from klsurv.cli.options import format_option, opened, runs_options
 @click.command("check")
 @runs_options
 @format_option
-@click.pass_context
-def command(ctx: click.Context, runs: Path, format: Any, **options: Any) -> None:
+def command(runs: Path, format: Any, **options: Any) -> None:
     """Every cell: ok, partial, skipped or broken, and why.
 
     Exits with 1 if any cell is broken, or with --strict if any is not ok.
@@ -25,4 +25,4 @@ def command(ctx: click.Context, runs: Path, format: Any, **options: Any) -> None
 
     show(table, format=format)
     if "broken" in table.get_column("status"):
-        ctx.exit(1)
+        raise Exit(1)

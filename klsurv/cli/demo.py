@@ -9,8 +9,8 @@ import rich_click as click
 from klsurv.cli.options import warn
 
 WHY = (
-    "Two real cells of SmolLM2-135M-Instruct, a small, quantised model: its pmass without steering is about 0.5, so the\n"
-    "demo calls a trajectory dead below 0.3, not 0.8; and its window is 96 tokens, so KL is smoothed over 9, not 65."
+    "Two real cells of SmolLM2-135M-Instruct, a small, quantised model: its pmass without steering is about 0.5,\n"
+    "so the demo calls a trajectory dead below 0.3, not 0.8; its window is 96 tokens, so KL is smoothed over 9, not 65."
 )
 
 

@@ -11,8 +11,8 @@ from klsurv.cli.options import format_option, opened, runs_options, scoring_of, 
 from klsurv.params import groups
 
 CAPTION = (
-    "n_died, n_censored: drawn trajectories, as the figure counts them; n_events + n_eos + n_running = n over all, deaths "
-    "at the last token too. median, rmst, tau: tokens. kl: nats, raw."
+    "n_died, n_censored: drawn trajectories, as the figure counts them; n_events + n_eos + n_running = n over all,\n"
+    "deaths at the last token too. median, rmst, tau: tokens. kl: nats, raw."
 )
 
 

@@ -1,4 +1,4 @@
-"""R1 to R5 and R9. In: raw trajectories (table `source`). Out: the same rows, scored (table `trajectories` and facts)."""
+"""R1 to R5 and R9. In: raw trajectories (table `source`). Out: the same rows, scored (`trajectories` and facts)."""
 
 from __future__ import annotations
 

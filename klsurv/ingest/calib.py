@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from klsurv.ingest.discover import CALIB, clean
+from klsurv.ingest.discover import CALIB
 from klsurv.ingest.values import Json, finite, get, kind, tokens, whole
+from klsurv.names import clean
 
 T = TypeVar("T")
 

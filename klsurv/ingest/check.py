@@ -1,10 +1,12 @@
-"""`trajectory.json` and `pmass.json`. In: the parsed files. Out: what can be scored at each dose, typed and parallel."""
+"""`trajectory.json` and `pmass.json`. In: the parsed files. Out: what can be scored at each dose, typed."""
 
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from klsurv.errors import CellError
 from klsurv.ingest.discover import PMASS, TRAJECTORY
@@ -18,10 +20,10 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Dose:
-    """One alpha of one cell, one entry per prompt: KL (nats), pmass (parallel to the forks), tokens generated."""
+    """One alpha of one cell, one entry per prompt: KL (nats, to its length), pmass (parallel to the forks), tokens."""
 
     alpha: float
-    kl: list[Numbers]
+    kl: list[array[float]]
     pmass: list[Numbers]
     gen_len: list[int]
 
@@ -66,7 +68,7 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
     for alpha in sorted(kls.keys() & masses.keys()):
         key, value = kls[alpha]
         kl_rows = rows(value, TRAJECTORY, f"{_KL}[{show(key)}]")
-        kl = [numbers(row, TRAJECTORY, f"{_KL}[{show(key)}][{i}]") for i, row in enumerate(kl_rows)]
+        kl = [_kl_row(row, f"{_KL}[{show(key)}][{i}]") for i, row in enumerate(kl_rows)]
         mass = _pmass_rows(masses[alpha], metric, forks)
         used = min(len(kl), len(mass))
         if len(kl) != len(mass):
@@ -75,7 +77,9 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
             )
         gen_len = _gen_lens(lengths.get(alpha), "gen_lens_eval")
         gen_len += [_last_finite(row) + 1 for row in kl[len(gen_len) : used]]
-        doses.append(Dose(alpha, kl[:used], mass[:used], gen_len[:used]))
+        # KL past gen_len is padding and does not exist (R1), so it is not kept.
+        cut = [row[:length] for row, length in zip(kl[:used], gen_len, strict=False)]
+        doses.append(Dose(alpha, cut, mass[:used], gen_len[:used]))
     return doses, notes
 
 
@@ -89,7 +93,7 @@ def _question_dose(
         raise CellError(
             f"{len(gen_len)} lengths for {len(mass)} prompts, and no KL to tell the rest", file=PMASS, field=field
         )
-    return Dose(alpha, [[] for _ in mass], mass, gen_len[: len(mass)])
+    return Dose(alpha, [array("d") for _ in mass], mass, gen_len[: len(mass)])
 
 
 def _pmass_rows(masses: tuple[str, object], metric: Metric, forks: list[int]) -> list[Numbers]:
@@ -117,8 +121,16 @@ def _gen_lens(lengths: tuple[str, object] | None, name: str) -> list[int]:
     return [tokens(length, PMASS, f"{field}[{i}]") for i, length in enumerate(rows(value, PMASS, field))]
 
 
-def _last_finite(row: Numbers) -> int:
-    return next((i for i in range(len(row) - 1, -1, -1) if (x := row[i]) is not None and math.isfinite(x)), -1)
+def _kl_row(value: object, field: str) -> array[float]:
+    row = numbers(value, TRAJECTORY, field)
+    try:
+        return array("d", cast(list[float], row))
+    except TypeError:
+        return array("d", [math.nan if x is None else x for x in row])
+
+
+def _last_finite(row: array[float]) -> int:
+    return next((i for i in range(len(row) - 1, -1, -1) if math.isfinite(row[i])), -1)
 
 
 def _ahead(alphas: Iterable[float], file: str, other: str) -> list[str]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from klsurv.errors import CellError, NothingUsableError
+from klsurv.names import clean
 
 CALIB, TRAJECTORY, PMASS = "calib.json", "trajectory.json", "pmass.json"
 NEEDED = (CALIB, TRAJECTORY, PMASS)
-
-# Control and format characters, surrogates, and line separators: they move the cursor, turn text around or end a line.
-_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 @dataclass(frozen=True)
@@ -22,14 +19,6 @@ class CellDir:
 
     name: str
     path: Path
-
-
-def clean(text: str) -> str:
-    """Text that is safe to show: what a terminal or a page would act on, and the backslash, is escaped.
-
-    Two texts that differ stay different.
-    """
-    return "".join(_escape(c) if c == "\\" or unicodedata.category(c) in _UNSAFE else c for c in text)
 
 
 def discover(path: Path, *, name_contains: str = "") -> list[CellDir]:
@@ -84,10 +73,3 @@ def _is_cell(path: Path) -> bool:
         return path.is_dir() and any(os.path.lexists(path / name) for name in NEEDED)
     except PermissionError:
         return True
-
-
-def _escape(character: str) -> str:
-    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
-    code = ord(character)
-    short = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-    return named.get(character, short)

@@ -1,4 +1,4 @@
-"""A frame of one's own, or a parquet file. In: the layout `long` or `trajectories`. Out: the tables `cells`, `source`."""
+"""Frames of one's own and parquet files. In: the layout `long` or `trajectories`. Out: the tables `cells`, `source`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from klsurv.errors import LayoutError, NothingUsableError
-from klsurv.ingest.discover import clean
+from klsurv.names import clean
 from klsurv.params import Selection
 from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, FOOTER_ROWS, FOOTER_TABLE, KEY, SOURCE, TRAJECTORIES
 from klsurv.where import condition

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
 from klsurv.errors import CellError, NothingUsableError
-from klsurv.ingest.discover import CellDir, discover
-from klsurv.ingest.trajectories import facts, read_cell
+from klsurv.ingest.cell import Cell, load_facts
+from klsurv.ingest.discover import discover
+from klsurv.ingest.trajectories import row, trajectories
+from klsurv.ingest.workers import load_cells
 from klsurv.params import Selection
 from klsurv.schema import CELLS, SOURCE
 from klsurv.where import condition
@@ -38,36 +38,22 @@ def read_root(
     keep = None if selection.where is None else condition(selection.where)
     early = keep is not None and set(keep.meta.root_names()) <= _EARLY
     if keep is not None and early:
-        found = [cell for cell in found if _keeps(facts(cell), keep)]
-    read = _read_all(found, selection, progress)
-    if keep is not None and not early:
-        read = [(row, rows) for row, rows in read if _keeps(row, keep)]
-    if not read:
+        found = [cell for cell in found if _keeps(load_facts(cell), keep)]
+    rows, tables = [CELLS.schema.to_frame()], [SOURCE.schema.to_frame()]
+    for done, cell in enumerate(load_cells(found, metric=selection.metric), 1):
+        if progress is not None:
+            progress(done, len(found))
+        if keep is not None and not early and not _keeps(cell, keep):
+            continue
+        if strict and cell.status != "ok":
+            raise CellError(cell.reason or cell.status, cell=cell.name)
+        rows.append(row(cell))
+        tables.append(trajectories(cell))
+    if len(rows) == 1:
         raise NothingUsableError(f"no cell is left by where {selection.where!r}")
-    for row, _ in read:
-        if strict and row["status"][0] != "ok":
-            raise CellError(row["reason"][0], cell=row["cell"][0])
-    return pl.concat([CELLS.schema.to_frame(), *(row for row, _ in read)]), pl.concat(
-        [SOURCE.schema.to_frame(), *(rows for _, rows in read)]
-    )
+    return pl.concat(rows), pl.concat(tables)
 
 
-def _read_all(
-    found: list[CellDir], selection: Selection, progress: Progress | None
-) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
-    try:
-        read = []
-        for done, tables in enumerate(pool.map(lambda cell: read_cell(cell, metric=selection.metric), found), 1):
-            read.append(tables)
-            if progress is not None:
-                progress(done, len(found))
-        return read
-    finally:
-        # An interrupt must not wait for the thousands of cells that are still queued.
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _keeps(row: pl.DataFrame, keep: pl.Expr) -> bool:
+def _keeps(cell: Cell, keep: pl.Expr) -> bool:
     # A cell whose facts cannot be read is kept, so that its error is told.
-    return bool(row.select(keep.fill_null(pl.col("status") != "ok")).item())
+    return bool(row(cell).select(keep.fill_null(pl.col("status") != "ok")).item())

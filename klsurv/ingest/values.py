@@ -7,7 +7,7 @@ import re
 from typing import cast
 
 from klsurv.errors import CellError
-from klsurv.ingest.discover import clean
+from klsurv.names import clean
 
 Json = dict[str, object]
 Numbers = list[float | None]

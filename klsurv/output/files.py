@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from klsurv.errors import OutputError
-from klsurv.ingest.discover import clean
+from klsurv.names import clean
 
 
 def check_target(path: Path, suffixes: tuple[str, ...]) -> None:

@@ -10,7 +10,8 @@ import vl_convert
 
 _SHOW = """
 const spec = JSON.parse(document.getElementById("spec").textContent);
-vegaEmbed("#figure", spec, {actions: {export: true, source: false, compiled: false, editor: false}, ast: true, renderer: "svg"});
+const actions = {export: true, source: false, compiled: false, editor: false};
+vegaEmbed("#figure", spec, {actions, ast: true, renderer: "svg"});
 """
 
 _PAGE = """<!doctype html>
@@ -18,7 +19,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '{hash}'; style-src 'unsafe-inline'; img-src data: blob:">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
 <style>body {{ margin: 0; background: #faf7f2; }} #figure {{ overflow-x: auto; }}</style>
 </head>
@@ -39,7 +40,8 @@ def page(spec: str, *, title: str) -> str:
     """
     script = vl_convert.javascript_bundle(_SHOW).replace("</script", "<\\/script")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _PAGE.format(title=html.escape(title), hash=f"sha256-{digest}", spec=_inert(spec), script=script)
+    policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:"
+    return _PAGE.format(title=html.escape(title), policy=policy, spec=_inert(spec), script=script)
 
 
 def _inert(json_text: str) -> str:

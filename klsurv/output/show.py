@@ -53,13 +53,12 @@ def _table(frame: pl.DataFrame, *, keys: int, caption: str) -> None:
     cells = [[_cell(value) for value in row] for row in frame.rows()]
     widths = [max(len(name), *(len(row[i]) for row in cells), 1) + 2 for i, name in enumerate(frame.columns)]
     first = list(range(min(keys, frame.width)))
-    block, blocks = list(first), []
+    blocks = [list(first)]
     for i in range(len(first), frame.width):
-        if len(block) > len(first) and sum(widths[j] for j in [*block, i]) > console.width:
-            blocks.append(block)
-            block = list(first)
-        block.append(i)
-    for block in [*blocks, block]:
+        if len(blocks[-1]) > len(first) and sum(widths[j] for j in [*blocks[-1], i]) > console.width:
+            blocks.append(list(first))
+        blocks[-1].append(i)
+    for block in blocks:
         table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
         for i in block:
             right = frame.dtypes[i].is_numeric()

@@ -1,0 +1,23 @@
+"""Names from outside. In: any text. Out: text that a terminal, a table and a page can show."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control and format characters, surrogates, and line separators: they move the cursor, turn text around or end a line.
+_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def clean(text: str) -> str:
+    """Text that is safe to show: what a terminal or a page would act on, and the backslash, is escaped.
+
+    Two texts that differ stay different.
+    """
+    return "".join(_escape(c) if c == "\\" or unicodedata.category(c) in _UNSAFE else c for c in text)
+
+
+def _escape(character: str) -> str:
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+    code = ord(character)
+    short = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return named.get(character, short)
