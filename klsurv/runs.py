@@ -16,6 +16,7 @@ from klsurv.frames import check as checking
 from klsurv.frames import long as longs
 from klsurv.frames.score import score
 from klsurv.frames.summary import summary
+from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection, groups
@@ -40,6 +41,7 @@ def scan(
     strict: bool = False,
     progress: Progress | None = None,
     tell: Tell | None = None,
+    ahead: Ahead | None = None,
 ) -> Runs:
     """Look at runs; nothing is read before it is asked for.
 
@@ -53,6 +55,7 @@ def scan(
         strict: raise for a cell that is not `ok` instead of leaving it out.
         progress: called with (cells read, all cells).
         tell: takes each warning; None warns with `KlsurvWarning`.
+        ahead: the cells of `source`, where reading them has begun already.
 
     Raises:
         ParameterError: an argument is out of range, or `where` is no condition over `cells`.
@@ -67,7 +70,7 @@ def scan(
             _only_cells(selection)
             return Runs(lambda: read_parquet(path, selection=selection), alphas=selection.alphas, tell=tell)
         return Runs(
-            lambda: read_root(path, selection=selection, strict=strict, progress=progress),
+            lambda: read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead),
             alphas=selection.alphas,
             tell=tell,
         )

@@ -27,7 +27,8 @@ class Entry:
 
 def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetChart:
     """The entries from left to right, going on in a new line where `width` pixels do not hold them."""
-    placed, x, row = [], 0.0, 0
+    placed: list[tuple[Entry, float, float]] = []
+    x, row = 0.0, 0
     for entry in entries:
         needed = _GLYPH + 8 + _ADVANCE * len(entry.text)
         if x > 0 and x + needed > width:
@@ -49,4 +50,4 @@ def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetCha
             layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=2.5, x=left, x2=right))
         label = alt.Chart(nothing).encode(text=alt.TextValue(entry.text))
         layers.append(label.mark_text(align="left", baseline="middle", fontSize=12, color=INK, x=right + 8, y=y))
-    return alt.layer(*layers).properties(width=width, height=_HEIGHT * (placed[-1][2] // _HEIGHT + 1))
+    return alt.layer(*layers, width=width, height=_HEIGHT * (row + 1))

@@ -66,15 +66,13 @@ def spaghetti_chart(
         fontWeight="bold",
         offset=8,
     )
-    chart = (
-        alt.vconcat(
-            legend(entries, width=width),
-            alt.concat(*drawn, columns=columns, spacing={"row": 14, "column": _SPACING}),
-            spacing=12,
-            title=title,
-        )
-        .configure(**config())
-        .resolve_scale(x="independent", y="independent")
+    # All at once: each method call on a chart would copy all that is in it.
+    chart = alt.vconcat(
+        legend(entries, width=width),
+        alt.concat(*drawn, columns=columns, spacing={"row": 14, "column": _SPACING}),
+        spacing=12,
+        title=title,
+        config=config(),
     )
     return Figure(chart, data)
 
@@ -121,9 +119,8 @@ def _panel(
             .encode(text=alt.TextValue(note))
         )
     title = f"α = {panel.alpha}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
-    return alt.layer(*layers).properties(
-        width=axes.width, height=axes.height, title=alt.Title(title, frame="group", offset=5)
-    )
+    heading = alt.Title(title, frame="group", offset=5)
+    return alt.layer(*layers, width=axes.width, height=axes.height, title=heading)
 
 
 def _strokes(data: alt.NamedData, colour: str, *, width: float, opacity: float) -> alt.Chart:

@@ -8,8 +8,10 @@ from typing import Any
 import rich_click as click
 
 from klsurv.cli.options import opened, runs_options, scoring_of, scoring_options, writable
+from klsurv.output.files import TABLES
 from klsurv.params import groups
 
+NESTED = ("cells", "trajectories")
 NAMES = ("cells", "trajectories", "long", "scored", "summary")
 
 
@@ -24,12 +26,12 @@ def command(runs: Path, file: Path, name: str, by: str, **options: Any) -> None:
 
     Parquet and arrow files carry each column's unit and meaning, and parquet can be given as RUNS again.
     """
-    from klsurv.exports import declared, export
-    from klsurv.output.tables import SUFFIXES, check_table
-
     names, scoring = groups(by), scoring_of(options)
-    writable([file], SUFFIXES)
-    check_table(file, declared(name, names))
+    writable([file], TABLES)
+    if file.suffix.lower() == ".csv" and name in NESTED:
+        raise click.UsageError(f"csv cannot hold the lists of the table {name}: choose parquet, arrow or ndjson")
     with opened(runs, options) as read:
+        from klsurv.exports import export
+
         rows = export(read, file, name=name, by=names, **scoring)
     click.echo(f"{rows} rows of {name} in {file}", err=True)

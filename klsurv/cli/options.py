@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 
 from klsurv.errors import OutputError
+from klsurv.ingest.ahead import Ahead
+from klsurv.output.files import check_target
 from klsurv.params import METRICS, Scoring, ScoringOptions
 
 if TYPE_CHECKING:
@@ -117,23 +119,34 @@ def opened(runs: Path, options: dict[str, Any], *, quiet: bool = False) -> Itera
 
     `quiet` drops the warnings, for a command whose output holds what they say.
     """
-    from klsurv.runs import scan
-
     chosen = {name: options[name] for name in _READING}
     tell = (lambda _: None) if quiet else warn
+    # Reading starts before the libraries are loaded, except where it takes one to know which cells are wanted.
+    ahead = None
+    if options["where"] is None and not runs.is_file():
+        ahead = Ahead(runs, name_contains=options["model_contains"], metric=options["metric"])
+    try:
+        from klsurv.runs import scan
+
+        with _progress() as progress:
+            yield scan(runs, **chosen, tell=tell, progress=progress, ahead=ahead)
+    finally:
+        if ahead is not None:
+            ahead.close()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr that vanishes when it is done; nothing where stderr is not a terminal."""
     if not sys.stderr.isatty():
-        yield scan(runs, **chosen, tell=tell)
+        yield None
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading cells", total=None)
-        read = scan(
-            runs, **chosen, tell=tell, progress=lambda done, total: bar.update(task, completed=done, total=total)
-        )
-        yield read
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def warn(message: str) -> None:
@@ -143,8 +156,6 @@ def warn(message: str) -> None:
 
 def writable(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
     """The output paths, checked before any work is done."""
-    from klsurv.output.files import check_target
-
     for path in paths:
         try:
             check_target(path, suffixes)

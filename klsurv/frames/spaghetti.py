@@ -13,9 +13,6 @@ from klsurv.params import Scoring
 
 _Y, _T = pl.col("y"), pl.col("t")
 
-# The median is drawn over all lines, opaque and 1.3 pixels wide: it may move less than they.
-_MEDIAN_TOLERANCE = 0.2
-
 
 def drawn(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
     """The trajectories that the figure draws (R3), in order, with the list `y`: smoothed KL over the scale, or nats."""
@@ -58,7 +55,7 @@ def thin_medians(medians: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     """The medians of one alpha, without the points that would not show: t, y, those left unmoved."""
     points = medians.with_columns(line=(_T != _T.shift(1) + 1).fill_null(True).cum_sum(), keep=False)
     pixels = points.select("line", "keep", "t", value="y", x=axes.x(_T), y=axes.y(_Y))
-    return thin(pixels, tolerance=_MEDIAN_TOLERANCE).select("line", "t", y="value")
+    return thin(pixels, tolerance=0).select("line", "t", y="value")
 
 
 def ends(drawn: pl.LazyFrame) -> pl.LazyFrame:

@@ -16,11 +16,11 @@ def thin(points: pl.LazyFrame, *, tolerance: float) -> pl.LazyFrame:
 
     Every other point goes where it lies within `tolerance` pixels of the chord of its neighbours, again and again; of
     what is left, each pixel column of a line keeps its first, last, lowest and highest point. The ends of a line and
-    the points with `keep` stay.
+    the points with `keep` stay. With a tolerance of 0 only pixel columns count.
     """
     keep = pl.col("keep") | starts(_LINE) | ends(_LINE)
     points = points.with_columns(keep=keep)
-    for _ in range(_PASSES):
+    for _ in range(_PASSES if tolerance > 0 else 0):
         even = pl.int_range(pl.len()) % 2 == 0
         points = points.filter(pl.col("keep") | even | off_chord(_X, _Y, tolerance=tolerance))
     columns = points.with_columns(column=_X.floor())

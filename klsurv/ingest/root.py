@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from klsurv.errors import CellError, NothingUsableError
+from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.cell import Cell, load_facts
 from klsurv.ingest.discover import discover
 from klsurv.ingest.trajectories import row, trajectories
@@ -23,27 +24,33 @@ _EARLY = {"cell", "model", "method", "seed", "window", "target_kl", "c_star", "l
 
 
 def read_root(
-    path: Path, *, selection: Selection, strict: bool = False, progress: Progress | None = None
+    path: Path,
+    *,
+    selection: Selection,
+    strict: bool = False,
+    progress: Progress | None = None,
+    ahead: Ahead | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` (one row per cell, by name) and `source` (its trajectories) of a run root or one cell.
 
     A cell that cannot be used is in `cells` with a reason, has no trajectories and stops no other. Alphas are not
-    selected here. `progress` is called with the number of cells read and the number of all.
+    selected here. `progress` is called with the number of cells read and the number of all; `ahead` has begun to read
+    the same cells.
 
     Raises:
         NothingUsableError: there is no run cell, or none is left by the selection.
         CellError: a cell is not `ok`, and `strict`.
     """
-    found = discover(path, name_contains=selection.model_contains)
+    found = ahead.found if ahead is not None else discover(path, name_contains=selection.model_contains)
     keep = None if selection.where is None else condition(selection.where)
     early = keep is not None and set(keep.meta.root_names()) <= _EARLY
-    if keep is not None and early:
+    if keep is not None and early and ahead is None:
         found = [cell for cell in found if _keeps(load_facts(cell), keep)]
     rows, tables = [CELLS.schema.to_frame()], [SOURCE.schema.to_frame()]
-    for done, cell in enumerate(load_cells(found, metric=selection.metric), 1):
+    for done, cell in enumerate(ahead or load_cells(found, metric=selection.metric), 1):
         if progress is not None:
             progress(done, len(found))
-        if keep is not None and not early and not _keeps(cell, keep):
+        if keep is not None and not _keeps(cell, keep):
             continue
         if strict and cell.status != "ok":
             raise CellError(cell.reason or cell.status, cell=cell.name)

@@ -12,7 +12,7 @@ import queue
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
@@ -25,7 +25,7 @@ _WORTH = 30_000_000
 _RUN = "import sys; sys.path[:] = {path!r}; from klsurv.ingest.workers import serve; serve()"
 
 
-def load_cells(found: list[CellDir], *, metric: Metric) -> Iterator[Cell]:
+def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None, None]:
     """Read the cells, in this process where they are few and small, else in as many as there are processors."""
     workers = min(os.cpu_count() or 1, len(found))
     if workers < 2 or sum(map(_size, found)) < _WORTH:

@@ -11,6 +11,9 @@ from pathlib import Path
 from klsurv.errors import OutputError
 from klsurv.names import clean
 
+PICTURES = (".png", ".svg", ".pdf", ".html", ".json")
+TABLES = (".parquet", ".arrow", ".feather", ".csv", ".ndjson")
+
 
 def check_target(path: Path, suffixes: tuple[str, ...]) -> None:
     """Make sure, before any work is done, that `path` has one of the suffixes and can be written.

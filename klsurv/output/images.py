@@ -14,7 +14,6 @@ from klsurv.errors import OutputError
 from klsurv.output.files import replacing
 from klsurv.output.html import page
 
-SUFFIXES = (".png", ".svg", ".pdf", ".html", ".json")
 _VEGA_LITE = "6.4"
 
 # A stroke at the least opacity that klsurv draws lines with, of which a panel has 40 or more.

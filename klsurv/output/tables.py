@@ -9,22 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from klsurv.errors import OutputError
 from klsurv.output.files import replacing
 from klsurv.schema import Table
-
-SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".ndjson")
-
-
-def check_table(path: Path, table: Table) -> None:
-    """Make sure, before any work is done, that the format can hold the table's columns.
-
-    Raises:
-        OutputError: csv, and a column of lists.
-    """
-    lists = [name for name, dtype in table.schema.items() if dtype.is_nested()]
-    if path.suffix.lower() == ".csv" and lists:
-        raise OutputError(f"csv cannot hold the lists in {', '.join(lists)}: choose parquet, arrow or ndjson")
 
 
 def write_table(pieces: Iterable[pl.DataFrame], path: Path, *, table: Table, footer: dict[str, str]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from klsurv.cli.options import opened, runs_options, scoring_of, scoring_options, writable
+from klsurv.output.files import PICTURES, replacing
 from klsurv.params import Look, Scoring
 
 
@@ -31,22 +32,21 @@ from klsurv.params import Look, Scoring
 @click.option("--summary", "summary", type=click.Path(path_type=Path), help="Also save the summary table as Markdown.")
 def command(runs: Path, outputs: tuple[Path, ...], scale: float, summary: Path | None, **options: Any) -> None:
     """KL of each trajectory over tokens, a panel per alpha, coloured by whether it is still alive."""
-    from klsurv.output.images import SUFFIXES, save, warm_up
-
-    paths = writable(outputs, SUFFIXES)
+    paths = writable(outputs, PICTURES)
     if summary is not None:
         writable([summary], (".md",))
     if not 0.1 <= scale <= 20:
         raise click.BadParameter(f"{scale} is not between 0.1 and 20", param_hint="--scale")
     look = Look(**{name: options[name] for name in ("columns", "kl_log", "line_lw", "line_alpha")})
     scoring = scoring_of(options)
-    engine = warm_up()
     with opened(runs, options) as read:
+        from klsurv.output.images import save, warm_up
+
+        engine = warm_up()
         from klsurv.plots import draw_spaghetti
 
         figure = draw_spaghetti(read, look=look, scoring=Scoring(**scoring))
         if summary is not None:
-            from klsurv.output.files import replacing
             from klsurv.output.show import text
 
             with replacing(summary) as temporary:
