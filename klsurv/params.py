@@ -109,12 +109,10 @@ class Look:
         """Width of a line in a panel of n trajectories, in pixels."""
         return self.line_lw or min(1.0, max(0.5, 40 / max(n, 1)))
 
-    def tolerance(self, n: int) -> float:
-        """Pixels by which a line may move when it is thinned: half a pixel at the highest opacity.
-
-        What a pixel changes by is opacity × displacement, so that a fainter line may move farther unseen.
-        """
-        return 0.5 * 0.7 / self.opacity(n)
+    @staticmethod
+    def crowded(n: int) -> bool:
+        """Whether a panel of n trajectories has its lines counted per pixel, not drawn one by one."""
+        return n > 100
 
 
 def groups(by: str | Sequence[str]) -> tuple[str, ...]:

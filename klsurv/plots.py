@@ -11,6 +11,7 @@ from klsurv.charts.spaghetti import Panel, spaghetti_chart
 from klsurv.charts.theme import columns_for, panel_size
 from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
+from klsurv.frames.ink import ink
 from klsurv.frames.score import score
 from klsurv.params import Look, Scoring, ScoringOptions
 
@@ -68,20 +69,33 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     rows = doses.join(counts, on="alpha", how="left", maintain_order="left").with_columns(
         pl.col("n", "n_died", "n_censored", "n_skipped").fill_null(0), pl.col("x_max").fill_null(20.0)
     )
+    crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     panels = []
     # One panel at a time: a long frame of all of them would not fit beside the rest.
     for row in rows.iter_rows(named=True):
         axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max.item(), kl_log=look.kl_log)
         of_panel = drawn.filter(pl.col("alpha") == row["alpha"])
-        lines, medians, ends = pl.collect_all(
+        strokes, medians, ends = pl.collect_all(
             [
-                spaghetti.lines(of_panel, axes=axes, tolerance=look.tolerance(row["n"])),
+                ink(of_panel, axes=axes) if crowded else spaghetti.lines(of_panel, axes=axes),
                 spaghetti.medians(of_panel).pipe(spaghetti.thin_medians, axes=axes),
                 spaghetti.ends(of_panel).select("t", "y"),
             ]
         )
-        counted = {name: row[name] for name in ("alpha", "n", "n_died", "n_censored", "n_skipped")}
-        panels.append(Panel(**counted, axes=axes, lines=lines, medians=medians, ends=ends))
+        panels.append(
+            Panel(
+                alpha=row["alpha"],
+                n=row["n"],
+                n_died=row["n_died"],
+                n_censored=row["n_censored"],
+                n_skipped=row["n_skipped"],
+                axes=axes,
+                lines=None if crowded else strokes,
+                ink=strokes if crowded else None,
+                medians=medians,
+                ends=ends,
+            )
+        )
     known = {name: facts.get_column(name).item().to_list() for name in facts.columns}
     return spaghetti_chart(
         panels,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry, legend
+from klsurv.charts.picture import picture_url
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, columns_for, config
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
+from klsurv.frames.ink import PIXELS
 from klsurv.params import Look, Scoring
 
 _SPACING = 22
@@ -27,7 +29,8 @@ class Panel:
     n_censored: int
     n_skipped: int
     axes: Axes
-    lines: pl.DataFrame
+    lines: pl.DataFrame | None
+    ink: pl.DataFrame | None
     medians: pl.DataFrame
     ends: pl.DataFrame
 
@@ -84,17 +87,21 @@ def _panel(
     y_title = None
     if first:
         y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL"
-    x = alt.X("t:Q", title="token t").scale(domain=list(axes.x_domain), nice=False, zero=False).axis(tickCount=5)
+    x = (
+        alt.X("t:Q", title="token t")
+        .scale(domain=list(axes.x_domain), nice=False, zero=False)
+        .axis(tickCount=5, zindex=1)
+    )
     y = alt.Y("y:Q", title=y_title).scale(**_y_scale(axes)).axis(**_y_axis(axes, labels=left))
     levels = [1.0] if scoring.normalize_kl else [target * panel.alpha**2 for target in targets]
     seen = [level for level in levels if level <= axes.y_max]
     name, n = f"alpha {panel.alpha}", panel.n
 
-    layers: list[Any] = [
-        _strokes(data.add(f"{state}, {name}", _features(lines)), colour, width=look.width(n), opacity=look.opacity(n))
-        for state, colour in (("dead", DEAD), ("alive", ALIVE))
-        if not (lines := panel.lines.filter(state=state)).is_empty()
-    ]
+    layers: list[Any] = []
+    if panel.ink is not None:
+        layers.append(_picture(panel.ink, axes, opacity=look.opacity(n)))
+    else:
+        layers += _lines(panel, data, name, look)
     layers.append(
         alt.Chart(alt.InlineData([{"y": level} for level in seen]))
         .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
@@ -111,16 +118,38 @@ def _panel(
         .mark_point(shape="stroke", angle=90, size=64, stroke=INK, strokeWidth=1.2, opacity=1, clip=True)
         .encode(x=x, y=y)
     )
-    note = _note(panel, levels, axes)
-    if note:
-        layers.append(
-            alt.Chart(alt.InlineData([{}]))
-            .mark_text(align="right", baseline="top", fontSize=10.5, color=FAINT, x=axes.width - 2, y=3)
-            .encode(text=alt.TextValue(note))
-        )
+    notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
+    layers += [_note(text, axes.width - 2, 3 + 13 * i, align="right") for i, text in enumerate(notes)]
+    if panel.n_skipped == panel.n > 0:
+        layers.append(_note(f"{panel.n} without a scale (KL = 0)", axes.width / 2, axes.height / 2, align="center"))
     title = f"α = {panel.alpha}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
     heading = alt.Title(title, frame="group", offset=5)
     return alt.layer(*layers, width=axes.width, height=axes.height, title=heading)
+
+
+def _lines(panel: Panel, data: Datasets, name: str, look: Look) -> list[alt.Chart]:
+    return [
+        _strokes(
+            data.add(f"{state}, {name}", _features(lines)),
+            colour,
+            width=look.width(panel.n),
+            opacity=look.opacity(panel.n),
+        )
+        for state, colour in (("dead", DEAD), ("alive", ALIVE))
+        if panel.lines is not None and not (lines := panel.lines.filter(state=state)).is_empty()
+    ]
+
+
+def _picture(ink: pl.DataFrame, axes: Axes, *, opacity: float) -> alt.Chart:
+    url = alt.UrlValue(picture_url(ink, width=axes.width * PIXELS, opacity=opacity))
+    picture: alt.Chart = (
+        alt.Chart(alt.InlineData([{}]))
+        .mark_image(
+            x=0, y=0, width=axes.width, height=axes.height, align="left", baseline="top", smooth=False, aria=False
+        )
+        .encode(url=url)
+    )
+    return picture
 
 
 def _strokes(data: alt.NamedData, colour: str, *, width: float, opacity: float) -> alt.Chart:
@@ -140,11 +169,13 @@ def _features(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.select("cell", "prompt", "death_t", type=pl.lit("Feature"), geometry=line)
 
 
-def _note(panel: Panel, levels: list[float], axes: Axes) -> list[str]:
-    notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
-    if panel.n_skipped:
-        notes.append(f"{panel.n_skipped} of {panel.n} have no scale (KL = 0), not drawn")
-    return notes
+def _note(text: str, x: float, y: float, *, align: Literal["right", "center"]) -> alt.Chart:
+    note: alt.Chart = (
+        alt.Chart(alt.InlineData([{}]))
+        .mark_text(align=align, baseline="top", fontSize=10.5, color=FAINT, x=x, y=y)
+        .encode(text=alt.TextValue(text))
+    )
+    return note
 
 
 def _y_scale(axes: Axes) -> dict[str, Any]:
@@ -156,7 +187,7 @@ def _y_axis(axes: Axes, *, labels: bool) -> dict[str, Any]:
     ticks = {"values": [v for v in (0, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if v <= axes.y_max]} if axes.kl_log else {}
     # Unseen labels, not none: they keep the titles of a row on one line.
     hidden = {} if labels else {"labelOpacity": 0, "labelPadding": -40}
-    return {"tickCount": 5, "format": "~g", **ticks, **hidden}
+    return {"tickCount": 5, "format": "~g", "zindex": 1, **ticks, **hidden}
 
 
 def _names(names: list[str], *, most: int = 60) -> str:

@@ -16,9 +16,6 @@ from klsurv.output.html import page
 
 _VEGA_LITE = "6.4"
 
-# A stroke at the least opacity that klsurv draws lines with, of which a panel has 40 or more.
-_FAINT, _MANY = 'stroke-opacity="0.2"', 500
-
 
 def warm_up() -> Thread:
     """Start the drawing engine in the background: its first picture takes half a second longer than the next."""
@@ -40,7 +37,7 @@ def save(figure: Figure, paths: Sequence[Path], *, title: str, scale: float = 2.
         if suffix in (".png", ".svg", ".pdf") and drawn is None:
             drawn = _svg(spec)
         if suffix == ".png":
-            data = vl_convert.svg_to_png(_for_pixels(drawn or ""), scale=scale)
+            data = vl_convert.svg_to_png(drawn or "", scale=scale)
         elif suffix == ".svg":
             data = (drawn or "").encode()
         elif suffix == ".pdf":
@@ -51,16 +48,6 @@ def save(figure: Figure, paths: Sequence[Path], *, title: str, scale: float = 2.
             data = (json.dumps(json.loads(spec), ensure_ascii=False, allow_nan=False) + "\n").encode()
         with replacing(path) as temporary:
             temporary.write_bytes(data)
-
-
-def _for_pixels(svg: str) -> str:
-    """The picture, its faint lines without antialiasing where they are many.
-
-    There it cannot be seen, and would take as long as all the rest.
-    """
-    if svg.count(_FAINT) < _MANY:
-        return svg
-    return svg.replace(_FAINT, f'{_FAINT} shape-rendering="crispEdges"')
 
 
 def _svg(spec: str) -> str:

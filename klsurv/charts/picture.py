@@ -1,0 +1,43 @@
+"""Counted lines as a picture. In: lines per pixel. Out: a PNG as a data URL, looking like the lines one by one."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import sys
+import zlib
+from array import array
+
+import polars as pl
+
+from klsurv.charts.theme import ALIVE, DEAD, PAPER
+
+
+def picture_url(ink: pl.DataFrame, *, width: int, opacity: float) -> str:
+    """The picture of `frames.ink`: n lines of an opacity over the paper, the dead first, the alive over them."""
+    clear = 1 - opacity
+    shade = [
+        _over(_over(paper, dead, clear ** pl.col("dead")), alive, clear ** pl.col("alive"))
+        for paper, dead, alive in zip(*map(_channels, (PAPER, DEAD, ALIVE)), strict=True)
+    ]
+    red, green, blue = (channel.round().cast(pl.UInt32) for channel in shade)
+    pixels = array("I", ink.select(red + green * 2**8 + blue * 2**16 + 255 * 2**24).to_series().to_list())
+    if sys.byteorder == "big":
+        pixels.byteswap()
+    data, stride = pixels.tobytes(), 4 * width
+    rows = b"".join(b"\0" + data[start : start + stride] for start in range(0, len(data), stride))
+    header = struct.pack(">IIBBBBB", width, len(data) // stride, 8, 6, 0, 0, 0)
+    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows, 1)) + _chunk(b"IEND", b"")
+    return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + chunks).decode()
+
+
+def _over(below: pl.Expr | int, above: int, seen_through: pl.Expr) -> pl.Expr:
+    return below * seen_through + above * (1 - seen_through)
+
+
+def _channels(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,0 +1,86 @@
+"""Lines too many to draw one by one. In: drawn trajectories. Out: how many of them cross each pixel of a panel."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from klsurv.exprs.axes import Axes
+
+# Pixels of the picture to one of the page, along each side.
+PIXELS = 2
+
+
+def ink(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
+    """One row per pixel, row by row from the upper left: `alive` and `dead`, the lines of each state that cross it.
+
+    What M4 keeps of a line in a pixel column is the stretch from its lowest to its highest value there; here that
+    stretch is counted, not drawn. A segment has the state of its first token; a value that is not finite breaks a line.
+    """
+    width, height = axes.width * PIXELS, axes.height * PIXELS
+    stretches = _stretches(drawn, axes=axes).filter((pl.col("bottom") >= 0) & (pl.col("top") < height))
+    inside = stretches.with_columns(pl.col("top", "bottom").clip(0, height - 1))
+    # Each stretch adds a line where it begins and takes it away below its end: a running sum down the columns. The row
+    # below the picture, where the last stretches end, brings the sum back to 0 for the next column.
+    edges = [(pl.col("top"), 1), (pl.col("bottom") + 1, -1)]
+    state = pl.col("alive")
+    steps = [
+        inside.select(
+            pixel=pl.col("column").cast(pl.Int64) * (height + 1) + row,
+            alive=pl.when(state).then(n).otherwise(0),
+            dead=pl.when(state).then(0).otherwise(n),
+        )
+        for row, n in edges
+    ]
+    every = pl.LazyFrame().select(pixel=pl.int_range(width * (height + 1)), alive=pl.lit(0), dead=pl.lit(0))
+    across, down = pl.int_range(width * height) % width, pl.int_range(width * height) // width
+    return (
+        pl.concat([every, *steps])
+        .group_by("pixel")
+        .agg(pl.col("alive", "dead").sum())
+        .sort("pixel")
+        .select(pl.col("alive", "dead").cum_sum())
+        .select(pl.col("alive", "dead").gather(across * (height + 1) + down))
+    )
+
+
+def _stretches(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
+    """One row per line, state and pixel column: the rows from `top` to `bottom` that it crosses, in or out of view."""
+    t, y, column = pl.col("t"), pl.col("y"), pl.col("column")
+    one = ["line", "alive", "column"]
+    inner = (
+        drawn.select("line", "death_t", "y", t=pl.int_ranges(0, pl.col("length")))
+        .explode("t", "y")
+        .filter(y.is_finite())
+        .select(
+            "line",
+            "t",
+            alive=(t < pl.col("death_t")).fill_null(True),
+            column=(axes.x(t) * PIXELS).cast(pl.Int32),
+            y=(axes.y(y) * PIXELS),
+        )
+        .group_by(one)
+        .agg(high=y.min(), low=y.max(), t0=t.min(), t1=t.max(), y0=y.first(), y1=y.last())
+        .sort("line", "t0")
+    )
+    # From the last point of a column to the first of the next there is a segment, through all columns between.
+    x1, x2, y1, slope = (pl.col(name) for name in ("x1", "x2", "y1", "slope"))
+    left, right = pl.max_horizontal(column, x1), pl.min_horizontal(column + 1, x2)
+    enters, leaves = y1 + slope * (left - x1), y1 + slope * (right - x1)
+    between = (
+        inner.with_columns(
+            x1=axes.x(pl.col("t1")) * PIXELS,
+            x2=axes.x(pl.col("t0").shift(-1)) * PIXELS,
+            rise=pl.col("y0").shift(-1) - y1,
+            unbroken=(pl.col("line") == pl.col("line").shift(-1)) & (pl.col("t0").shift(-1) == pl.col("t1") + 1),
+        )
+        .filter("unbroken")
+        .with_columns(slope=pl.col("rise") / (x2 - x1), column=pl.int_ranges(x1.cast(pl.Int32), x2.cast(pl.Int32) + 1))
+        .explode("column")
+        .select("line", "alive", pl.col("column").cast(pl.Int32), "x1", "x2", "y1", "slope")
+        .select(*one, high=pl.min_horizontal(enters, leaves), low=pl.max_horizontal(enters, leaves))
+    )
+    return (
+        pl.concat([inner.select(*one, "high", "low"), between])
+        .group_by(one)
+        .agg(top=pl.col("high").min().floor().cast(pl.Int64), bottom=pl.col("low").max().floor().cast(pl.Int64))
+    )
