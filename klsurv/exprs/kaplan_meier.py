@@ -32,4 +32,5 @@ def restricted_mean(fork: pl.Expr, survival: pl.Expr, *, tau: pl.Expr) -> pl.Exp
     """
     left = pl.min_horizontal(fork, tau)
     right = pl.min_horizontal(fork.shift(-1).fill_null(tau.first()), tau)
-    return pl.min_horizontal(fork.first(), tau.first()) + (survival * (right - left)).sum()
+    area = pl.min_horizontal(fork.first(), tau.first()) + (survival * (right - left)).sum()
+    return pl.when(tau.first().is_not_null()).then(area)

@@ -45,12 +45,7 @@ def _explode(rows: pl.LazyFrame, *series: str) -> pl.LazyFrame:
     lists = {*series, *at_fork, "fork", "kl", "kl_smooth"} & set(names)
     facts = rows.drop(lists)
     tokens = rows.select("row", *series, t=pl.int_ranges(0, pl.col("kl").list.len())).explode("t", *series)
-    forks = (
-        rows.select("row", *at_fork, t="fork", length=pl.col("kl").list.len())
-        .explode("t", *at_fork)
-        .filter((pl.col("t") < pl.col("length")) | pl.col("pmass").is_not_null())
-        .drop("length")
-    )
+    forks = rows.select("row", *at_fork, t="fork").explode("t", *at_fork).filter(pl.col("pmass").is_not_null())
     return (
         tokens.join(forks, on=["row", "t"], how="full", coalesce=True)
         .sort("row", "t")

@@ -8,6 +8,8 @@ from klsurv.exprs.thin import ends, m4, off_chord, starts
 
 # Each pass halves what is straight: a line of 4,096 tokens is down to its bends after these.
 _PASSES = 8
+# Pixel columns of a default PNG to one of the page.
+_COLUMNS = 2
 _X, _Y, _LINE = pl.col("x"), pl.col("y"), pl.col("line")
 
 
@@ -23,6 +25,6 @@ def thin(points: pl.LazyFrame, *, tolerance: float) -> pl.LazyFrame:
     for _ in range(_PASSES if tolerance > 0 else 0):
         even = pl.int_range(pl.len()) % 2 == 0
         points = points.filter(pl.col("keep") | even | off_chord(_X, _Y, tolerance=tolerance))
-    columns = points.with_columns(column=_X.floor())
+    columns = points.with_columns(column=(_X * _COLUMNS).floor())
     seen = m4(_X, _Y, column=["line", "column"])
     return columns.filter(pl.col("keep") | seen).drop("column", "keep")

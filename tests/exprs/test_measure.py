@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import math
+
+import polars as pl
+import pytest
+
+from klsurv.exprs.measure import n_missing, n_negative, n_not_finite
+
+NAN, INF = math.nan, math.inf
+ROWS: list[list[float | None]] = [[0.1, NAN, INF, -INF, None], [0.0, 1.0, -1e-9], []]
+
+
+@pytest.fixture
+def rows() -> pl.DataFrame:
+    return pl.DataFrame({"kl": ROWS}, schema={"kl": pl.List(pl.Float64)})
+
+
+def test_nan_both_infinities_and_null_are_failed_measurements(rows: pl.DataFrame) -> None:
+    failed = rows.select(pl.col("kl").list.agg(n_not_finite(pl.element()))).to_series()
+    assert failed.to_list() == [4, 0, 0]
+    assert failed.dtype == pl.Int64
+
+
+def test_minus_infinity_is_negative_and_nan_is_not(rows: pl.DataFrame) -> None:
+    negative = rows.select(pl.col("kl").list.agg(n_negative(pl.element()))).to_series()
+    assert negative.to_list() == [1, 1, 0]
+    assert negative.dtype == pl.Int64
+
+
+def test_over_groups_failures_are_counted_apart() -> None:
+    frame = pl.DataFrame({"row": [0, 0, 1, 1], "kl": [NAN, -1.0, 1.0, 2.0]})
+    counted = frame.group_by("row", maintain_order=True).agg(
+        failed=n_not_finite(pl.col("kl")), negative=n_negative(pl.col("kl"))
+    )
+    assert counted.rows() == [(0, 1, 1), (1, 0, 0)]
+
+
+@pytest.mark.parametrize(("gen_len", "expected"), [(3, 0), (4, 1), (8, 1), (9, 2), (100, 2)])
+def test_a_missing_pmass_counts_only_at_forks_that_the_generation_reached(gen_len: int, expected: int) -> None:
+    frame = pl.DataFrame({"fork": [0, 4, 9], "pmass": [0.9, None, None]})
+    counted = frame.select(n_missing(pl.col("fork"), pl.col("pmass"), gen_len=pl.lit(gen_len))).to_series()
+    assert counted.to_list() == [expected]
+    assert counted.dtype == pl.Int64
