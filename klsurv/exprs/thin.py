@@ -6,10 +6,16 @@ import polars as pl
 
 
 def off_chord(x: pl.Expr, y: pl.Expr, *, tolerance: float) -> pl.Expr:
-    """Whether a point lies farther than `tolerance` (pixels) from the line through its neighbours; true at the ends."""
-    across, up = x.shift(-1) - x.shift(1), y.shift(-1) - y.shift(1)
-    distance = (across * (y - y.shift(1)) - up * (x - x.shift(1))).abs()
-    return (distance > tolerance * (across**2 + up**2).sqrt()).fill_null(True)
+    """Whether a point lies farther than `tolerance` (pixels) from the segment between its neighbours; true at the ends.
+
+    x ascends, so that a point beside the segment's ends is above or below both neighbours.
+    """
+    before, after = y.shift(1), y.shift(-1)
+    across, up = x.shift(-1) - x.shift(1), after - before
+    distance = (across * (y - before) - up * (x - x.shift(1))).abs()
+    beside = distance > tolerance * (across**2 + up**2).sqrt()
+    beyond = (y > pl.max_horizontal(before, after) + tolerance) | (y < pl.min_horizontal(before, after) - tolerance)
+    return (beside | beyond).fill_null(True)
 
 
 def m4(x: pl.Expr, y: pl.Expr, *, column: list[str]) -> pl.Expr:

@@ -70,7 +70,7 @@ def lines(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     """One row per stroke: `line`, `state` (alive, dead), the cell and prompt, death_t, and `points` in pixels.
 
     A segment belongs to the state of its first token, so both strokes hold the point of death. A value that is not
-    finite breaks the line. Thinned to a quarter pixel, except for the first and last token, death, and the lowest and
+    finite breaks the line. Thinned to half a pixel, except for the first and last token, death, and the lowest and
     highest value.
     """
     finite = pl.element().filter(pl.element().is_finite())
@@ -88,7 +88,7 @@ def lines(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
             keep=(_T == pl.col("death_t")).fill_null(False) | (_Y == pl.col("low")) | (_Y == pl.col("high")),
             death_t="death_t",
         )
-        .pipe(thin, tolerance=0.25)
+        .pipe(thin, tolerance=0.5)
     )
     before = (_T < pl.col("death_t")).fill_null(True)
     alive, dead = pl.lit(["alive"]), pl.lit(["dead"])

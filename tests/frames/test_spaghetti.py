@@ -235,9 +235,9 @@ def test_thinning_drops_what_is_straight_and_keeps_the_bends() -> None:
     assert stroke == [(0, 0.0), (8, 0.8)]
 
 
-def test_a_step_of_more_than_a_quarter_pixel_is_kept_and_a_smaller_one_is_not() -> None:
-    assert (1, 0.503) in strokes(dying([0.5, 0.503, 0.5, 0.0, 1.0], None))[0, "alive"][0]
-    assert (1, 0.502) not in strokes(dying([0.5, 0.502, 0.5, 0.0, 1.0], None))[0, "alive"][0]
+def test_a_step_of_more_than_half_a_pixel_is_kept_and_a_smaller_one_is_not() -> None:
+    assert (1, 0.506) in strokes(dying([0.5, 0.506, 0.5, 0.0, 1.0], None))[0, "alive"][0]
+    assert (1, 0.504) not in strokes(dying([0.5, 0.504, 0.5, 0.0, 1.0], None))[0, "alive"][0]
 
 
 def test_thinned_medians_are_some_of_the_medians_and_break_where_there_is_none() -> None:
