@@ -34,7 +34,8 @@ def export(runs: Runs, path: Path, *, name: str, by: Sequence[str], **scoring: U
     source, cells = runs.source(), runs.cells()
     footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
     if name in ("trajectories", "long", "scored"):
-        footer[FOOTER_CELLS] = cells.write_json()
+        kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
+        footer[FOOTER_CELLS] = cells.with_columns(kept).write_json()
     if name in ("long", "scored"):
         footer[FOOTER_ROWS] = source.select(*KEY, "gen_len", "fork").write_json()
     if name == "cells":

@@ -8,12 +8,12 @@ import unicodedata
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def clean(text: str) -> str:
+def clean(text: str, *, backslash: bool = True) -> str:
     """Text that is safe to show: what a terminal or a page would act on, and the backslash, is escaped.
 
-    Two texts that differ stay different.
+    Two texts that differ stay different, unless a backslash is left as it is.
     """
-    return "".join(_escape(c) if c == "\\" or unicodedata.category(c) in _UNSAFE else c for c in text)
+    return "".join(_escape(c) if (backslash and c == "\\") or unicodedata.category(c) in _UNSAFE else c for c in text)
 
 
 def _escape(character: str) -> str:

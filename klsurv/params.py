@@ -11,6 +11,8 @@ from klsurv.errors import ParameterError
 
 Metric = Literal["pmass_eval", "pmass"]
 METRICS: tuple[Metric, ...] = ("pmass_eval", "pmass")
+# Tokens: the most in any count, and in a rolling mean, whose cost grows with it.
+MOST, MOST_ROLL = 2**31, 100_000
 GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "window")
 
 
@@ -39,9 +41,11 @@ class Scoring:
 
     def __post_init__(self) -> None:
         _check(0 < self.threshold <= 1, f"threshold must lie in (0, 1], not {self.threshold}")
-        _check(self.roll >= 0, f"roll must be 0 or more tokens, not {self.roll}")
-        _check(self.calib_tokens >= 1, f"calib_tokens must be 1 or more, not {self.calib_tokens}")
-        _check(self.window is None or self.window >= 1, f"window must be 1 or more tokens, not {self.window}")
+        _check(0 <= self.roll <= MOST_ROLL, f"roll must be 0 to {MOST_ROLL} tokens, not {self.roll}")
+        _check(1 <= self.calib_tokens < MOST, f"calib_tokens must be 1 or more and below 2³¹, not {self.calib_tokens}")
+        _check(
+            self.window is None or 1 <= self.window < MOST, f"window must be 1 or more and below 2³¹, not {self.window}"
+        )
 
 
 class ScoringOptions(TypedDict, total=False):
@@ -95,7 +99,7 @@ class Look:
     line_alpha: float | None = None
 
     def __post_init__(self) -> None:
-        _check(self.columns is None or self.columns >= 1, f"columns must be 1 or more, not {self.columns}")
+        _check(self.columns is None or 1 <= self.columns <= 100, f"columns must lie in 1…100, not {self.columns}")
         _check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
         _check(
             self.line_alpha is None or 0 < self.line_alpha <= 1, f"line_alpha must lie in (0, 1], not {self.line_alpha}"

@@ -21,6 +21,7 @@ from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection, groups
 from klsurv.schema import SOURCE, TRAJECTORIES
+from klsurv.where import condition
 
 if TYPE_CHECKING:
     from klsurv.plots import Plots
@@ -61,12 +62,14 @@ def scan(
         ParameterError: an argument is out of range, or `where` is no condition over `cells`.
         TypeError: `source` is neither a path nor a frame.
     """
+    if where is not None:
+        condition(where)
     selection = Selection(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )
     if isinstance(source, (str, os.PathLike)):
-        path = Path(os.fspath(source)).expanduser()
-        if path.is_file():
+        path = Path(os.path.expanduser(os.fspath(source)))
+        if os.path.isfile(path):
             _only_cells(selection)
             return Runs(lambda: read_parquet(path, selection=selection), alphas=selection.alphas, tell=tell)
         return Runs(

@@ -27,3 +27,15 @@ def condition(where: str) -> pl.Expr:
     if result.dtype != pl.Boolean:
         raise ParameterError(f"where {where!r} gives {result.dtype}, not true or false")
     return expr
+
+
+def holds(cells: pl.DataFrame, expr: pl.Expr) -> pl.Series:
+    """For each row of `cells`, whether the condition holds; null where it cannot be told.
+
+    Raises:
+        ParameterError: it cannot be evaluated, as a cast of a name to a number.
+    """
+    try:
+        return cells.select(expr).to_series()
+    except pl.exceptions.PolarsError as error:
+        raise ParameterError(f"where cannot be evaluated: {str(error).splitlines()[0]}") from None

@@ -7,6 +7,8 @@ from pathlib import Path
 import rich_click as click
 
 from klsurv.cli.options import warn
+from klsurv.errors import OutputError
+from klsurv.names import clean
 
 WHY = (
     "Two real cells of SmolLM2-135M-Instruct, a small, quantised model: its pmass without steering is about 0.5,\n"
@@ -27,9 +29,12 @@ def command(directory: Path) -> None:
     from klsurv.output.show import show
     from klsurv.params import Look, Scoring, ScoringOptions
 
+    try:
+        cells = unpack(directory)
+    except OutputError as error:
+        raise click.UsageError(str(error)) from None
     engine = warm_up()
-    cells = unpack(directory)
-    click.echo(f"unpacked {len(cells)} run cells into {directory}\n{WHY}\n", err=True)
+    click.echo(f"unpacked {len(cells)} run cells into {clean(str(directory))}\n{WHY}\n", err=True)
 
     from klsurv.plots import draw_spaghetti
     from klsurv.runs import scan
@@ -41,5 +46,5 @@ def command(directory: Path) -> None:
     paths = [directory / "spaghetti.png", directory / "spaghetti.html"]
     save(draw_spaghetti(runs, look=Look(), scoring=Scoring(**scoring)), paths, title="klsurv demo")
     for path in paths:
-        click.echo(f"saved {path}", err=True)
-    click.echo(f"\nnext: klsurv summary {directory} --threshold 0.3 --roll 9 --by method,alpha", err=True)
+        click.echo(f"saved {clean(str(path))}", err=True)
+    click.echo(f"\nnext: klsurv summary {clean(str(directory))} --threshold 0.3 --roll 9 --by method,alpha", err=True)

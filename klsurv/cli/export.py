@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from klsurv.cli.options import opened, runs_options, scoring_of, scoring_options, writable
+from klsurv.names import clean
 from klsurv.output.files import TABLES
 from klsurv.params import groups
 
@@ -34,4 +35,4 @@ def command(runs: Path, file: Path, name: str, by: str, **options: Any) -> None:
         from klsurv.exports import export
 
         rows = export(read, file, name=name, by=names, **scoring)
-    click.echo(f"{rows} rows of {name} in {file}", err=True)
+    click.echo(f"{rows} rows of {name} in {clean(str(file))}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import rich_click as click
 from klsurv.errors import OutputError
 from klsurv.ingest.ahead import Ahead
 from klsurv.output.files import check_target
-from klsurv.params import METRICS, Scoring, ScoringOptions
+from klsurv.params import METRICS, Scoring, ScoringOptions, Selection
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -31,7 +32,8 @@ class Numbers(click.ParamType[tuple[float, ...]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
         """The numbers as a tuple."""
         try:
-            return tuple(float(part) for part in value.split(",")) if isinstance(value, str) else value
+            # Python would take 1_0 for ten.
+            return tuple(map(float, value.replace("_", "?").split(","))) if isinstance(value, str) else value
         except ValueError:
             self.fail(f"{value!r} is not numbers separated by commas, such as 0,0.5,1", param, ctx)
 
@@ -122,9 +124,10 @@ def opened(runs: Path, options: dict[str, Any], *, quiet: bool = False) -> Itera
     chosen = {name: options[name] for name in _READING}
     tell = (lambda _: None) if quiet else warn
     # Reading starts before the libraries are loaded, except where it takes one to know which cells are wanted.
+    selection = Selection(**{name: options[name] for name in _READING if name != "strict"})
     ahead = None
-    if options["where"] is None and not runs.is_file():
-        ahead = Ahead(runs, name_contains=options["model_contains"], metric=options["metric"])
+    if selection.where is None and not os.path.isfile(runs):
+        ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)
     try:
         from klsurv.runs import scan
 

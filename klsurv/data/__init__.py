@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from klsurv.errors import OutputError
+from klsurv.names import clean
 
 
 def unpack(directory: Path) -> list[Path]:
@@ -21,4 +22,4 @@ def unpack(directory: Path) -> list[Path]:
             archive.extractall(directory, filter="data")
             return sorted({directory / member.name.split("/")[0] for member in archive})
     except OSError as error:
-        raise OutputError(f"{directory} cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{clean(str(directory))} cannot be written: {error.strerror or error}") from error

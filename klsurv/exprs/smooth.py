@@ -13,14 +13,16 @@ def edge_mean(x: pl.Expr, *, width: int) -> pl.Expr:
     """
     if width <= 1:
         return x
-    before = width // 2
-    # An empty series has no value to pad with; what stands in for it is cut off again with the padding.
+    # A series that is left as it is needs no padding, however wide the mean.
+    short = x.len() < width
+    before, after, cut = (pl.when(short).then(0).otherwise(n) for n in (width // 2, width - 1 - width // 2, width - 1))
+    # An empty series has no value to pad with; what stands in for it is not used.
     padded = (
         x.first().fill_null(0.0).repeat_by(before).explode()
         .append(x)
-        .append(x.last().fill_null(0.0).repeat_by(width - 1 - before).explode())
+        .append(x.last().fill_null(0.0).repeat_by(after).explode())
     )  # fmt: skip
     # Weights make polars add up each window afresh. Without them it carries a running sum along, which keeps the
     # rounding error of a spike: 1e-6 relative and more where KL jumps over ten decades.
-    mean = padded.rolling_mean(width, weights=[1.0] * width).slice(width - 1)
-    return pl.when(x.len() < width).then(x).otherwise(mean)
+    mean = padded.rolling_mean(width, weights=[1.0] * width).slice(cut)
+    return pl.when(short).then(x).otherwise(mean)

@@ -11,7 +11,7 @@ from klsurv.errors import LayoutError, NothingUsableError
 from klsurv.names import clean
 from klsurv.params import Selection
 from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, FOOTER_ROWS, FOOTER_TABLE, KEY, SOURCE, TRAJECTORIES
-from klsurv.where import condition
+from klsurv.where import condition, holds
 
 _KL, _PMASS, _T = pl.col("kl"), pl.col("pmass"), pl.col("t")
 
@@ -75,10 +75,11 @@ def read_frame(
     except pl.exceptions.PolarsError as error:
         raise LayoutError(f"a column has the wrong type: {_first_line(error)}") from None
     _check(read)
+    read, cells = _cleaned(read), None if cells is None else _cleaned(cells)
     told = _cells(read) if cells is None else cells
     told = told.filter(pl.col("cell").str.contains(selection.model_contains, literal=True))
     if selection.where is not None:
-        told = told.filter(condition(selection.where))
+        told = told.filter(holds(told, condition(selection.where)))
     read = read.join(told.select("cell"), on="cell", how="semi", maintain_order="left")
     if read.is_empty():
         raise NothingUsableError("no trajectory in the frame, or none left by the selection")
@@ -86,6 +87,7 @@ def read_frame(
 
 
 def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:
+    frame = frame.with_columns(_whole(_T))
     if rows is None:
         frame = frame.with_columns(is_fork=_PMASS.is_not_null())
     else:
@@ -96,6 +98,7 @@ def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:
     constant = [name for name in (*FACTS, "gen_len") if name in frame.collect_schema().names()]
     series = {
         "t": _T.filter(token),
+        "lost": _T.is_null().any(),
         "kl": _KL.filter(token),
         "fork": _T.filter(is_fork),
         "pmass": _PMASS.filter(is_fork),
@@ -106,22 +109,27 @@ def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:
     return rows.lazy().select(*KEY, "gen_len").join(grouped.drop("gen_len", strict=False), on=KEY, how="left")
 
 
+def _whole(x: pl.Expr) -> pl.Expr:
+    """The value as an integer, null where it is not a whole number: a cast would cut off its fraction."""
+    number = x.cast(pl.Float64)
+    return pl.when(number == number.floor()).then(number).cast(pl.Int64)
+
+
 def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The frame with every column of `source`, cast, in the order of the key."""
     names = frame.collect_schema().names()
     absent = [pl.lit(None).alias(name) for name in (*FACTS, "gen_len") if name not in names]
-    check = ["t"] if "t" in names else []
+    check = ["t", "lost"] if "t" in names else []
     lists = {name: SOURCE.schema[name] for name in ("kl", "fork", "pmass")}
     last_finite = (pl.element().is_finite().arg_true().last() + 1).fill_null(0)
     return (
         frame.with_columns(absent)
+        .with_columns(_whole(pl.col("prompt")), pl.col("fork").list.eval(_whole(pl.element())))
         .with_columns(pl.col(name).cast(dtype).fill_null([]) for name, dtype in lists.items())
         .with_columns(
             _KL.list.eval(pl.element().fill_null(float("nan"))), _PMASS.list.eval(pl.element().fill_nan(None))
         )
-        .with_columns(
-            pl.coalesce(pl.col("gen_len").cast(pl.Int64), _KL.list.agg(last_finite).cast(pl.Int64).fill_null(0))
-        )
+        .with_columns(pl.coalesce(_whole(pl.col("gen_len")), _KL.list.agg(last_finite).cast(pl.Int64).fill_null(0)))
         .with_columns(pl.coalesce(pl.col("window").cast(pl.Int64), pl.col("gen_len").max()))
         .select(*(pl.col(name).cast(dtype) for name, dtype in SOURCE.schema.items()), *check)
         .sort(KEY, maintain_order=True)
@@ -130,14 +138,16 @@ def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 def _check(read: pl.DataFrame) -> None:
     if read.select(KEY).null_count().sum_horizontal().item():
-        raise LayoutError("cell, alpha or prompt is null in a row")
+        raise LayoutError("cell, alpha or prompt is null in a row, or prompt is not a whole number")
+    if "lost" not in read.columns:
+        read = read.with_columns(t=pl.int_ranges(0, _KL.list.len()), lost=pl.lit(False))
     measured = pl.col("pmass").list
     rules = {
         "comes twice": pl.struct(KEY).is_duplicated(),
         "has an alpha that is not finite": ~pl.col("alpha").is_finite(),
-        "lacks a token: t must count 0, 1, 2, …": pl.col("t") != pl.int_ranges(0, _KL.list.len())
-        if "t" in read.columns
-        else False,
+        "has a t that is null or not a whole number": pl.col("lost"),
+        "lacks a token: t must count 0, 1, 2, …": pl.col("t") != pl.int_ranges(0, _KL.list.len()),
+        "has a fork that is null or not a whole number": pl.col("fork").list.agg(pl.element().is_null().any()),
         "has lists fork and pmass of different lengths": pl.col("fork").list.len() != measured.len(),
         "has forks that do not ascend from 0": pl.col("fork").list.agg(
             (pl.element().diff() <= 0).any() | (pl.element() < 0).any()
@@ -150,6 +160,15 @@ def _check(read: pl.DataFrame) -> None:
         if not bad.is_empty():
             cell, alpha, prompt = bad.select(KEY).row(0)
             raise LayoutError(f"cell {clean(cell)}, alpha {alpha}, prompt {prompt} {rule}")
+
+
+def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with its names safe to show; a backslash stays, for klsurv's own tables have escaped it already."""
+    names = ["cell", "model", "method"]
+    return frame.with_columns(
+        pl.col(name).replace({text: clean(text, backslash=False) for text in frame[name].drop_nulls().unique()})
+        for name in names
+    )
 
 
 def _cells(read: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from klsurv.ingest.trajectories import row, trajectories
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Selection
 from klsurv.schema import CELLS, SOURCE
-from klsurv.where import condition
+from klsurv.where import condition, holds
 
 Progress = Callable[[int, int], None]
 
@@ -63,4 +63,5 @@ def read_root(
 
 def _keeps(cell: Cell, keep: pl.Expr) -> bool:
     # A cell whose facts cannot be read is kept, so that its error is told.
-    return bool(row(cell).select(keep.fill_null(pl.col("status") != "ok")).item())
+    known = holds(row(cell), keep).item()
+    return cell.status != "ok" if known is None else bool(known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import cast
@@ -95,7 +96,7 @@ def show(value: object) -> str:
     elif isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63):
-        text = repr(value)
+        text = json.dumps(value)
     else:
         text = kind(value)
     return text if len(text) <= 60 else text[:57] + "…"

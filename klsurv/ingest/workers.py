@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -64,7 +63,8 @@ class _Worker:
 
     def __init__(self) -> None:
         command = [sys.executable, "-c", _RUN.format(path=sys.path)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        # In a session of its own, so that Ctrl-C in the terminal reaches this process only.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
 
     def load(self, cell: CellDir, metric: Metric) -> Cell:
         stdin, stdout = self._process.stdin, self._process.stdout
@@ -84,7 +84,6 @@ class _Worker:
 
 def serve() -> None:
     """Be a worker: read the cells named on stdin and write them to stdout, until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     while True:
         try:

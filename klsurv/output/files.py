@@ -24,12 +24,18 @@ def check_target(path: Path, suffixes: tuple[str, ...]) -> None:
     name = clean(str(path))
     if path.suffix.lower() not in suffixes:
         raise OutputError(f"{name}: unknown suffix {clean(path.suffix)!r}: choose one of {' '.join(suffixes)}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise OutputError(f"{name}: is a directory")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise OutputError(f"{name}: there is no folder {clean(str(path.parent))}")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"{name}: its folder must not be written")
+    try:
+        os.path.lexists(path) or path.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OutputError(f"{name}: {error.strerror}") from error
 
 
 @contextmanager

@@ -51,11 +51,11 @@ def _table(frame: pl.DataFrame, *, keys: int, caption: str) -> None:
     # Rich reads the width of a terminal itself; elsewhere nothing is gained by folding.
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
     cells = [[_cell(value) for value in row] for row in frame.rows()]
-    widths = [max(len(name), *(len(row[i]) for row in cells), 1) + 2 for i, name in enumerate(frame.columns)]
+    widths = [max(len(name), *(len(row[i]) for row in cells), 1) + 3 for i, name in enumerate(frame.columns)]
     first = list(range(min(keys, frame.width)))
     blocks = [list(first)]
     for i in range(len(first), frame.width):
-        if len(blocks[-1]) > len(first) and sum(widths[j] for j in [*blocks[-1], i]) > console.width:
+        if len(blocks[-1]) > len(first) and sum(widths[j] for j in [*blocks[-1], i]) - 3 > console.width:
             blocks.append(list(first))
         blocks[-1].append(i)
     for block in blocks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -31,11 +32,12 @@ def write_table(pieces: Iterable[pl.DataFrame], path: Path, *, table: Table, foo
             writer = pa.ipc.new_file(file, arrow)
         else:
             writer = None
-        for piece in pieces:
+        # The header, or the schema, is written even where there is no row.
+        for i, piece in enumerate(chain([table.schema.to_frame()], pieces)):
             if writer is not None:
                 writer.write_table(piece.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(arrow))
             elif suffix == ".csv":
-                piece.write_csv(file, include_header=rows == 0)
+                piece.write_csv(file, include_header=i == 0)
             else:
                 piece.write_ndjson(file)
             rows += piece.height

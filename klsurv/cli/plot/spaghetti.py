@@ -8,6 +8,7 @@ from typing import Any
 import rich_click as click
 
 from klsurv.cli.options import opened, runs_options, scoring_of, scoring_options, writable
+from klsurv.names import clean
 from klsurv.output.files import PICTURES, replacing
 from klsurv.params import Look, Scoring
 
@@ -54,4 +55,4 @@ def command(runs: Path, outputs: tuple[Path, ...], scale: float, summary: Path |
         engine.join()
         save(figure, paths, title="klsurv: KL trajectories", scale=scale)
     for path in paths:
-        click.echo(f"saved {path}", err=True)
+        click.echo(f"saved {clean(str(path))}", err=True)

@@ -1,0 +1,53 @@
+"""Run the command line on a terminal of a given width."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def on_terminal(*arguments: object, width: int = 80, interrupt: Callable[[str], bool] | None = None) -> tuple[int, str]:
+    """The exit code, and what a terminal gets of stdout, without colours.
+
+    Where `interrupt` is given, stderr is the terminal too, and Ctrl-C is sent to the whole process group once it says
+    so of the text so far.
+    """
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    parent, child = pty.openpty()
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    environment = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "klsurv", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=child,
+        stderr=subprocess.DEVNULL if interrupt is None else child,
+        env={**environment, "TERM": "xterm"},
+        start_new_session=True,
+    )
+    os.close(child)
+    data, sent, deadline = b"", False, time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            part = os.read(parent, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        data += part
+        if interrupt is not None and not sent and interrupt(data.decode(errors="replace")):
+            os.killpg(process.pid, signal.SIGINT)
+            sent = True
+    os.close(parent)
+    code = process.wait(timeout=60)
+    return code, _ANSI.sub("", data.decode(errors="replace")).replace("\r\n", "\n")

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.terminal import on_terminal
+from tests.conftest import Klsurv
+from tests.ingest.handmade import write_cell, write_file
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a shell and signals")
+MISSING = "no_such_runs"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A root with one small cell."""
+    root = tmp_path / "runs"
+    write_cell(root, "good")
+    return root
+
+
+def said(result: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
+    assert result.returncode == code, result.stderr[-500:]
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    assert [part for part in parts if part not in result.stderr] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [
+        ("nope", "nope does not exist"),
+        ("nope/deep", "does not exist"),
+        ("empty", "no run cell in"),
+        ("text.txt", "is not a parquet file"),
+        ("runs/good/calib.json", "is not a parquet file"),
+        ("fifo", "fifo is not a directory"),
+        ("[red]", "[red] does not exist"),
+        ("[/x]", "[/x] does not exist"),
+        ("\x1b[31m", "\\x1b[31m does not exist"),
+        ("~no_such_user_here/x", "~no_such_user_here/x does not exist"),
+        ("x" * 5000, "xxx"),
+    ],
+    ids=lambda value: value[:24].replace("\x1b", "ESC"),
+)
+def test_runs_that_are_not_there_exit_with_1(klsurv: Klsurv, good: Path, path: str, cause: str) -> None:
+    (good.parent / "empty").mkdir()
+    (good.parent / "text.txt").write_text("text")
+    os.mkfifo(good.parent / "fifo")
+    said(klsurv("summary", path, cwd=good.parent), 1, cause)
+
+
+@pytest.mark.parametrize("command", [["check"], ["summary"], ["export"], ["plot", "spaghetti"]])
+def test_every_command_exits_with_1_where_there_are_no_runs(klsurv: Klsurv, tmp_path: Path, command: list[str]) -> None:
+    output = {"export": [tmp_path / "a.csv"], "plot": ["-o", tmp_path / "a.svg"]}.get(command[0], [])
+    said(klsurv(*command, tmp_path / "nope", *output), 1, "error: ", "nope does not exist")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [["summary"], ["export"], ["plot", "spaghetti"]])
+def test_runs_of_which_none_can_be_used_exit_with_1(klsurv: Klsurv, tmp_path: Path, command: list[str]) -> None:
+    root = tmp_path / "runs"
+    write_file(write_cell(root, "bad") / "calib.json", "{")
+    output = {"export": [tmp_path / "a.csv"], "plot": ["-o", tmp_path / "a.svg"]}.get(command[0], [])
+    said(klsurv(*command, root, *output), 1, "warning: bad is broken: calib.json", "none of the 1 cells can be used")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        (["--model-contains", "zzz"], "contains 'zzz'"),
+        (["--where", "seed = 7"], "no cell is left by where"),
+    ],
+)
+def test_a_selection_that_leaves_nothing_exits_with_1(
+    klsurv: Klsurv, good: Path, options: list[str], cause: str
+) -> None:
+    said(klsurv("summary", good, *options), 1, cause)
+
+
+@pytest.mark.parametrize("command", [["summary"], ["check"], ["export"], ["plot", "spaghetti"]])
+def test_strict_exits_with_1_where_something_would_be_left_out(
+    klsurv: Klsurv, good: Path, tmp_path: Path, command: list[str]
+) -> None:
+    write_cell(good, "bad", pmass={"fork_points": [0, 4, 2, 8]})
+    output = {"export": [tmp_path / "a.csv"], "plot": ["-o", tmp_path / "a.svg"]}.get(command[0], [])
+    said(klsurv(*command, good, *output, "--strict"), 1, "bad: pmass.json: fork_points[2]: 2 does not ascend from 4")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_strict_exits_with_0_where_nothing_is_left_out(klsurv: Klsurv, good: Path) -> None:
+    result = klsurv("summary", good, "--strict", "--roll", "1")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+# RUNS does not exist: exit code 2, and not 1, says that the option was refused before anything was read.
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--threshold", "0"],
+        ["--threshold", "1.5"],
+        ["--threshold", "nan"],
+        ["--threshold", "x"],
+        ["--roll", "-1"],
+        ["--roll", "1.5"],
+        ["--roll", "99999999999999999999"],
+        ["--calib-tokens", "0"],
+        ["--calib-tokens", "99999999999999999999"],
+        ["--window", "0"],
+        ["--window", "99999999999999999999"],
+        ["--alphas", ""],
+        ["--alphas", "1,x"],
+        ["--alphas", "1,,2"],
+        ["--alphas", "nan"],
+        ["--alphas", "inf"],
+        ["--alphas", "1_0"],
+        ["--metric", "kl"],
+        ["--by", "t"],
+        ["--by", ""],
+        ["--by", "alpha,alpha"],
+        ["--by", "[red]"],
+        ["--by", "[/x]"],
+        ["--format", "xml"],
+        ["--where", "seed <"],
+        ["--where", "nosuch = 1"],
+        ["--where", "seed"],
+        ["--where", ""],
+        ["--nosuch"],
+        ["second_argument"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_option_exits_with_2_before_anything_is_read(klsurv: Klsurv, options: list[str]) -> None:
+    said(klsurv("summary", MISSING, *options), 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nosuch"],
+        ["summary"],
+        ["export", MISSING],
+        ["export", MISSING, "a.xyz"],
+        ["export", MISSING, "a"],
+        ["export", MISSING, "[red].xyz"],
+        ["export", MISSING, "[/x].csv"],
+        ["export", MISSING, "nowhere/a.csv"],
+        ["export", MISSING, "folder.csv"],
+        ["export", MISSING, "text/a.csv"],
+        ["export", MISSING, "x" * 300 + ".csv"],
+        ["export", MISSING, "a.csv", "--table", "trajectories"],
+        ["export", MISSING, "a.csv", "--table", "cells"],
+        ["export", MISSING, "a.csv", "--table", "nosuch"],
+        ["export", MISSING, "a.csv", "--by", "t", "--table", "summary"],
+        ["plot"],
+        ["plot", "nosuch", MISSING],
+        ["plot", "spaghetti", MISSING],
+        ["plot", "spaghetti", MISSING, "-o", "a.bmp"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "-o", "a"],
+        ["plot", "spaghetti", MISSING, "-o", "nowhere/a.svg"],
+        ["plot", "spaghetti", MISSING, "-o", "folder.svg"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--summary", "a.txt"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--summary", "nowhere/a.md"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--scale", "0"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--scale", "nan"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--columns", "0"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--columns", "99999999999999999999"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--line-lw", "0"],
+        ["plot", "spaghetti", MISSING, "-o", "a.svg", "--line-alpha", "2"],
+        ["schema", "nosuch"],
+    ],
+    ids=lambda words: " ".join(words)[:60],
+)
+def test_wrong_usage_exits_with_2_before_anything_is_read_or_written(
+    klsurv: Klsurv, tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.svg").mkdir()
+    (tmp_path / "text").write_text("text")
+    result = klsurv(*arguments, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr[-500:]
+    assert "Traceback" not in result.stderr
+    assert result.stderr or arguments == ["plot"]
+    assert {path.name for path in tmp_path.iterdir()} == {"folder.csv", "folder.svg", "text"}
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_must_not_be_written_exits_with_2(klsurv: Klsurv, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o555)
+    said(klsurv("export", MISSING, tmp_path / "locked" / "a.csv"), 2, "must not be written")
+
+
+def test_names_in_messages_are_escaped_or_literal(klsurv: Klsurv, good: Path) -> None:
+    result = klsurv("export", good, good.parent / "a\x1b[31m[red].csv", "--table", "summary", "--roll", "1")
+    assert result.returncode == 0
+    assert "\x1b" not in result.stderr
+    assert "a\\x1b[31m[red].csv" in result.stderr
+    result = klsurv("summary", good, "--model-contains", "[/x]\x1b[31m")
+    said(result, 1, "[/x]\\x1b[31m")
+
+
+@POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("command", [["summary"], ["check"], ["schema"]])
+def test_an_output_that_takes_nothing_is_an_error_without_a_traceback(good: Path, command: list[str]) -> None:
+    arguments = command if command == ["schema"] else [*command, str(good)]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "klsurv", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert result.returncode not in (0, 130)
+    assert "No space left" in result.stderr
+    assert "Traceback" not in result.stderr and "Exception ignored" not in result.stderr
+
+
+@POSIX
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_a_stream_that_is_closed_from_the_start_is_no_traceback(good: Path, redirection: str) -> None:
+    result = subprocess.run(
+        ["sh", "-c", f'"$0" -m klsurv summary "$1" --roll 1 {redirection}', sys.executable, str(good)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "Traceback" not in result.stderr
+    if redirection in ("2>&-", "<&-"):
+        assert result.returncode == 0
+        assert result.stdout.startswith("alpha,n,")
+
+
+@POSIX
+@pytest.mark.parametrize("arguments", [["schema"], ["summary", "RUNS", "--roll", "1", "--by", "cell,alpha,prompt"]])
+def test_a_reader_that_has_seen_enough_is_no_error(good: Path, arguments: list[str]) -> None:
+    words = [str(good) if word == "RUNS" else word for word in arguments]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "klsurv", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    stderr = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) in (0, 141)
+    assert stderr == ""
+
+
+@POSIX
+@pytest.mark.parametrize("large", [False, True], ids=["in one process", "with workers"])
+def test_ctrl_c_while_cells_are_read_exits_with_130_and_no_traceback(tmp_path: Path, large: bool) -> None:
+    cell = write_cell(tmp_path / "elsewhere", "cell")
+    tokens = 40_000 if large else 8
+    write_file(
+        cell / "trajectory.json",
+        f'{{"per_prompt_per_t_kl": {{"1.0": [[{", ".join(["0.123456789"] * tokens)}]]}}}}',
+    )
+    root = tmp_path / "runs"
+    root.mkdir()
+    for i in range(400 if large else 20_000):
+        (root / f"cell_{i}").symlink_to(cell, target_is_directory=True)
+    # The bar is drawn once reading has begun, and reading takes many times longer than a signal.
+    code, text = on_terminal("summary", root, interrupt=lambda text: "reading cells" in text)
+    assert code == 130, text[-500:]
+    assert "interrupted" in text
+    assert "Traceback" not in text
+    assert "alpha" not in text

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+
+import klsurv as package
+from klsurv.cli import cli
+from tests.conftest import Klsurv
+
+HEAVY = ("polars", "altair", "pyarrow", "pandas", "vl_convert", "rich.progress", "numpy")
+
+
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, as its words on the command line; the group itself first."""
+    yield path
+    if isinstance(group, click.Group):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
+def test_every_command_has_help_that_names_its_options(klsurv: Klsurv, words: tuple[str, ...]) -> None:
+    result = klsurv(*words, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Usage: " in result.stdout
+    assert " ".join(words) in result.stdout
+    command: click.Command = cli
+    for word in words:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), word)
+        assert found is not None
+        command = found
+    options = [name for parameter in command.params if isinstance(parameter, click.Option) for name in parameter.opts]
+    assert [name for name in options if name not in result.stdout] == []
+    assert command.help is not None and command.help.split()[0] in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["summary", "--help"], ["plot", "--help"]])
+def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "klsurv", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(re.findall(r"\| +([\w.]+)$", result.stderr, flags=re.MULTILINE))
+    assert "klsurv.cli" in loaded
+    assert loaded & set(HEAVY) == set()
+
+
+def test_importing_klsurv_loads_no_library() -> None:
+    script = "import sys, klsurv; print([name for name in sys.argv[1:] if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", script, *HEAVY, "rich"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_version_is_the_package_s(klsurv: Klsurv) -> None:
+    result = klsurv("--version")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert package.__version__ in result.stdout
+
+
+def test_without_arguments_it_says_how_it_is_used(klsurv: Klsurv) -> None:
+    result = klsurv()
+    assert result.returncode == 2
+    assert "Usage: " in result.stdout + result.stderr
