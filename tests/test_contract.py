@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "params": {"errors"},
     "schema": set(),
     "where": {"errors", "schema"},
-    "data": {"errors"},
+    "data": {"errors", "names"},
     "ingest": BASE,
     "exprs": BASE,
     "frames": BASE | {"exprs"},

@@ -17,12 +17,17 @@ def summary(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     Counts are of trajectories; KL quantiles are over the finite raw values inside the length (nats), null where there
     are none. n_events + n_eos + n_running = n in every row.
     """
+    finite = pl.element().filter(pl.element().is_finite())
     kl = (
-        trajectories.select(*by, "kl")
-        .explode("kl")
-        .filter(pl.col("kl").is_finite())
-        .group_by(by)
-        .agg(pl.col("kl").quantile(q / 100, interpolation="linear").alias(f"kl_p{q}") for q in (50, 95, 99))
+        trajectories.group_by(by)
+        .agg(pl.col("kl").explode())
+        .select(
+            *by,
+            *(
+                pl.col("kl").list.agg(finite.quantile(q / 100, interpolation="linear")).alias(f"kl_p{q}")
+                for q in (50, 95, 99)
+            ),
+        )
     )
     lives = risk(trajectories, by=by).pipe(survival, by=by).pipe(lifetimes, by=by)
     return (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
 
 from klsurv.errors import CellError
 from klsurv.ingest.discover import PMASS, TRAJECTORY
@@ -60,6 +60,7 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
 
     kls = by_alpha(get(trajectory, _KL, TRAJECTORY), TRAJECTORY, _KL)
     lengths = by_alpha(pmass.get("gen_lens_eval", {}), PMASS, "gen_lens_eval")
+    booleans = getattr(trajectory, "booleans", True)
     notes = [
         *_ahead(kls.keys() - masses.keys(), TRAJECTORY, PMASS),
         *_ahead(masses.keys() - kls.keys(), PMASS, TRAJECTORY),
@@ -68,7 +69,7 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
     for alpha in sorted(kls.keys() & masses.keys()):
         key, value = kls[alpha]
         kl_rows = rows(value, TRAJECTORY, f"{_KL}[{show(key)}]")
-        kl = [_kl_row(row, f"{_KL}[{show(key)}][{i}]") for i, row in enumerate(kl_rows)]
+        kl = [_kl_row(row, f"{_KL}[{show(key)}][{i}]", booleans) for i, row in enumerate(kl_rows)]
         mass = _pmass_rows(masses[alpha], metric, forks)
         used = min(len(kl), len(mass))
         if len(kl) != len(mass):
@@ -121,12 +122,12 @@ def _gen_lens(lengths: tuple[str, object] | None, name: str) -> list[int]:
     return [tokens(length, PMASS, f"{field}[{i}]") for i, length in enumerate(rows(value, PMASS, field))]
 
 
-def _kl_row(value: object, field: str) -> array[float]:
-    row = numbers(value, TRAJECTORY, field)
-    try:
-        return array("d", cast(list[float], row))
-    except TypeError:
-        return array("d", [math.nan if x is None else x for x in row])
+def _kl_row(value: object, field: str, booleans: bool) -> array[float]:
+    if not booleans and isinstance(value, list):
+        # An array takes a boolean for a number, and nothing else that is none.
+        with contextlib.suppress(TypeError, OverflowError):
+            return array("d", value)
+    return array("d", [math.nan if x is None else x for x in numbers(value, TRAJECTORY, field)])
 
 
 def _last_finite(row: array[float]) -> int:
