@@ -57,11 +57,13 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
     trajectories = score(runs.source().lazy(), scoring=scoring).collect().lazy()
     drawn = spaghetti.drawn(trajectories, scoring=scoring).collect().lazy()
-    y_max, counts, facts = pl.collect_all(
+    of_alpha = [drawn.filter(pl.col("alpha") == alpha) for alpha in runs.alphas]
+    y_max, counts, facts, *medians = pl.collect_all(
         [
             spaghetti.top(drawn),
             spaghetti.panels(trajectories),
             trajectories.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
+            *map(spaghetti.medians, of_alpha),
         ]
     )
     width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
@@ -72,13 +74,12 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     panels = []
     # One panel at a time: a long frame of all of them would not fit beside the rest.
-    for row in rows.iter_rows(named=True):
+    for row, of_panel, median in zip(rows.iter_rows(named=True), of_alpha, medians, strict=True):
         axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max.item(), kl_log=look.kl_log)
-        of_panel = drawn.filter(pl.col("alpha") == row["alpha"])
-        strokes, medians, ends = pl.collect_all(
+        strokes, median, ends = pl.collect_all(
             [
                 ink(of_panel, axes=axes) if crowded else spaghetti.lines(of_panel, axes=axes),
-                spaghetti.medians(of_panel).pipe(spaghetti.thin_medians, axes=axes),
+                spaghetti.thin_medians(median.lazy(), axes=axes),
                 spaghetti.ends(of_panel).select("t", "y"),
             ]
         )
@@ -92,7 +93,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
                 axes=axes,
                 lines=None if crowded else strokes,
                 ink=strokes if crowded else None,
-                medians=medians,
+                medians=median,
                 ends=ends,
             )
         )
