@@ -15,13 +15,13 @@ from klsurv.charts.theme import ALIVE, DEAD, PAPER
 
 def picture_url(ink: pl.DataFrame, *, width: int, opacity: float) -> str:
     """The picture of `frames.ink`: n lines of an opacity over the paper, the dead first, the alive over them."""
-    clear = 1 - opacity
+    seen_through = ink.select((pl.lit(1 - opacity) ** pl.col(state)).alias(state) for state in ("alive", "dead"))
     shade = [
-        _over(_over(paper, dead, clear ** pl.col("dead")), alive, clear ** pl.col("alive"))
+        _over(_over(paper, dead, pl.col("dead")), alive, pl.col("alive"))
         for paper, dead, alive in zip(*map(_channels, (PAPER, DEAD, ALIVE)), strict=True)
     ]
     red, green, blue = (channel.round().cast(pl.UInt32) for channel in shade)
-    pixels = array("I", ink.select(red + green * 2**8 + blue * 2**16 + 255 * 2**24).to_series().to_list())
+    pixels = array("I", seen_through.select(red + green * 2**8 + blue * 2**16 + 255 * 2**24).to_series().to_list())
     if sys.byteorder == "big":
         pixels.byteswap()
     data, stride = pixels.tobytes(), 4 * width

@@ -14,4 +14,4 @@ def own_p95(smoothed: pl.Expr, *, tokens: int) -> pl.Expr:
     """
     head = smoothed.head(tokens)
     p95 = head.filter(head.is_finite()).quantile(0.95, interpolation="linear")
-    return pl.when(p95.is_finite() & (p95 > SMALLEST)).then(p95)
+    return pl.when(p95 > SMALLEST).then(p95)

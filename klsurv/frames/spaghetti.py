@@ -28,8 +28,10 @@ def drawn(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
 def top(drawn: pl.LazyFrame) -> pl.LazyFrame:
     """One number, `y_max` (R7): 1.4 × the 99th percentile of all finite values ≥ 0; 1.1 where there are none."""
     value = drawn.select(_Y.explode()).filter(_Y.is_finite() & (_Y >= 0))
-    p99 = _Y.quantile(0.99, interpolation="linear")
-    return value.select(y_max=pl.when(p99.is_null()).then(1.1).otherwise(pl.max_horizontal(1.4 * p99, 1e-3)))
+    p99 = pl.col("p99")
+    return value.select(p99=_Y.quantile(0.99, interpolation="linear")).select(
+        y_max=pl.when(p99.is_null()).then(1.1).otherwise(pl.max_horizontal(1.4 * p99, 1e-3))
+    )
 
 
 def panels(trajectories: pl.LazyFrame) -> pl.LazyFrame:
