@@ -44,7 +44,12 @@ def _cell(
         key = str(alpha)
         kl[key], pmass[key], gen_lens[key] = rows.tolist(), mass.tolist(), lengths.tolist()
         p95[key] = np.nanpercentile(np.where(np.isnan(rows), 0.0, rows), 95, axis=0).tolist()
-    series = {name: rng.gamma(1.0, 0.4, tokens).tolist() for name in ("per_t_mean", "per_t_p95", "per_t_max")}
+    # The shared cells were calibrated in 11 steps.
+    history = [
+        {"coeff": coeff, "kl_p95": (coeff / 50) ** 2}
+        | {name: rng.gamma(1.0, 0.4, tokens).tolist() for name in ("per_t_mean", "per_t_p95", "per_t_max")}
+        for coeff in np.linspace(6.4, 50, 11).tolist()
+    ]
     return {
         "calib.json": {
             "c_star": float(rng.normal(50, 3)), "target_kl": 1.0, "window": tokens, "method": method,
@@ -56,5 +61,5 @@ def _cell(
             "pmass": {key: [] for key in pmass}, "gen_lens_qa": {key: [] for key in pmass},
             "computed": True, "completed_alphas": list(pmass),
         },
-        "history.json": [{"coeff": 50.0, "kl_p95": 1.0, **series}],
+        "history.json": history,
     }  # fmt: skip

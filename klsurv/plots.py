@@ -79,7 +79,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
         strokes, median, ends = pl.collect_all(
             [
                 ink(of_panel, axes=axes) if crowded else spaghetti.lines(of_panel, axes=axes),
-                spaghetti.thin_medians(median.lazy(), axes=axes),
+                spaghetti.median_strokes(median.lazy(), axes=axes),
                 spaghetti.ends(of_panel).select("t", "y"),
             ]
         )

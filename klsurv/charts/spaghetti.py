@@ -107,11 +107,7 @@ def _panel(
         .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
         .encode(y=y)
     )
-    layers.append(
-        alt.Chart(data.add(f"median, {name}", panel.medians))
-        .mark_line(stroke=INK, strokeWidth=1.3, clip=True)
-        .encode(x=x, y=y, detail=alt.Detail("line:N"))
-    )
+    layers.append(_strokes(data.add(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
     # A stroke of fixed height in pixels at a point in data units.
     layers.append(
         alt.Chart(data.add(f"EOS, {name}", panel.ends))
@@ -166,7 +162,7 @@ def _strokes(data: alt.NamedData, colour: str, *, width: float, opacity: float) 
 def _features(lines: pl.DataFrame) -> pl.DataFrame:
     """The strokes as GeoJSON, a feature each."""
     line = pl.struct(type=pl.lit("LineString"), coordinates="points")
-    return lines.select("cell", "prompt", "death_t", type=pl.lit("Feature"), geometry=line)
+    return lines.select(pl.exclude("points", "state"), type=pl.lit("Feature"), geometry=line)
 
 
 def _note(text: str, x: float, y: float, *, align: Literal["right", "center"]) -> alt.Chart:

@@ -8,6 +8,7 @@ from klsurv.exprs.axes import Axes
 
 # Pixels of the picture to one of the page, along each side.
 PIXELS = 2
+_DEAD = 2**30
 
 
 def ink(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
@@ -21,25 +22,23 @@ def ink(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     inside = stretches.with_columns(pl.col("top", "bottom").clip(0, height - 1))
     # Each stretch adds a line where it begins and takes it away below its end: a running sum down the columns. The row
     # below the picture, where the last stretches end, brings the sum back to 0 for the next column.
-    edges = [(pl.col("top"), 1), (pl.col("bottom") + 1, -1)]
-    state = pl.col("alive")
+    # Both states are counted in one number, the dead in its upper part.
+    state = pl.when("alive").then(1).otherwise(_DEAD).cast(pl.Int64)
     steps = [
-        inside.select(
-            pixel=pl.col("column") * (height + 1) + row,
-            alive=pl.when(state).then(n).otherwise(0),
-            dead=pl.when(state).then(0).otherwise(n),
-        )
-        for row, n in edges
+        inside.select(pixel=pl.col("column") * (height + 1) + row, n=sign * state)
+        for row, sign in ((pl.col("top"), 1), (pl.col("bottom") + 1, -1))
     ]
-    every = pl.LazyFrame().select(pixel=pl.int_range(width * (height + 1)), alive=pl.lit(0), dead=pl.lit(0))
+    every = pl.LazyFrame().select(pixel=pl.int_range(width * (height + 1)), n=pl.lit(0, pl.Int64))
     across, down = pl.int_range(width * height) % width, pl.int_range(width * height) // width
+    n = pl.col("n")
     return (
         pl.concat([every, *steps])
         .group_by("pixel")
-        .agg(pl.col("alive", "dead").sum())
+        .agg(n.sum())
         .sort("pixel")
-        .select(pl.col("alive", "dead").cum_sum())
-        .select(pl.col("alive", "dead").gather(across * (height + 1) + down))
+        .select(n.cum_sum())
+        .select(n.gather(across * (height + 1) + down))
+        .select(alive=n % _DEAD, dead=n // _DEAD)
     )
 
 
@@ -62,24 +61,40 @@ def _stretches(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
         .with_columns(line=key // (2 * columns), alive=key // columns % 2 == 1, column=key % columns)
         .sort("line", "t0")
     )
-    # From the last point of a column to the first of the next there is a segment, through all columns between.
-    x1, x2, y1, slope = (pl.col(name) for name in ("x1", "x2", "y1", "slope"))
-    left, right = pl.max_horizontal(column, x1), pl.min_horizontal(column + 1, x2)
-    enters, leaves = y1 + slope * (left - x1), y1 + slope * (right - x1)
-    between = (
+    # From the last point of a column a segment leads to the first of the next one that has any. It stretches both up to
+    # the edge that it crosses, and fills the columns between.
+    x1, x2, y1, leaves, enters, next_column = (
+        pl.col(name) for name in ("x1", "x2", "y1", "leaves", "enters", "next_column")
+    )
+    slope = (pl.col("y2") - y1) / (x2 - x1)
+    linked = (
         inner.with_columns(
             x1=axes.x(pl.col("t1")) * PIXELS,
             x2=axes.x(pl.col("t0").shift(-1)) * PIXELS,
-            rise=pl.col("y0").shift(-1) - y1,
+            y2=pl.col("y0").shift(-1),
+            next_column=column.shift(-1),
             unbroken=(pl.col("line") == pl.col("line").shift(-1)) & (pl.col("t0").shift(-1) == pl.col("t1") + 1),
+            same=pl.col("alive") == pl.col("alive").shift(-1),
         )
-        .filter("unbroken")
-        .with_columns(slope=pl.col("rise") / (x2 - x1), column=pl.int_ranges(x1.cast(pl.Int64), x2.cast(pl.Int64) + 1))
-        .explode("column")
-        .select(*one, high=pl.min_horizontal(enters, leaves), low=pl.max_horizontal(enters, leaves))
+        .with_columns(
+            leaves=pl.when("unbroken").then(y1 + slope * (pl.min_horizontal(column + 1, x2) - x1)),
+            enters=pl.when("unbroken", "same").then(y1 + slope * (pl.max_horizontal(next_column, x1) - x1)),
+        )
+        .with_columns(
+            high=pl.min_horizontal("high", leaves, enters.shift(1)),
+            low=pl.max_horizontal("low", leaves, enters.shift(1)),
+        )
     )
-    return (
-        pl.concat([inner.select(*one, "high", "low"), between])
-        .group_by(one)
-        .agg(top=pl.col("high").min().floor().cast(pl.Int64), bottom=pl.col("low").max().floor().cast(pl.Int64))
+    left, right = pl.max_horizontal(column, x1), pl.min_horizontal(column + 1, x2)
+    ends = y1 + slope * (left - x1), y1 + slope * (right - x1)
+    # The column where it ends is filled too where the next point is dead: the segment is still alive there.
+    between = (
+        linked.filter("unbroken")
+        .with_columns(column=pl.int_ranges(column + 1, next_column + (~pl.col("same")).cast(pl.Int64)))
+        .filter(column.list.len() > 0)
+        .explode("column")
+        .select(*one, high=pl.min_horizontal(*ends), low=pl.max_horizontal(*ends))
+    )
+    return pl.concat([linked.select(*one, "high", "low"), between]).select(
+        *one, top=pl.col("high").floor().cast(pl.Int64), bottom=pl.col("low").floor().cast(pl.Int64)
     )

@@ -60,6 +60,12 @@ def thin_medians(medians: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     return thin(pixels, tolerance=0).select("line", "t", y="value")
 
 
+def median_strokes(medians: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
+    """The medians of one alpha as strokes, one per unbroken run: `points` in pixels, without those that do not show."""
+    point = pl.concat_list(axes.x(_T).round(2), axes.y(_Y).round(2))
+    return thin_medians(medians, axes=axes).group_by("line", maintain_order=True).agg(points=point).select("points")
+
+
 def ends(drawn: pl.LazyFrame) -> pl.LazyFrame:
     """Where trajectories of 2 tokens or more ended by EOS: alpha, t (last token), y there or at the last finite one."""
     last = _Y.list.agg(pl.element().filter(pl.element().is_finite()).last())

@@ -69,10 +69,10 @@ def test_dead_lines_lie_under_alive_lines_under_the_median_and_the_ticks(drawn: 
         ("geoshape", "#d97706"),
         ("geoshape", "#3a7ca5"),
         ("rule", theme.INK),
-        ("line", theme.INK),
+        ("geoshape", theme.INK),
         ("point", theme.INK),
     ]
-    assert layers(panels(drawn)[3], "line")[0]["mark"]["strokeWidth"] == 1.3
+    assert layers(panels(drawn)[3], "geoshape")[-1]["mark"]["strokeWidth"] == 1.3
 
 
 def test_opacity_is_eight_by_n_within_its_bounds(drawn: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def test_there_is_a_tick_for_each_trajectory_that_ended_by_eos_at_its_last_token
 
 def test_axes_follow_r7(drawn: dict[str, Any]) -> None:
     for panel in panels(drawn):
-        encoding = layers(panel, "line")[0]["encoding"]
+        encoding = layers(panel, "point")[0]["encoding"]
         low, high = encoding["y"]["scale"]["domain"]
         assert high == pytest.approx(1.8075623161, rel=1e-9)
         assert low == pytest.approx(-0.05 * high)
@@ -101,10 +101,10 @@ def test_axes_follow_r7(drawn: dict[str, Any]) -> None:
 
 
 def test_only_the_first_panel_names_the_y_axis_and_only_the_first_column_numbers_it(drawn: dict[str, Any]) -> None:
-    y = [layers(panel, "line")[0]["encoding"]["y"] for panel in panels(drawn)]
+    y = [layers(panel, "point")[0]["encoding"]["y"] for panel in panels(drawn)]
     assert [axis["title"] for axis in y] == ["KL / p95(KL[:20])"] + [None] * 6
     assert [axis["axis"].get("labelOpacity", 1) for axis in y] == [1, 0, 0, 0, 1, 0, 0]
-    assert all(layers(panel, "line")[0]["encoding"]["x"]["title"] == "token t" for panel in panels(drawn))
+    assert all(layers(panel, "point")[0]["encoding"]["x"]["title"] == "token t" for panel in panels(drawn))
 
 
 def test_title_and_legend_say_threshold_model_window_and_what_each_mark_means(drawn: dict[str, Any]) -> None:
@@ -124,7 +124,7 @@ def test_title_and_legend_say_threshold_model_window_and_what_each_mark_means(dr
 
 def test_an_alpha_without_lines_keeps_its_panel_and_says_why(drawn: dict[str, Any]) -> None:
     empty = panels(drawn)[0]
-    assert not layers(empty, "geoshape")
+    assert drawn["datasets"][layers(empty, "geoshape")[0]["data"]["name"]] == []
     assert layers(empty, "text")[0]["encoding"]["text"]["value"] == "16 without a scale (KL = 0)"
 
 
@@ -139,7 +139,7 @@ def test_raw_kl_has_its_target_at_alpha_squared_or_a_note_where_that_is_off_scal
     rules = [read["datasets"][layers(panel, "rule")[0]["data"]["name"]] for panel in panels(read)]
     assert [[row["y"] for row in rule] for rule in rules] == [[0.0], [0.0625], [0.25], [1.0], [2.25], [4.0], []]
     assert layers(panels(read)[-1], "text")[0]["encoding"]["text"]["value"] == "target 16 off-scale"
-    assert layers(panels(read)[0], "line")[0]["encoding"]["y"]["title"] == "per-token KL"
+    assert layers(panels(read)[0], "point")[0]["encoding"]["y"]["title"] == "per-token KL"
 
 
 def test_columns_wrap_the_panels(real_cells: Path) -> None:
@@ -150,7 +150,7 @@ def test_columns_wrap_the_panels(real_cells: Path) -> None:
 
 def test_kl_log_is_linear_below_a_tenth_and_lines_lie_on_its_axis(real_cells: Path) -> None:
     drawn = spec(real_cells, alphas=[1.0], kl_log=True)
-    scale = layers(panels(drawn)[0], "line")[0]["encoding"]["y"]["scale"]
+    scale = layers(panels(drawn)[0], "point")[0]["encoding"]["y"]["scale"]
     assert (scale["type"], scale["constant"]) == ("symlog", 0.1)
 
 
@@ -160,7 +160,7 @@ def test_lines_lie_where_vega_puts_the_same_values(real_cells: Path) -> None:
         whole = figure(real_cells, alphas=[1.0], kl_log=kl_log, line_lw=2, line_alpha=1)
         read = json.loads(whole.spec())
         panel = panels(read)[0]
-        encoding = layers(panel, "line")[0]["encoding"]
+        encoding = layers(panel, "point")[0]["encoding"]
         strokes = klsurv.scan(real_cells, alphas=[1.0]).scored(threshold=0.3, roll=9).collect()
         rows = strokes.filter(pl.col("kl_rel").is_finite()).select("t", "cell", "prompt", y="kl_rel").to_dicts()
         marks = {"type": "line", "clip": True, "stroke": "red", "strokeWidth": 2}
@@ -176,7 +176,7 @@ def test_lines_lie_where_vega_puts_the_same_values(real_cells: Path) -> None:
         ours = {
             **frame,
             "datasets": read["datasets"],
-            "layer": [{**layer, "mark": {**layer["mark"], "stroke": "red"}} for layer in layers(panel, "geoshape")]
+            "layer": [{**layer, "mark": {**layer["mark"], "stroke": "red"}} for layer in layers(panel, "geoshape")[:-1]]
             + [invisible],
         }
         images = []
@@ -253,7 +253,7 @@ def _strokes(figure: Figure) -> list[pl.DataFrame]:
     return [
         frame.select(points=pl.col("geometry").struct.field("coordinates"))
         for frame in figure.data.frames.values()
-        if "geometry" in frame.columns
+        if "cell" in frame.columns
     ]
 
 
