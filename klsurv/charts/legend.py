@@ -11,9 +11,9 @@ from klsurv.charts.theme import INK
 
 _HEIGHT = 16
 _GLYPH = 22
-_GAP = 20
+_GAP = 16
 # Mean advance of Liberation Sans at 12 pixels, digits and lower case.
-_ADVANCE = 5.8
+_ADVANCE = 5.5
 
 
 @dataclass(frozen=True)

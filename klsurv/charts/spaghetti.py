@@ -108,9 +108,10 @@ def _panel(
         .encode(y=y)
     )
     layers.append(_strokes(data.add(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
-    # A stroke of fixed height in pixels at a point in data units.
+    # A stroke of fixed height in pixels at a point in data units; at the upper edge where its line ends above it.
+    ends = panel.ends.with_columns(pl.col("y").clip(upper_bound=axes.y_max))
     layers.append(
-        alt.Chart(data.add(f"EOS, {name}", panel.ends))
+        alt.Chart(data.add(f"EOS, {name}", ends))
         .mark_point(shape="stroke", angle=90, size=64, stroke=INK, strokeWidth=1.2, opacity=1, clip=True)
         .encode(x=x, y=y)
     )

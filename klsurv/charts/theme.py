@@ -15,7 +15,7 @@ DEAD = "#d97706"
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 # Panel sizes in pixels by the number of panels in a row.
-_SIZES = {1: (640, 360), 2: (400, 270), 3: (300, 215)}
+_SIZES = {1: (700, 390), 2: (400, 270), 3: (300, 215)}
 _SMALL = (225, 165)
 
 
