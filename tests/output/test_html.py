@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import klsurv
+from klsurv.names import clean
 from klsurv.output.html import page
 from klsurv.output.images import save
 from klsurv.params import Look, Scoring
@@ -63,7 +64,7 @@ def test_a_name_stays_text(name: str, tmp_path: Path) -> None:
         "div",
     ] + ["script"] * 2
     spec = json.loads(elements.scripts[0])
-    assert name in spec["title"]["subtitle"]
+    assert clean(name) in spec["title"]["subtitle"]
 
 
 def test_the_policy_allows_its_one_script_by_hash_and_no_request() -> None:
