@@ -13,6 +13,7 @@ from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
 from klsurv.frames.ink import ink
 from klsurv.frames.score import score
+from klsurv.frames.summary import each_dose
 from klsurv.params import Look, Scoring, ScoringOptions
 
 if TYPE_CHECKING:
@@ -67,10 +68,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
         ]
     )
     width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
-    doses = pl.DataFrame({"alpha": runs.alphas}, schema={"alpha": pl.Float64})
-    rows = doses.join(counts, on="alpha", how="left", maintain_order="left").with_columns(
-        pl.col("n", "n_died", "n_censored", "n_skipped").fill_null(0), pl.col("x_max").fill_null(20.0)
-    )
+    rows = each_dose(counts.lazy(), alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
     crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     panels = []
     # One panel at a time: a long frame of all of them would not fit beside the rest.

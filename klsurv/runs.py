@@ -15,7 +15,7 @@ from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
 from klsurv.frames.score import score
-from klsurv.frames.summary import summary
+from klsurv.frames.summary import each_dose, summary
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.root import Progress, read_root
@@ -119,13 +119,8 @@ class Runs:
         Grouped by alpha alone, a dose that was asked for or is in a cell has its row even where it has no trajectory.
         """
         names = groups(by)
-        table = summary(score(self.source().lazy(), scoring=Scoring(**scoring)), by=names).collect()
-        if names == ("alpha",):
-            counts = [name for name in table.columns if name.startswith("n")]
-            doses = pl.DataFrame({"alpha": self.alphas}, schema={"alpha": pl.Float64})
-            table = doses.join(table, on="alpha", how="left", maintain_order="left")
-            table = table.with_columns(pl.col(counts).fill_null(0))
-        return table
+        table = summary(score(self.source().lazy(), scoring=Scoring(**scoring)), by=names)
+        return (each_dose(table, alphas=self.alphas) if names == ("alpha",) else table).collect()
 
     @property
     def plot(self) -> Plots:

@@ -21,7 +21,7 @@ _SPACING = 22
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One alpha: its counts (R6), its axes, and its tables in the order of `frames.spaghetti`."""
+    """One alpha: its counts (R6), its axes, and its tables from `frames.spaghetti`; either lines or their ink."""
 
     alpha: float
     n: int
@@ -40,9 +40,9 @@ def spaghetti_chart(
 ) -> Figure:
     """Draw the panels in rows, a legend and a title above them.
 
-    Lines come thinned and in pixels (GeoJSON, identity projection: one datum per stroke), medians and ends in tokens
-    and KL. `targets` (nats) are the calibration targets of the cells: the dashed line is 1 where KL is normalised,
-    target × alpha² else.
+    Lines and medians come thinned and in pixels (GeoJSON, identity projection: one datum per stroke), crowded lines
+    counted per pixel, ends in tokens and KL. `targets` (nats) are the calibration targets of the cells: the dashed line
+    is 1 where KL is normalised, target × alpha² else.
     """
     data = Datasets()
     columns = look.columns or columns_for(len(panels))

@@ -40,6 +40,13 @@ def summary(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     )
 
 
+def each_dose(table: pl.LazyFrame, *, alphas: Sequence[float]) -> pl.LazyFrame:
+    """A table with a row per alpha, with a row for each of `alphas`, in their order: counts are 0 where it had none."""
+    doses = pl.LazyFrame({"alpha": alphas}, schema={"alpha": pl.Float64})
+    counted = [name for name in table.collect_schema().names() if name == "n" or name.startswith("n_")]
+    return doses.join(table, on="alpha", how="left", maintain_order="left").with_columns(pl.col(counted).fill_null(0))
+
+
 def counts() -> list[pl.Expr]:
     """The counts of a group of scored trajectories, each an aggregation named as in the table `summary`."""
     seen = pl.col("drawn") & (pl.col("length") >= 2)

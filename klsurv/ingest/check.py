@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 from klsurv.errors import CellError
 from klsurv.ingest.discover import PMASS, TRAJECTORY
-from klsurv.ingest.values import Json, Numbers, by_alpha, get, numbers, rows, show, tokens
+from klsurv.ingest.values import ROUNDING, Json, Numbers, by_alpha, get, numbers, rows, show, tokens
 from klsurv.params import Metric
 
 _KL = "per_prompt_per_t_kl"
-# A sum of two probabilities in float32 can pass 1 by rounding.
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def _pmass_row(value: object, field: str, forks: list[int]) -> Numbers:
         raise CellError(f"{len(row)} values for {len(forks)} fork points", file=PMASS, field=field)
     measured = [None if mass is None or math.isnan(mass) else mass for mass in row]
     for i, mass in enumerate(measured):
-        if mass is not None and not -_ROUNDING <= mass <= 1 + _ROUNDING:
+        if mass is not None and not -ROUNDING <= mass <= 1 + ROUNDING:
             raise CellError(f"{show(mass)} is not a probability", file=PMASS, field=f"{field}[{i}]")
     return measured + [None] * (len(forks) - len(row))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from klsurv.errors import LayoutError, NothingUsableError
+from klsurv.ingest.values import ROUNDING
 from klsurv.names import clean
 from klsurv.params import Selection
 from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, FOOTER_ROWS, FOOTER_TABLE, KEY, SOURCE, TRAJECTORIES
@@ -152,7 +153,7 @@ def _check(read: pl.DataFrame) -> None:
         "has forks that do not ascend from 0": pl.col("fork").list.agg(
             (pl.element().diff() <= 0).any() | (pl.element() < 0).any()
         ),
-        "has a pmass outside [0, 1]": (measured.min() < -1e-6) | (measured.max() > 1 + 1e-6),
+        "has a pmass outside [0, 1]": (measured.min() < -ROUNDING) | (measured.max() > 1 + ROUNDING),
         "has a negative gen_len": pl.col("gen_len") < 0,
     }
     for rule, broken in rules.items():

@@ -9,13 +9,15 @@ from typing import cast
 
 from klsurv.errors import CellError
 from klsurv.names import clean
+from klsurv.params import MOST
 
 Json = dict[str, object]
 Numbers = list[float | None]
 
-MOST_TOKENS = 2**31
+# A sum of two probabilities in float32 can pass 1 by rounding.
+ROUNDING = 1e-6
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_MOST = 2**1023
+_LARGEST = 2**1023
 
 
 def get(source: Json, name: str, file: str) -> object:
@@ -41,7 +43,7 @@ def numbers(value: object, file: str, field: str) -> Numbers:
         raise CellError(f"{show(odd)} is not a number", file=file, field=f"{field}[{i}]")
     if int in kinds:
         for i, x in enumerate(row):
-            if isinstance(x, int) and abs(x) > _MOST:
+            if isinstance(x, int) and abs(x) > _LARGEST:
                 raise CellError("is larger than any float", file=file, field=f"{field}[{i}]")
     return cast(Numbers, row)
 
@@ -49,7 +51,7 @@ def numbers(value: object, file: str, field: str) -> Numbers:
 def tokens(value: object, file: str, field: str) -> int:
     """A whole number of tokens, 0 or more."""
     number = whole(value)
-    if number is None or not 0 <= number < MOST_TOKENS:
+    if number is None or not 0 <= number < MOST:
         raise CellError(f"{show(value)} is not a number of tokens", file=file, field=field)
     return number
 
@@ -65,7 +67,7 @@ def finite(value: object) -> float | None:
     """The value as a finite float, None where it is anything else."""
     if type(value) is float and math.isfinite(value):
         return value
-    return float(value) if type(value) is int and abs(value) <= _MOST else None
+    return float(value) if type(value) is int and abs(value) <= _LARGEST else None
 
 
 def by_alpha(value: object, file: str, field: str) -> dict[float, tuple[str, object]]:

@@ -188,20 +188,25 @@ def test_lines_lie_where_vega_puts_the_same_values(real_cells: Path) -> None:
         assert same / ink > 0.97
 
 
-def test_thinned_lines_look_like_the_full_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pixel by pixel: 24 noisy lines of 4,096 tokens, drawn from all their points and from those that are kept."""
-    rng = np.random.default_rng(1)
-    t = np.arange(4096)
-    kl = rng.gamma(1.0, 0.4, (24, 4096)) * (0.2 + 0.8 * np.exp(-t / 30))
-    frame = pl.DataFrame(
+def noisy(n: int, *, tokens: int, fork: list[int], seed: int) -> pl.DataFrame:
+    """n trajectories of one dose, KL noise about a level that falls early; every other one dies at the last fork."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(tokens)
+    kl = rng.gamma(1.0, 0.4, (n, tokens)) * (0.2 + 0.8 * np.exp(-t / 30))
+    return pl.DataFrame(
         {
-            "alpha": [1.0] * 24,
-            "prompt": list(range(24)),
+            "alpha": [1.0] * n,
+            "prompt": list(range(n)),
             "kl": kl.tolist(),
-            "fork": [[0, 700, 2000]] * 24,
-            "pmass": [[0.9, 0.9, 0.5 if i % 2 else 0.9] for i in range(24)],
+            "fork": [fork] * n,
+            "pmass": [[0.9, 0.9, 0.5 if i % 2 else 0.9] for i in range(n)],
         }
     )
+
+
+def test_thinned_lines_look_like_the_full_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pixel by pixel: 24 noisy lines of 4,096 tokens, drawn from all their points and from those that are kept."""
+    frame = noisy(24, tokens=4096, fork=[0, 700, 2000], seed=1)
     scoring = Scoring()
     few = draw_spaghetti(klsurv.scan(frame), look=Look(), scoring=scoring)
     points = sum(data["points"].list.len().sum() for data in _strokes(few))
@@ -221,18 +226,7 @@ def test_thinned_lines_look_like_the_full_ones(tmp_path: Path, monkeypatch: pyte
 
 
 def test_crowded_lines_counted_per_pixel_look_like_the_lines_drawn_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(2)
-    t = np.arange(600)
-    kl = rng.gamma(1.0, 0.4, (120, 600)) * (0.2 + 0.8 * np.exp(-t / 30))
-    frame = pl.DataFrame(
-        {
-            "alpha": [1.0] * 120,
-            "prompt": list(range(120)),
-            "kl": kl.tolist(),
-            "fork": [[0, 150, 300]] * 120,
-            "pmass": [[0.9, 0.9, 0.5 if i % 2 else 0.9] for i in range(120)],
-        }
-    )
+    frame = noisy(120, tokens=600, fork=[0, 150, 300], seed=2)
     look = Look(line_lw=0.5)
     counted = draw_spaghetti(klsurv.scan(frame), look=look, scoring=Scoring())
     assert not _strokes(counted)
