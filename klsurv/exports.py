@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -11,26 +12,82 @@ import polars as pl
 from klsurv.frames.long import long, scored
 from klsurv.frames.score import score
 from klsurv.output.tables import write_table
-from klsurv.params import Scoring, ScoringOptions
+from klsurv.params import Event, Scoring, ScoringOptions
 from klsurv.runs import Runs
-from klsurv.schema import FOOTER_CELLS, FOOTER_ROWS, FOOTER_TABLE, GROUP_COLUMNS, KEY, TABLES, Column, Table
+from klsurv.schema import (
+    FOOTER_CELLS,
+    FOOTER_ROWS,
+    FOOTER_TABLE,
+    GROUP_COLUMNS,
+    GROUPED,
+    KEY,
+    STATISTICS,
+    TABLES,
+    Column,
+    Table,
+)
 
 
 def declared(name: str, by: Sequence[str] = ()) -> Table:
-    """The table as declared; a summary has the columns of its groups in front."""
+    """The table as declared; one that is grouped has the columns of its groups in front."""
     table = TABLES[name]
-    groups: list[Column] = [GROUP_COLUMNS[group] for group in by] if name == "summary" else []
+    groups: list[Column] = [GROUP_COLUMNS[group] for group in by] if name in GROUPED else []
     return Table(name, table.rows, (*groups, *table.columns))
 
 
-def export(runs: Runs, path: Path, *, name: str, by: Sequence[str], **scoring: Unpack[ScoringOptions]) -> int:
+def save_table(
+    table: pl.DataFrame,
+    path: Path,
+    *,
+    name: str,
+    by: Sequence[str],
+    scoring: Scoring,
+    event: Event,
+    options: Mapping[str, object],
+    runs: Runs,
+) -> None:
+    """Write a table that was computed; its footer says by which event and options, and with which warnings.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    footer = {
+        FOOTER_TABLE: name,
+        "klsurv.event": said(scoring, event),
+        "klsurv.scoring": str(scoring),
+        "klsurv.options": json.dumps(options, default=str),
+        "klsurv.warnings": json.dumps(runs.warnings, ensure_ascii=False),
+    }
+    write_table(iter([table]), path, table=declared(name, by), footer=footer)
+
+
+def said(scoring: Scoring, event: Event) -> str:
+    """The event in words."""
+    if event.event == "pmass":
+        return f"death at the first fork with pmass < {scoring.threshold:g}"
+    return f"death at the first token with KL > {event.kl_threshold:g} nat"
+
+
+def export(
+    runs: Runs, path: Path, *, name: str, by: Sequence[str] | None = None, **scoring: Unpack[ScoringOptions]
+) -> int:
     """Write one table; returns its number of rows. Only one cell's long frame is in memory at a time.
+
+    Statistics are those that the method of the name gives without further options; `by` of None leaves its groups.
 
     Raises:
         NothingUsableError: no cell can be used.
         OutputError: the file cannot be written.
     """
-    table = declared(name, by)
+    if name in STATISTICS or name == "summary":
+        chosen = {**scoring} if by is None else {**scoring, "by": by}
+        answer = getattr(runs, name)(**chosen)
+        groups = answer.columns[: answer.width - len(TABLES[name].columns)]
+        save_table(
+            answer, path, name=name, by=groups, scoring=Scoring(**scoring), event=Event(), options=chosen, runs=runs
+        )
+        return int(answer.height)
+    table = declared(name)
     source, cells = runs.source(), runs.cells()
     footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
     if name in ("trajectories", "long", "scored"):
@@ -40,8 +97,6 @@ def export(runs: Runs, path: Path, *, name: str, by: Sequence[str], **scoring: U
         footer[FOOTER_ROWS] = source.select(*KEY, "gen_len", "fork").write_json()
     if name == "cells":
         pieces: Iterator[pl.DataFrame] = iter([cells])
-    elif name == "summary":
-        pieces = iter([runs.summary(by, **scoring)])
     else:
         pieces = _by_cell(name, source, Scoring(**scoring))
     return write_table(pieces, path, table=table, footer=footer)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from klsurv.errors import ParameterError
 
 Metric = Literal["pmass_eval", "pmass"]
 METRICS: tuple[Metric, ...] = ("pmass_eval", "pmass")
+EventKind = Literal["pmass", "kl"]
+EVENTS: tuple[EventKind, ...] = ("pmass", "kl")
 # Tokens: the most in any count, and in a rolling mean, whose cost grows with it.
 MOST, MOST_ROLL = 2**31, 100_000
 GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "window")
 
 
-def _check(ok: bool, message: str) -> None:
+def check(ok: bool, message: str) -> None:
+    """Raise `ParameterError` with the message unless ok."""
     if not ok:
         raise ParameterError(message)
 
@@ -40,10 +43,10 @@ class Scoring:
     window: int | None = None
 
     def __post_init__(self) -> None:
-        _check(0 < self.threshold <= 1, f"threshold must lie in (0, 1], not {self.threshold}")
-        _check(0 <= self.roll <= MOST_ROLL, f"roll must be 0 to {MOST_ROLL} tokens, not {self.roll}")
-        _check(1 <= self.calib_tokens < MOST, f"calib_tokens must be 1 or more and below 2³¹, not {self.calib_tokens}")
-        _check(
+        check(0 < self.threshold <= 1, f"threshold must lie in (0, 1], not {self.threshold}")
+        check(0 <= self.roll <= MOST_ROLL, f"roll must be 0 to {MOST_ROLL} tokens, not {self.roll}")
+        check(1 <= self.calib_tokens < MOST, f"calib_tokens must be 1 or more and below 2³¹, not {self.calib_tokens}")
+        check(
             self.window is None or 1 <= self.window < MOST, f"window must be 1 or more and below 2³¹, not {self.window}"
         )
 
@@ -56,6 +59,41 @@ class ScoringOptions(TypedDict, total=False):
     calib_tokens: int
     normalize_kl: bool
     window: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What ends a trajectory's life.
+
+    Attributes:
+        event: `pmass`: its first fork with pmass below the threshold (R4), seen at forks; `kl`: its first token whose
+            KL exceeds `kl_threshold`, seen at every token.
+        kl_threshold: nats.
+    """
+
+    event: EventKind = "pmass"
+    kl_threshold: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self.event in EVENTS, f"event must be one of {', '.join(EVENTS)}, not {self.event!r}")
+        check(
+            0 <= self.kl_threshold < math.inf,
+            f"kl_threshold must be 0 or more nats and finite, not {self.kl_threshold}",
+        )
+
+
+class OutcomeOptions(ScoringOptions, total=False):
+    """The fields of `Scoring` and `Event` as keyword arguments."""
+
+    event: EventKind
+    kl_threshold: float
+
+
+def outcome(options: ScoringOptions) -> tuple[Scoring, Event]:
+    """The options as the two values they stand for."""
+    chosen: dict[str, Any] = dict(options)
+    event = Event(**{name: chosen.pop(name) for name in ("event", "kl_threshold") if name in chosen})
+    return Scoring(**chosen), event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +114,10 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.alphas is not None:
-            _check(len(self.alphas) > 0, "alphas must name at least one dose")
-            _check(all(map(math.isfinite, self.alphas)), "alphas must be finite numbers")
+            check(len(self.alphas) > 0, "alphas must name at least one dose")
+            check(all(map(math.isfinite, self.alphas)), "alphas must be finite numbers")
             object.__setattr__(self, "alphas", tuple(sorted({float(a) + 0.0 for a in self.alphas})))
-        _check(self.metric in METRICS, f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
+        check(self.metric in METRICS, f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +137,9 @@ class Look:
     line_alpha: float | None = None
 
     def __post_init__(self) -> None:
-        _check(self.columns is None or 1 <= self.columns <= 100, f"columns must lie in 1…100, not {self.columns}")
-        _check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
-        _check(
+        check(self.columns is None or 1 <= self.columns <= 100, f"columns must lie in 1…100, not {self.columns}")
+        check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
+        check(
             self.line_alpha is None or 0 < self.line_alpha <= 1, f"line_alpha must lie in (0, 1], not {self.line_alpha}"
         )
 
@@ -119,10 +157,16 @@ class Look:
         return n > 100
 
 
-def groups(by: str | Sequence[str]) -> tuple[str, ...]:
-    """The grouping columns named in `by` (a name, several separated by commas, or a sequence), checked."""
+def groups(by: str | Sequence[str], *, none: bool = False) -> tuple[str, ...]:
+    """The grouping columns named in `by` (a name, several separated by commas, or a sequence), checked.
+
+    `none` allows there to be no column.
+    """
+    if len(by) == 0 and none:
+        return ()
+    check(len(by) > 0, f"name at least one column to group by: {', '.join(GROUPS)}")
     names = tuple(name.strip() for part in ([by] if isinstance(by, str) else by) for name in part.split(","))
     for name in names:
-        _check(name in GROUPS, f"cannot group by {name!r}: choose from {', '.join(GROUPS)}")
-    _check(len(set(names)) == len(names), f"a group is named twice in {', '.join(names)}")
+        check(name in GROUPS, f"cannot group by {name!r}: choose from {', '.join(GROUPS)}")
+    check(len(set(names)) == len(names), f"a group is named twice in {', '.join(names)}")
     return names

@@ -11,9 +11,9 @@ from klsurv.charts.spaghetti import Panel, spaghetti_chart
 from klsurv.charts.theme import columns_for, panel_size
 from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
+from klsurv.frames.counts import each_dose
 from klsurv.frames.ink import ink
 from klsurv.frames.score import score
-from klsurv.frames.summary import each_dose
 from klsurv.params import Look, Scoring, ScoringOptions
 
 if TYPE_CHECKING:

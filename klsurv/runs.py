@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
+from klsurv.analysis.calibrate import Calibrations
+from klsurv.analysis.compare import Comparisons
+from klsurv.analysis.precursor import Precursors
+from klsurv.analysis.survival import Survival
 from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
 from klsurv.frames.score import score
-from klsurv.frames.summary import each_dose, summary
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.root import Progress, read_root
-from klsurv.params import Metric, Scoring, ScoringOptions, Selection, groups
+from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import SOURCE, TRAJECTORIES
 from klsurv.where import condition
 
@@ -82,15 +85,25 @@ def scan(
     return Runs(lambda: read_frame(frame, selection=selection), alphas=selection.alphas, tell=tell)
 
 
-class Runs:
+class Runs(Survival, Comparisons, Precursors, Calibrations):
     """Runs that were scanned. Reads once, at the first question, and keeps what it read.
 
-    Every method takes the fields of `klsurv.params.Scoring` by keyword: threshold (0.8), roll (65 tokens), calib_tokens
-    (20), normalize_kl (True), window (each cell's own). All raise `NothingUsableError` where no cell can be used.
+    Every method that scores takes the fields of `klsurv.params.Scoring` by keyword: threshold (0.8), roll (65 tokens),
+    calib_tokens (20), normalize_kl (True), window (each cell's own). Those that speak of death take those of
+    `klsurv.params.Event` too: event (`pmass`, or `kl`) and kl_threshold (1 nat). All raise `NothingUsableError` where
+    no cell can be used. What must be known of the groups of a statistic (copies, fork grids that differ, failed
+    measurements, fewer than 5 trajectories) is told once, as a warning, and kept in `warnings`.
     """
 
     def __init__(self, load: Callable[[], Tables], *, alphas: Sequence[float] | None, tell: Tell | None) -> None:
         self._load, self._alphas, self._tell = load, alphas, tell or _warn
+        self.warnings: list[str] = []
+
+    def say(self, message: str) -> None:
+        """Tell a warning, unless it was told before; `warnings` keeps them all."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+            self._tell(message)
 
     def cells(self) -> pl.DataFrame:
         """The table `cells`: one row per cell, usable or not, with the reason."""
@@ -113,15 +126,6 @@ class Runs:
         """The table `scored`: `long` with smoothed and scaled KL, running minimum of pmass, alive, end."""
         return longs.scored(self._source, scoring=Scoring(**scoring))
 
-    def summary(self, by: str | Sequence[str] = "alpha", **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
-        """The table `summary`: one row per group; `by` names columns among cell, alpha, prompt and a cell's facts.
-
-        Grouped by alpha alone, a dose that was asked for or is in a cell has its row even where it has no trajectory.
-        """
-        names = groups(by)
-        table = summary(score(self.source().lazy(), scoring=Scoring(**scoring)), by=names)
-        return (each_dose(table, alphas=self.alphas) if names == ("alpha",) else table).collect()
-
     @property
     def plot(self) -> Plots:
         """The charts: `runs.plot.spaghetti(...)`."""
@@ -141,13 +145,13 @@ class Runs:
         cells, source = self._load()
         left_out = cells.filter(pl.col("status") != "ok").select("cell", "status", "reason").rows()
         for cell, status, reason in left_out[:_MOST_WARNINGS]:
-            self._tell(f"{cell} is {status}: {reason}")
+            self.say(f"{cell} is {status}: {reason}")
         if more := left_out[_MOST_WARNINGS:]:
-            self._tell(f"{len(more)} more cells are not ok: `klsurv check` lists them")
+            self.say(f"{len(more)} more cells are not ok: `klsurv check` lists them")
         if self._alphas is not None:
             held = set(cells.get_column("alphas").explode().drop_nulls())
             if absent := [alpha for alpha in self._alphas if alpha not in held]:
-                self._tell(f"no cell has alpha {', '.join(map(str, absent))}")
+                self.say(f"no cell has alpha {', '.join(map(str, absent))}")
             source = source.filter(pl.col("alpha").is_in(self._alphas))
         return cells, source
 

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 import klsurv
 from klsurv.frames import spaghetti
-from klsurv.frames.risk import lifetimes, risk, survival
+from klsurv.frames.risk import risk
 from klsurv.frames.score import score
+from klsurv.inference import Interval
 from klsurv.params import Scoring
 from klsurv.schema import KEY
+from klsurv.stats.survival import lifetimes, survival
 from tests.generated import ROLLS, THRESHOLDS, Cells, Rollout, alphas, cells, quietly, rollouts, widest, written
 
 Key = tuple[str, float, int]
@@ -217,8 +219,8 @@ def test_r8_every_trajectory_leaves_the_risk_set_once_and_survival_only_falls(ma
         runs = quietly(root)
         summary = runs.summary(threshold=threshold)
         trajectories = score(runs.source().lazy(), scoring=Scoring(threshold=threshold))
-        curve = risk(trajectories, by=["alpha"]).pipe(survival, by=["alpha"])
-        found, lives = pl.collect_all([curve, curve.pipe(lifetimes, by=["alpha"])])
+        found = survival(risk(trajectories, by=["alpha"]).collect(), by=["alpha"], interval=Interval())
+        lives = lifetimes(found, by=["alpha"])
     for alpha, n, n_events in summary.select("alpha", "n", "n_events").rows():
         forks = found.filter(alpha=alpha)
         assert forks.get_column("n_events").sum() == n_events

@@ -17,7 +17,21 @@ from klsurv.errors import KlsurvError, ParameterError
 @click.group(
     cls=LazyGroup,
     package="klsurv.cli",
-    commands_in=("demo", "check", "summary", "export", "plot", "schema"),
+    commands_in=(
+        "demo",
+        "check",
+        "summary",
+        "survival",
+        "incidence",
+        "compare",
+        "dose",
+        "threshold",
+        "precursor",
+        "calibration",
+        "plot",
+        "export",
+        "schema",
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="klsurv")

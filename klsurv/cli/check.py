@@ -8,7 +8,8 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
-from klsurv.cli.options import format_option, opened, runs_options
+from klsurv.cli.options import format_option, runs_options
+from klsurv.cli.running import opened
 
 
 @click.command("check")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from klsurv.cli.options import warn
+from klsurv.cli.running import warn
 from klsurv.errors import OutputError
 from klsurv.names import clean
 

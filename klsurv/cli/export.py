@@ -7,27 +7,40 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.options import opened, runs_options, scoring_of, scoring_options, writable
+from klsurv.cli.options import runs_options, scoring_of, scoring_options
+from klsurv.cli.running import opened, writable
+from klsurv.cli.schema import NAMES
 from klsurv.names import clean
 from klsurv.output.files import TABLES
 from klsurv.params import groups
 
 NESTED = ("cells", "trajectories")
-NAMES = ("cells", "trajectories", "long", "scored", "summary")
+# Those without groups of one's choice.
+UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout", "bisection")
 
 
 @click.command("export")
 @runs_options
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--table", "name", type=click.Choice(NAMES), default="scored", show_default=True, help="Which table.")
-@click.option("--by", default="alpha", show_default=True, metavar="COLUMN,…", help="Groups of the table summary.")
+@click.option(
+    "--table",
+    "name",
+    type=click.Choice([name for name in NAMES if name != "check"]),
+    default="scored",
+    show_default=True,
+    help="Which table.",
+)
+@click.option("--by", metavar="COLUMN,…", help="Groups, of a table that has them; default: as its command has.")
 @scoring_options
-def command(runs: Path, file: Path, name: str, by: str, **options: Any) -> None:
+def command(runs: Path, file: Path, name: str, by: str | None, **options: Any) -> None:
     """Write one table to FILE: .parquet, .arrow, .feather, .csv or .ndjson.
 
     Parquet and arrow files carry each column's unit and meaning, and parquet can be given as RUNS again.
     """
-    names, scoring = groups(by), scoring_of(options)
+    if by is not None and name in UNGROUPED:
+        raise click.UsageError(f"the table {name} has no groups: --by is for summaries and statistics")
+    names = None if by is None else groups(by)
+    scoring = scoring_of(options)
     writable([file], TABLES)
     if file.suffix.lower() == ".csv" and name in NESTED:
         raise click.UsageError(f"csv cannot hold the lists of the table {name}: choose parquet, arrow or ndjson")

@@ -1,27 +1,17 @@
-"""What commands have in common. In: raw options. Out: `Runs`, `Scoring` and paths that can be written."""
+"""Options that commands share. In: decorated functions, raw options. Out: parameters that were checked."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import rich_click as click
 
-from klsurv.errors import OutputError
-from klsurv.ingest.ahead import Ahead
-from klsurv.output.files import check_target
-from klsurv.params import METRICS, Scoring, ScoringOptions, Selection
-
-if TYPE_CHECKING:
-    from klsurv.runs import Runs
+from klsurv.inference import Interval, Resampling
+from klsurv.params import EVENTS, METRICS, Event, OutcomeOptions, Scoring, ScoringOptions, outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_READING = ("alphas", "model_contains", "where", "metric", "strict")
 
 
 class Numbers(click.ParamType[tuple[float, ...]]):
@@ -93,6 +83,69 @@ def scoring_options(function: F) -> F:
     )(function)
 
 
+def event_options(function: F) -> F:
+    """The fields of `Event`."""
+    return _apply(
+        click.option(
+            "--event",
+            type=click.Choice(EVENTS),
+            default=Event.event,
+            show_default=True,
+            help="What death is: pmass below --threshold at a fork, or KL above --kl-threshold at a token.",
+        ),
+        click.option(
+            "--kl-threshold", type=float, default=Event.kl_threshold, show_default=True, help="nats, for --event kl."
+        ),
+    )(function)
+
+
+def by_option(default: str) -> Callable[[F], F]:
+    """Which columns make the groups."""
+    shown = True if default else "none"
+    return click.option(
+        "--by", default=default, show_default=shown, metavar="COLUMN,…", help="Columns that make the groups."
+    )
+
+
+def level_option(function: F) -> F:
+    """How much an interval shall cover."""
+    return click.option(
+        "--level", type=float, default=Interval.level, show_default=True, help="Coverage of the intervals."
+    )(function)
+
+
+def tau_option(function: F) -> F:
+    """Where restricted means end."""
+    return click.option(
+        "--tau", type=int, help="Tokens to which means are restricted; default: the last fork all groups share."
+    )(function)
+
+
+def bootstrap_options(function: F) -> F:
+    """The fields of `Resampling`, and the level of its intervals."""
+    return _apply(
+        level_option,
+        click.option(
+            "--bootstrap",
+            type=int,
+            default=Resampling.draws,
+            show_default=True,
+            help="How often whole prompts are drawn again; 0: never.",
+        ),
+        click.option("--seed", type=int, default=Resampling.seed, show_default=True, help="Seed of the draws."),
+    )(function)
+
+
+def output_option(function: F) -> F:
+    """Where to save the table beside printing it."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        help="Also save it: .parquet, .arrow, .feather (with event, options and warnings in the file), .csv, .ndjson.",
+    )(function)
+
+
 def format_option(function: F) -> F:
     """How a table is printed."""
     return click.option(
@@ -115,53 +168,12 @@ def scoring_of(options: dict[str, Any]) -> ScoringOptions:
     return chosen
 
 
-@contextmanager
-def opened(runs: Path, options: dict[str, Any], *, quiet: bool = False) -> Iterator[Runs]:
-    """The runs at a path, with a progress bar on stderr where that is a terminal, and warnings as lines there.
-
-    `quiet` drops the warnings, for a command whose output holds what they say.
-    """
-    chosen = {name: options[name] for name in _READING}
-    tell = (lambda _: None) if quiet else warn
-    # Reading starts before the libraries are loaded, except where it takes one to know which cells are wanted.
-    selection = Selection(**{name: options[name] for name in _READING if name != "strict"})
-    ahead = None
-    if selection.where is None and not os.path.isfile(runs):
-        ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)
-    try:
-        from klsurv.runs import scan
-
-        with _progress() as progress:
-            yield scan(runs, **chosen, tell=tell, progress=progress, ahead=ahead)
-    finally:
-        if ahead is not None:
-            ahead.close()
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr that vanishes when it is done; nothing where stderr is not a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading cells", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def warn(message: str) -> None:
-    """One warning, one line on stderr."""
-    click.echo(f"warning: {message}", err=True)
-
-
-def writable(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:
-    """The output paths, checked before any work is done."""
-    for path in paths:
-        try:
-            check_target(path, suffixes)
-        except OutputError as error:
-            raise click.UsageError(str(error)) from None
-    return list(paths)
+def outcome_of(options: dict[str, Any]) -> OutcomeOptions:
+    """The scoring and the event that a command's options ask for, checked before any work is done."""
+    chosen: OutcomeOptions = {
+        **scoring_of(options),
+        "event": options["event"],
+        "kl_threshold": options["kl_threshold"],
+    }
+    outcome(chosen)
+    return chosen

@@ -8,7 +8,26 @@ import rich_click as click
 
 from klsurv.cli.options import format_option
 
-NAMES = ("cells", "check", "trajectories", "long", "scored", "summary")
+NAMES = (
+    "cells",
+    "check",
+    "trajectories",
+    "long",
+    "scored",
+    "summary",
+    "survival",
+    "lifetimes",
+    "incidence",
+    "compare",
+    "dose",
+    "threshold",
+    "study",
+    "hazard",
+    "landmark",
+    "calibration",
+    "heldout",
+    "bisection",
+)
 
 
 @click.command("schema")

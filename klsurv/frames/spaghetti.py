@@ -6,8 +6,8 @@ import polars as pl
 
 from klsurv.exprs.axes import Axes
 from klsurv.exprs.thin import starts
+from klsurv.frames.counts import counts
 from klsurv.frames.score import smooth
-from klsurv.frames.summary import counts
 from klsurv.frames.thin import thin
 from klsurv.params import Scoring
 

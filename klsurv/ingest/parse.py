@@ -43,6 +43,11 @@ def read_object(path: Path) -> Document:
     return _patiently(lambda: _object(_read(path), path.name), path)
 
 
+def read_json(path: Path) -> object:
+    """Whatever JSON value a file holds, read with the same care; raises as `read_object` does."""
+    return _patiently(lambda: _value(_read(path), path.name), path)
+
+
 def _patiently(attempt: Callable[[], T], path: Path) -> T:
     for _ in range(_PATIENCE):
         before = _signature(path)
@@ -92,13 +97,17 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _object(data: bytes, name: str) -> Document:
+def _value(data: bytes, name: str) -> object:
     if not data.strip():
         raise CellError("is empty", file=name)
     try:
-        value = jiter.from_json(data, allow_inf_nan=True, cache_mode="none", catch_duplicate_keys=True)
+        return jiter.from_json(data, allow_inf_nan=True, cache_mode="none", catch_duplicate_keys=True)
     except ValueError as error:
         raise CellError(f"is not JSON, or cut short: {error}", file=name) from None
+
+
+def _object(data: bytes, name: str) -> Document:
+    value = _value(data, name)
     if not isinstance(value, dict):
         raise CellError(f"holds {kind(value)} at the top, expected an object", file=name)
     document = Document(value)

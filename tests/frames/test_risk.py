@@ -5,7 +5,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from klsurv.frames.risk import lifetimes, risk, survival
+from klsurv.frames.risk import risk
+from klsurv.inference import Interval
+from klsurv.stats import survival as surviving
 from tests.frames.source import Row, scored, trajectory
 
 Forks = list[tuple[int, int, int, int]]
@@ -20,9 +22,13 @@ def table(*rows: Row) -> Forks:
     return risk(scored(*rows), by=["alpha"]).drop("alpha").collect().rows()
 
 
+def survival(rows: tuple[Row, ...] | list[Row], by: str = "alpha") -> pl.DataFrame:
+    return surviving.survival(risk(scored(*rows), by=[by]).collect(), by=[by], interval=Interval())
+
+
 def lives(*rows: Row, by: str = "alpha") -> dict[object, tuple[int | None, float, int]]:
     """Group → (median, rmst, tau)."""
-    found = risk(scored(*rows), by=[by]).pipe(survival, by=[by]).pipe(lifetimes, by=[by]).collect()
+    found = surviving.lifetimes(survival(rows, by), by=[by])
     return {row[0]: row[1:] for row in found.select(by, "median", "rmst", "tau").rows()}
 
 
@@ -65,7 +71,7 @@ def test_censoring_is_at_the_last_fork_that_was_measured() -> None:
 def test_at_one_fork_deaths_come_before_censorings() -> None:
     rows = [lived(3, 0.9, 0.1), lived(3, 0.9, 0.9)]
     assert table(*rows) == [(0, 2, 0, 0), (3, 2, 1, 1)]
-    found = risk(scored(*rows), by=["alpha"]).pipe(survival, by=["alpha"]).collect()
+    found = survival(rows)
     assert found.select("hazard", "survival").rows() == [(0.0, 1.0), (0.5, 0.5)]
 
 
@@ -82,14 +88,14 @@ def test_alpha_0_is_counted_although_it_is_not_drawn() -> None:
 def test_where_eight_of_eight_died_survival_is_0() -> None:
     died_at = [0, 0, 3, 3, 3, 10, 10, 10]
     rows = [lived(10, *(0.1 if fork >= t else 0.9 for fork in (0, 3, 10))) for t in died_at]
-    found = risk(scored(*rows), by=["alpha"]).pipe(survival, by=["alpha"]).collect()
+    found = survival(rows)
     assert found.get_column("n_risk").to_list() == [8, 6, 3]
     assert found.get_column("survival").to_list() == pytest.approx([0.75, 0.375, 0.0])
 
 
 def test_groups_have_forks_of_their_own_and_are_sorted() -> None:
     rows = [lived(10, 0.9, 0.9, fork=(0, 5), alpha=2.0), lived(10, 0.1, fork=(1,), alpha=0.5)]
-    found = risk(scored(*rows), by=["alpha"]).pipe(survival, by=["alpha"]).collect()
+    found = survival(rows)
     assert found.select("alpha", "fork", "n_risk", "survival").rows() == [
         (0.5, 1, 1, 0.0),
         (2.0, 0, 1, 1.0),
@@ -99,7 +105,7 @@ def test_groups_have_forks_of_their_own_and_are_sorted() -> None:
 
 def test_a_group_that_has_no_name_is_a_group() -> None:
     rows = [lived(10, 0.9, 0.1, method=None), lived(10, 0.9, 0.9, method="pca")]
-    found = risk(scored(*rows), by=["method"]).pipe(survival, by=["method"]).collect()
+    found = survival(rows, "method")
     assert found.select("method", "fork", "survival").rows() == [
         ("pca", 0, 1.0),
         ("pca", 3, 1.0),

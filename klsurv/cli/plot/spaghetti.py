@@ -7,7 +7,8 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.options import opened, runs_options, scoring_of, scoring_options, writable
+from klsurv.cli.options import runs_options, scoring_of, scoring_options
+from klsurv.cli.running import opened, writable
 from klsurv.names import clean
 from klsurv.output.files import PICTURES, replacing
 from klsurv.params import Look, Scoring

@@ -1,53 +1,17 @@
-"""Every table that klsurv makes: its columns, their dtypes, units and meaning.
+"""The tables that are read or scored: a cell, a trajectory, a token, a group.
 
-Data in: none. Data out: the declarations that frames, files, the README and `klsurv schema` share.
+Data in: none. Data out: declarations.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
-from polars.datatypes import DataType, DataTypeClass
 
-Dtype = DataType | DataTypeClass
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: what it is called, holds, is measured in and means (what null means included)."""
-
-    name: str
-    dtype: Dtype
-    unit: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: its row key and its columns in order."""
-
-    name: str
-    rows: str
-    columns: tuple[Column, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """The column names in order."""
-        return [column.name for column in self.columns]
-
-    @property
-    def schema(self) -> pl.Schema:
-        """The columns as a polars schema."""
-        return pl.Schema({column.name: column.dtype for column in self.columns})
-
+from klsurv.schema.declare import Column, Table
 
 # The row key of a trajectory, and what each knows of its cell.
 KEY = ["cell", "alpha", "prompt"]
 FACTS = ["model", "method", "seed", "window", "target_kl"]
-
-# Keys in the footer of a parquet file: the table's name, and the tables (as JSON) that its rows cannot hold.
-FOOTER_TABLE, FOOTER_CELLS, FOOTER_ROWS = "klsurv.table", "klsurv.cells", "klsurv.rows"
 
 _KEY = (
     Column("cell", pl.String, "", "name of the run cell: its directory, control characters escaped"),
@@ -175,5 +139,4 @@ SUMMARY = Table(
     ),
 )
 
-TABLES = {table.name: table for table in (CELLS, CHECK, TRAJECTORIES, LONG, SCORED, SUMMARY)}
 GROUP_COLUMNS = {column.name: column for column in (*_KEY, *_FACTS)}

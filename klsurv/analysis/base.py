@@ -1,0 +1,171 @@
+"""What all questions need. In: trajectories of runs, and how to look at them. Out: lives, curves, draws, caveats."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from klsurv.errors import ParameterError
+from klsurv.frames.counts import counts
+from klsurv.frames.duplicates import duplicates
+from klsurv.frames.event import failures_as, observe
+from klsurv.frames.grids import brackets, mixed
+from klsurv.frames.risk import risk
+from klsurv.frames.score import score
+from klsurv.inference import Interval, Resampling
+from klsurv.params import MOST, Event, Scoring, ScoringOptions, check, outcome
+from klsurv.schema import Table
+from klsurv.stats import caveats
+from klsurv.stats import survival as surviving
+from klsurv.stats.counted import Counted, counted
+from klsurv.stats.resample import Draws, bootstrap
+
+By = str | Sequence[str]
+Step = Callable[[int, int], None]
+
+TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
+
+
+class Analysis(ABC):
+    """Runs to be asked. A subclass says what was read, and how a warning is told."""
+
+    @property
+    @abstractmethod
+    def alphas(self) -> list[float]:
+        """The doses: those that were asked for, else all that the cells hold, ascending."""
+
+    @abstractmethod
+    def source(self) -> pl.DataFrame:
+        """The table `source`: each trajectory as it was read, with the facts of its cell."""
+
+    @abstractmethod
+    def cells(self) -> pl.DataFrame:
+        """The table `cells`."""
+
+    @abstractmethod
+    def say(self, message: str) -> None:
+        """Tell a warning, unless it was told before."""
+
+    def _lives(self, options: ScoringOptions) -> pl.DataFrame:
+        """Scored trajectories, observed for the event that was chosen, without KL."""
+        return _observed(self.source().lazy(), *outcome(options)).collect()
+
+    def _told(
+        self,
+        lives: pl.DataFrame,
+        by: Sequence[str],
+        options: ScoringOptions,
+        *,
+        mixed_are: str = TURNBULL,
+    ) -> Told:
+        """Tell what must be known of the groups, and hand on what that took."""
+        self._copies_told(lives.get_column("alpha").unique().to_list())
+        apart = self._mixed_told(lives, by, mixed_are)
+        failed = self._failed(lives, by, *outcome(options))
+        sizes = lives.group_by(by).agg(n=pl.len()).sort(by, nulls_last=True)
+        for message in (*caveats.of_failures(failed, by=by), *caveats.of_size(sizes, by=by)):
+            self.say(message)
+        return Told(apart, failed)
+
+    def _mixed_told(self, lives: pl.DataFrame, by: Sequence[str], consequence: str = TURNBULL) -> pl.DataFrame:
+        """Tell in which groups the fork grids differ; returns the columns `by` of these."""
+        apart = mixed(lives.lazy(), by=by).collect()
+        for message in caveats.of_grids(apart, by=by, consequence=consequence):
+            self.say(message)
+        return apart
+
+    def _copies_told(self, alphas: Sequence[float]) -> None:
+        """Tell which cells share trajectories at these doses."""
+        copies = duplicates(self.source().lazy().filter(pl.col("alpha").is_in(alphas)))
+        for message in caveats.of_duplicates(copies.collect()):
+            self.say(message)
+
+    def _failed(self, lives: pl.DataFrame, by: Sequence[str], scoring: Scoring, event: Event) -> pl.DataFrame:
+        """S at the end of the groups with failed measurements, if each had been a death, and if each a survival."""
+        column = "n_pmass_failed" if event.event == "pmass" else "n_kl_failed"
+        failed = lives.filter(pl.col(column) > 0)
+        bounds = failed.group_by(by).agg(n_failed=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
+        if bounds.is_empty():
+            return bounds.with_columns(end_if_died=pl.lit(1.0), end_if_alive=pl.lit(1.0))
+        for name, dead in (("end_if_died", True), ("end_if_alive", False)):
+            source = self.source().lazy().join(bounds.lazy(), on=by, how="semi", nulls_equal=True)
+            filled = _observed(failures_as(source, event=event, dead=dead), scoring, event).collect()
+            ends = curves(filled, by, Interval()).group_by(by).agg(pl.col("survival").last().alias(name))
+            bounds = bounds.join(ends, on=by, how="left", nulls_equal=True, maintain_order="left")
+        return bounds
+
+
+class Told:
+    """What caveats were about: the groups whose grids differ, and those with failed measurements (see `_failed`)."""
+
+    def __init__(self, mixed: pl.DataFrame, failed: pl.DataFrame) -> None:
+        self.mixed, self.failed = mixed, failed
+
+
+def curves(lives: pl.DataFrame, by: Sequence[str], interval: Interval) -> pl.DataFrame:
+    """The table `survival` of lives: Turnbull's estimate for the groups that mix fork grids, else Kaplan–Meier."""
+    rows = lives.lazy()
+    apart = mixed(rows, by=by).collect()
+    bounds = None
+    if not apart.is_empty():
+        bounds = brackets(rows.join(apart.lazy(), on=by, how="semi", nulls_equal=True), by=by).collect()
+    return surviving.survival(risk(rows, by=by).collect(), by=by, interval=interval, brackets=bounds)
+
+
+def sized(lives: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """The counts of each group (`frames.counts`), sorted."""
+    return lives.group_by(by).agg(counts()).sort(by, nulls_last=True)
+
+
+def by_grid(lives: pl.DataFrame, strata: Sequence[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Lives and strata such that all within a stratum were looked at on grids that agree."""
+    if mixed(lives.lazy().with_columns(every=0), by=["every"]).collect().is_empty():
+        return lives, tuple(strata)
+    return lives.with_columns(grid=pl.col("fork").hash()), (*strata, "grid")
+
+
+def count(lives: pl.DataFrame, by: Sequence[str], strata: Sequence[str]) -> Counted:
+    """The counts at risk of each group in each stratum."""
+    return counted(risk(lives.lazy(), by=[*by, *strata]).collect(), by=by, strata=strata)
+
+
+def resampled(
+    lives: pl.DataFrame,
+    curves: pl.DataFrame,
+    *,
+    by: Sequence[str],
+    tau: int | None,
+    resampling: Resampling,
+    progress: Step | None,
+) -> Draws | None:
+    """Draws of whole prompts for each group of `curves`, in order; NaN where S is Turnbull's: counts do not give it."""
+    if resampling.draws == 0 or tau is None:
+        return None
+    draws = bootstrap(count(lives, by, ["prompt"]), tau=tau, resampling=resampling, step=progress)
+    exact = curves.group_by(by, maintain_order=True).agg(pl.col("estimator").first() == surviving.KAPLAN_MEIER)
+    other = ~exact.get_column("estimator").to_numpy()
+    draws.rmst[other], draws.survival[other] = float("nan"), float("nan")
+    return draws
+
+
+def tau_at(tau: int | None) -> int | None:
+    """A user's tau (tokens), checked."""
+    check(tau is None or 1 <= tau < MOST, f"tau must be 1 or more tokens and below 2³¹, not {tau}")
+    return tau
+
+
+def apart(names: Sequence[str], others: Sequence[str], use: str) -> None:
+    """Make sure that no column is used twice."""
+    if twice := [name for name in names if name in others]:
+        raise ParameterError(f"{', '.join(twice)} cannot make groups: {use}")
+
+
+def declared(table: pl.DataFrame, by: Sequence[str], name: Table) -> pl.DataFrame:
+    """The columns of the groups, then those declared."""
+    return table.select(*by, *name.names)
+
+
+def _observed(source: pl.LazyFrame, scoring: Scoring, event: Event) -> pl.LazyFrame:
+    return observe(score(source, scoring=scoring), event=event).drop("kl")

@@ -1,0 +1,57 @@
+"""Is the dose what it says? In: cells and held-out KL. Out: the tables `calibration`, `heldout`, `bisection`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack
+
+import polars as pl
+
+from klsurv.analysis.base import Analysis
+from klsurv.frames.counts import kl_quantiles
+from klsurv.frames.score import score
+from klsurv.inference import Interval
+from klsurv.ingest.discover import CellDir
+from klsurv.ingest.history import bisections
+from klsurv.params import Scoring, ScoringOptions
+from klsurv.stats import calibration as calibrating
+from klsurv.stats.calibration import RUN
+
+_USABLE = ("ok", "partial")
+
+
+class Calibrations(Analysis):
+    """Calibration and what it promised."""
+
+    def calibration(self, *, level: float = 0.95, **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
+        """The table `calibration`: c_star over seeds, held-out p95 at alpha = 1, exponent of KL in alpha.
+
+        Copies among the seeds are told as a warning: a spread of 0 between them is no stability.
+        """
+        interval = Interval(level=level)
+        table = self.heldout(**scoring)
+        return calibrating.calibration(self._usable(scoring), table, interval=interval)
+
+    def heldout(self, **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
+        """The table `heldout`: p95 of held-out KL at each alpha, against the target × alpha²."""
+        scored = score(self.source().lazy(), scoring=Scoring(**scoring))
+        self._copies_told(self.alphas)
+        quantiles = kl_quantiles(scored, by=[*RUN, "alpha"], percents=(95,)).collect()
+        return calibrating.heldout(self._usable(scoring), quantiles)
+
+    def bisection(self) -> pl.DataFrame:
+        """The table `bisection`: the steps in which each cell's c_star was found, from its `history.json`.
+
+        A cell without the file has no row; one whose file cannot be used is told. Only run cells have it.
+        """
+        cells = self.cells()
+        usable = cells.filter(pl.col("status").is_in(_USABLE)).select("cell", "path").drop_nulls()
+        table, errors = bisections([CellDir(cell, Path(path)) for cell, path in usable.rows()])
+        for error in errors:
+            self.say(str(error))
+        return table
+
+    def _usable(self, scoring: ScoringOptions) -> pl.DataFrame:
+        window = Scoring(**scoring).window
+        cells = self.cells().filter(pl.col("status").is_in(_USABLE))
+        return cells if window is None else cells.with_columns(window=pl.lit(window, pl.Int64))

@@ -1,0 +1,128 @@
+"""Is A better than B, and does more kill more? In: lives. Out: the tables `compare` and `dose`."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import polars as pl
+
+from klsurv.analysis.base import Analysis, By, Step, apart, by_grid, count, curves, declared, resampled, sized, tau_at
+from klsurv.errors import NothingUsableError, ParameterError
+from klsurv.inference import Interval, LogRank, Resampling, Test
+from klsurv.params import OutcomeOptions, groups
+from klsurv.schema import COMPARE, DOSE
+from klsurv.stats import caveats
+from klsurv.stats import compare as comparing
+from klsurv.stats import dose as dosing
+from klsurv.stats import survival as surviving
+
+ORDERED = ("alpha", "seed", "window", "prompt")
+_TESTED = "S is estimated by Turnbull's NPMLE, without intervals, and groups are tested within each grid"
+
+
+class Comparisons(Analysis):
+    """Groups against each other."""
+
+    def compare(
+        self,
+        by: By = "method",
+        *,
+        at_alpha: float | None = None,
+        test: Test = "logrank",
+        rho: float = 0.0,
+        gamma: float = 0.0,
+        stratify: By = (),
+        trend: str | None = None,
+        tau: int | None = None,
+        level: float = 0.95,
+        bootstrap: int = 2000,
+        seed: int = 0,
+        progress: Step | None = None,
+        **options: Unpack[OutcomeOptions],
+    ) -> pl.DataFrame:
+        """The table `compare`: the overall test, trends, and every pair of groups with its difference of means.
+
+        Args:
+            by: columns that make the groups.
+            at_alpha: keep this dose only; None keeps all, which are pooled unless `by` or `stratify` names alpha.
+            test: member of the log-rank family.
+            rho: for the test fh: weight S(t−)^rho.
+            gamma: for the test fh: weight (1 − S(t−))^gamma.
+            stratify: columns within whose values groups are tested.
+            trend: a column of numbers; tests for trend in it, within each group of the other columns of `by`.
+            tau: where restricted means end (tokens); None is the smallest last fork of the groups still alive.
+            level: of the intervals.
+            bootstrap: how often whole prompts are drawn; 0 does without.
+            seed: of the draws.
+            progress: called with (groups resampled, all groups).
+            **options: scoring and event.
+
+        Raises:
+            NothingUsableError: no cell can be used, or none has the dose.
+            ParameterError: a parameter is out of its range, or a column is used twice.
+        """
+        names, strata, family = groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
+        interval, resampling, tau = Interval(level=level), Resampling(draws=bootstrap, seed=seed), tau_at(tau)
+        ordered = groups(trend) if trend is not None else ()
+        if ordered and (len(ordered) > 1 or ordered[0] not in ORDERED):
+            raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
+        apart((*names, *ordered), strata, "the test is stratified by it")
+        lives = self._lives(options)
+        if at_alpha is not None:
+            lives = lives.filter(pl.col("alpha") == at_alpha)
+            if lives.is_empty():
+                raise NothingUsableError(f"no trajectory has alpha {at_alpha}: there are {self.alphas}")
+        self._told(lives, names, options, mixed_are=_TESTED)
+        if "alpha" not in (*names, *strata, *ordered):
+            for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list()):
+                self.say(message)
+        lives, strata = by_grid(lives, strata)
+        within = [name for name in names if name not in ordered]
+        table = curves(lives, names, interval)
+        means = surviving.lifetimes(table, by=names, tau_at=tau)
+        reach = surviving.tau(table, by=names) if tau is None else tau
+        compared = comparing.compare(
+            count(lives, names, strata),
+            means,
+            by=names,
+            test=family,
+            interval=interval,
+            draws=resampled(lives, table, by=names, tau=reach, resampling=resampling, progress=progress),
+            trend=comparing.Trend(count(lives, [*within, *ordered], strata), within, ordered[0]) if ordered else None,
+        )
+        paired = pl.col("rmst_diff").is_not_null()
+        return declared(compared.with_columns(tau=pl.when(paired).then(pl.lit(reach, pl.Int64))), (), COMPARE)
+
+    def dose(
+        self,
+        by: By = (),
+        *,
+        tau: int | None = None,
+        level: float = 0.95,
+        bootstrap: int = 2000,
+        seed: int = 0,
+        progress: Step | None = None,
+        **options: Unpack[OutcomeOptions],
+    ) -> pl.DataFrame:
+        """The table `dose`: restricted mean and S at `tau` against alpha, with prompt-bootstrap bands, trend and ED50.
+
+        `by` names columns beside alpha, none by default; for the other parameters and errors see `compare`.
+        """
+        names, interval = groups(by, none=True), Interval(level=level)
+        resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_at(tau)
+        apart(names, ["alpha"], "dose has a row for each alpha already")
+        doses = (*names, "alpha")
+        lives = self._lives(options)
+        self._told(lives, doses, options, mixed_are=_TESTED)
+        lives, strata = by_grid(lives, ())
+        table = curves(lives, doses, interval)
+        means = surviving.lifetimes(table, by=doses, tau_at=tau)
+        reach = surviving.tau(table, by=doses) if tau is None else tau
+        at_tau = table.group_by(doses).agg(
+            survival_tau=pl.col("survival").filter(pl.col("fork") <= reach).last().fill_null(1.0)
+        )
+        for part in (at_tau, sized(lives, doses)):
+            means = means.join(part, on=doses, how="left", nulls_equal=True, maintain_order="left")
+        draws = resampled(lives, table, by=doses, tau=reach, resampling=resampling, progress=progress)
+        answered = dosing.dose(means, count(lives, doses, strata), draws, by=names, interval=interval)
+        return declared(answered, names, DOSE)

@@ -1,0 +1,215 @@
+"""What did KL do before death? In: trajectories with KL. Out: the tables `study`, `hazard`, `landmark`.
+
+Death is that of pmass (R4). alpha = 0 is left out, as its KL is 0 by definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Unpack
+
+import numpy as np
+import polars as pl
+
+from klsurv.analysis.base import Analysis, By, Step, apart
+from klsurv.frames.history import covariates, intervals, lags
+from klsurv.frames.score import score
+from klsurv.inference import Interval, Resampling
+from klsurv.params import MOST, Scoring, ScoringOptions, check, groups
+from klsurv.schema import GROUP_COLUMNS, HAZARD, LANDMARK, STUDY, Table
+from klsurv.stats import event_study, hazard, landmark
+from klsurv.stats.counted import Floats
+from klsurv.stats.resample import band, weights
+
+_WITHIN = "precursors are looked for within each alpha"
+_MIXED = "deaths of one fork are compared with those alive at that fork, whatever their grid"
+
+
+class Precursors(Analysis):
+    """KL before death."""
+
+    def study(
+        self,
+        by: By = (),
+        *,
+        lags: int = 32,
+        level: float = 0.95,
+        bootstrap: int = 2000,
+        seed: int = 0,
+        progress: Step | None = None,
+        **options: Unpack[ScoringOptions],
+    ) -> pl.DataFrame:
+        """The table `study`: mean smoothed KL over the `lags` tokens before death, against those alive at that fork.
+
+        KL is cut at the fork before it is smoothed and scaled, so that no later token enters. Deaths at a fork at which
+        none of their alpha lives on have no control and are left out; so are deaths at fork 0, which have no history.
+        `bootstrap` draws of whole prompts, from `seed`, give the bands at `level`.
+        """
+        names, interval = groups(by, none=True), Interval(level=level)
+        resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
+        check(1 <= lags <= 100_000, f"lags must be 1 to 100,000 tokens, not {lags}")
+        apart(names, ["alpha"], _WITHIN)
+        trajectories, rows = self._histories(names, scoring, options)
+        shared = ["alpha", "fork", *names]
+        some_die = pl.col("event").any().over(shared) & ~pl.col("event").all().over(shared)
+        matched = rows.filter(some_die & (pl.col("fork") > 0))
+        sums = [
+            _lagged(matched, trajectories, fork, lags, scoring).pipe(event_study.sums, by=names).collect()
+            for fork in _with_progress(matched.get_column("fork").unique().sort().to_list(), progress)
+        ]
+        index, draws = _prompts(trajectories, resampling)
+        found: list[dict[str, Any]] = []
+        for group, part in _parts(pl.concat(sums).join(index, on="prompt") if sums else pl.DataFrame(), names):
+            part = part.with_columns(prompt="index")
+            found += [group | row for row in event_study.study(part, n_lags=lags, draws=draws, interval=interval)]
+        return _table(found, names, STUDY)
+
+    def hazard(self, by: By = (), *, level: float = 0.95, **options: Unpack[ScoringOptions]) -> pl.DataFrame:
+        """The table `hazard`: hazard ratios of what was known before the interval in which death came.
+
+        Of the intervals that began when the first `calib_tokens` tokens were there: early KL (mean of these), the
+        highest KL of the interval before over the own scale, alpha, and the fork. Rows without one of them are left
+        out, with a warning, and forks at which none or all die. Errors are clustered by prompt.
+
+        Raises:
+            ParameterError: statsmodels is not installed, or a parameter is out of its range.
+            NothingUsableError: no cell can be used.
+        """
+        names, interval, scoring = groups(by, none=True), Interval(level=level), Scoring(**options)
+        apart(names, ["alpha"], _WITHIN)
+        trajectories, rows = self._histories(names, scoring, options)
+        known = [
+            covariates(
+                rows.lazy()
+                .filter(pl.col("fork") == fork)
+                .join(trajectories.lazy().select("row", "kl"), on="row", maintain_order="left"),
+                scoring=scoring,
+            ).collect()
+            for fork in rows.get_column("fork").unique().sort().to_list()
+        ]
+        found: list[dict[str, Any]] = []
+        for group, part in _parts(pl.concat(known) if known else pl.DataFrame(), names):
+            usable = hazard.known(part)
+            if usable.height < part.height:
+                missing = f"{part.height - usable.height} of {part.height} person-forks"
+                self.say(f"the hazard model leaves out {missing}, of which KL or the own scale is missing or 0")
+            found += [group | row for row in hazard.hazard(usable, interval=interval)]
+        if not any(row.get("hazard_ratio") for row in found):
+            self.say("the hazard model has no finite solution: too few deaths after the first calib_tokens tokens")
+        return _table(found, names, HAZARD)
+
+    def landmark(
+        self,
+        by: By = (),
+        *,
+        landmarks: Sequence[int] = (20, 50),
+        level: float = 0.95,
+        bootstrap: int = 2000,
+        seed: int = 0,
+        **options: Unpack[ScoringOptions],
+    ) -> pl.DataFrame:
+        """The table `landmark`: does the mean KL of the first tokens order the deaths that come after them?
+
+        Of those alive at a landmark and followed beyond it. A row per landmark and alpha, and one (alpha null) for all
+        doses together, whose pairs are within a dose. `bootstrap` draws of whole prompts, from `seed`, give intervals.
+        """
+        names, interval = groups(by, none=True), Interval(level=level)
+        resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
+        check(len(landmarks) > 0, "landmarks must name at least one token")
+        for at in landmarks:
+            check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
+        apart(names, ["alpha"], _WITHIN)
+        trajectories, rows = self._histories(names, scoring, options)
+        followed = rows.group_by("row", maintain_order=True).agg(
+            pl.col(*dict.fromkeys((*names, "alpha", "prompt"))).first(),
+            time=pl.col("fork").last(),
+            event=pl.col("event").last(),
+        )
+        index, draws = _prompts(trajectories, resampling)
+        x = pl.element()
+        found: list[dict[str, Any]] = []
+        for group, part in _parts(followed.join(index, on="prompt"), names):
+            for at in sorted(set(landmarks)):
+                early = pl.col("kl").list.head(at).list.agg(x.filter(x.is_finite()).mean())
+                alive = (
+                    part.lazy()
+                    .filter(pl.col("time") > at)
+                    .join(trajectories.lazy().select("row", early_kl=early), on="row", maintain_order="left")
+                    .filter(pl.col("early_kl").is_not_null())
+                    .with_columns(prompt="index")
+                    .collect()
+                )
+                found += [group | {"landmark": at} | row for row in _concordances(alive, draws, interval)]
+        return _table(found, names, LANDMARK)
+
+    def _histories(
+        self, by: Sequence[str], scoring: Scoring, options: ScoringOptions
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Scored trajectories with KL and their index `row`, and their steered person-forks."""
+        scored = score(self.source().lazy(), scoring=scoring).collect()
+        self._told(scored, [*by, "alpha"], options, mixed_are=_MIXED)
+        rows = intervals(scored.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
+        return scored.with_row_index("row"), rows
+
+
+def _lagged(rows: pl.DataFrame, trajectories: pl.DataFrame, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
+    at_fork = rows.lazy().filter(pl.col("fork") == fork)
+    with_kl = at_fork.join(trajectories.lazy().select("row", "kl"), on="row", maintain_order="left")
+    return lags(with_kl, fork=fork, n_lags=n_lags, scoring=scoring)
+
+
+def _prompts(trajectories: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:
+    """The prompts with their index, and draws of them."""
+    prompts = trajectories.select(pl.col("prompt").unique().sort()).with_row_index("index")
+    return prompts.with_columns(pl.col("index").cast(pl.Int64)), weights(prompts.height, resampling=resampling)
+
+
+def _concordances(alive: pl.DataFrame, draws: Floats, interval: Interval) -> list[dict[str, Any]]:
+    """One row per alpha, then one for all; pairs are within an alpha."""
+    n_prompts = draws.shape[1]
+    once = np.ones((1, n_prompts))
+    rows, all_of = [], [np.zeros((n_prompts, n_prompts)), np.zeros((n_prompts, n_prompts))]
+    parts = alive.partition_by("alpha", maintain_order=True, as_dict=True)
+    tables: list[tuple[float | None, pl.DataFrame, Floats, Floats]] = []
+    for dose, of_dose in sorted(parts.items(), key=lambda item: float(item[0][0])):
+        found = landmark.pairs(of_dose, n_prompts=n_prompts)
+        all_of = [all_of[0] + found[0], all_of[1] + found[1]]
+        tables.append((float(dose[0]), of_dose, *found))
+    for alpha, part, concordant, comparable in [*tables, (None, alive, all_of[0], all_of[1])]:
+        point = float(landmark.concordance(concordant, comparable, once)[0])
+        low, high = band(landmark.concordance(concordant, comparable, draws), interval=interval)
+        rows.append(
+            {
+                "alpha": alpha,
+                "n": part.height,
+                "n_events": int(part.get_column("event").sum()),
+                "n_pairs": int(comparable.sum()),
+                "concordance": point if np.isfinite(point) else None,
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
+    return rows
+
+
+def _parts(table: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
+    """Each group's values by name, and its rows; groups sorted, nulls last."""
+    if table.is_empty():
+        return
+    if not by:
+        yield {}, table
+        return
+    for part in table.sort(by, nulls_last=True, maintain_order=True).partition_by(by, maintain_order=True):
+        yield part.select(by).row(0, named=True), part
+
+
+def _table(rows: list[dict[str, Any]], by: Sequence[str], table: Table) -> pl.DataFrame:
+    schema = {name: GROUP_COLUMNS[name].dtype for name in by} | dict(table.schema)
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _with_progress(items: list[int], progress: Step | None) -> Iterator[int]:
+    for done, item in enumerate(items, 1):
+        yield item
+        if progress is not None:
+            progress(done, len(items))

@@ -1,0 +1,142 @@
+"""How long, and what ends it? In: lives. Out: tables `summary`, `survival`, `lifetimes`, `incidence`, `threshold`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import polars as pl
+
+from klsurv.analysis.base import Analysis, By, curves, declared, sized, tau_at
+from klsurv.frames.counts import each_dose, kl_quantiles
+from klsurv.frames.event import recovery
+from klsurv.frames.score import score
+from klsurv.frames.steps import steps as steps_of
+from klsurv.frames.thresholds import at_thresholds, ranges
+from klsurv.inference import Interval, Scale, Sweep
+from klsurv.params import OutcomeOptions, Scoring, ScoringOptions, groups, outcome
+from klsurv.schema import INCIDENCE, LIFETIMES, SUMMARY, SURVIVAL, THRESHOLD
+from klsurv.stats import incidence as competing
+from klsurv.stats import survival as surviving
+from klsurv.stats import threshold as sweeping
+
+_APART = "left out, as deaths were looked for at other forks in each cell"
+
+
+class Survival(Analysis):
+    """Survival by group."""
+
+    def summary(self, by: By = "alpha", **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
+        """The table `summary`: one row per group; `by` names columns among cell, alpha, prompt and a cell's facts.
+
+        Counts are of trajectories; KL quantiles are over the finite raw values inside the length (nats), null where
+        there are none. n_events + n_eos + n_running = n in every row. Grouped by alpha alone, a dose that was asked for
+        or is in a cell has its row even where it has no trajectory.
+        """
+        names = groups(by)
+        scored = score(self.source().lazy(), scoring=Scoring(**scoring)).collect()
+        self._mixed_told(scored, names)
+        return self._each_dose(summary_of(scored, by=names), names)
+
+    def survival(
+        self, by: By = "alpha", *, ci: Scale = "log-log", level: float = 0.95, **options: Unpack[OutcomeOptions]
+    ) -> pl.DataFrame:
+        """The table `survival`: S at each fork (Kaplan–Meier; Turnbull where the fork grids of a group differ).
+
+        With the event kl, tokens at which no one dies or is censored have no row.
+        """
+        names, interval = groups(by), Interval(ci=ci, level=level)
+        lives = self._lives(options)
+        self._told(lives, names, options)
+        table = curves(lives, names, interval)
+        if outcome(options)[1].event == "kl":
+            table = table.filter((pl.col("n_events") > 0) | (pl.col("n_censored") > 0))
+        return declared(table, names, SURVIVAL)
+
+    def lifetimes(
+        self,
+        by: By = "alpha",
+        *,
+        ci: Scale = "log-log",
+        level: float = 0.95,
+        tau: int | None = None,
+        **options: Unpack[OutcomeOptions],
+    ) -> pl.DataFrame:
+        """The table `lifetimes`: one row per group, with median, restricted mean to `tau` tokens, S at the end.
+
+        Grouped by alpha alone, a dose that was asked for has its row even where it has no trajectory.
+        """
+        names, interval, tau = groups(by), Interval(ci=ci, level=level), tau_at(tau)
+        scoring, event = outcome(options)
+        lives = self._lives(options)
+        told = self._told(lives, names, options)
+        parts = [
+            surviving.lifetimes(curves(lives, names, interval), by=names, tau_at=tau),
+            told.failed.drop("n_failed"),
+        ]
+        if event.event == "pmass":
+            parts.append(recovery(lives.lazy(), by=names, threshold=scoring.threshold).collect())
+        else:
+            # Past its first token above the threshold, KL was not followed.
+            parts.append(parts[0].select(*names, recovery=pl.lit(None, pl.Float64)))
+        table = sized(lives, names)
+        for part in parts:
+            table = table.join(part, on=names, how="left", nulls_equal=True, maintain_order="left")
+        return declared(self._each_dose(table, names), names, LIFETIMES)
+
+    def incidence(self, by: By = "alpha", **options: Unpack[OutcomeOptions]) -> pl.DataFrame:
+        """The table `incidence`: P(died), P(finished), P(running) by each fork, EOS competing with death.
+
+        Groups in which the fork grids differ are left out, with a warning.
+        """
+        names = groups(by)
+        lives = self._lives(options)
+        told = self._told(lives, names, options, mixed_are=_APART)
+        kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
+        rows = steps_of(kept.lazy(), by=names).collect()
+        if outcome(options)[1].event == "kl":
+            rows = rows.filter(pl.col("n_events") > 0)
+        return declared(competing.incidence(rows, by=names), names, INCIDENCE)
+
+    def threshold(
+        self,
+        by: By = "alpha",
+        *,
+        start: float = 0.05,
+        stop: float = 0.99,
+        steps: int = 48,
+        consecutive: int = 1,
+        **scoring: Unpack[ScoringOptions],
+    ) -> pl.DataFrame:
+        """The table `threshold`: deaths, S(end), median and recovery at each of `steps` thresholds.
+
+        Args:
+            by: columns that make the groups.
+            start: the lowest threshold.
+            stop: the highest.
+            steps: how many, evenly spaced.
+            consecutive: forks in a row that must be below the threshold; death is at the last of them.
+            **scoring: its `threshold` is not used.
+        """
+        names = groups(by)
+        sweep = Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
+        lives = self._lives(scoring)
+        told = self._told(lives, names, scoring, mixed_are=_APART)
+        kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
+        risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()
+        return declared(sweeping.threshold(risks, sized(lives, names), by=names), names, THRESHOLD)
+
+    def _each_dose(self, table: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+        return each_dose(table.lazy(), alphas=self.alphas).collect() if by == ("alpha",) else table
+
+
+def summary_of(scored: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
+    """The table `summary` of scored trajectories, sorted by `by`."""
+    lives = scored.drop("kl")
+    table = sized(lives, by)
+    for part in (
+        kl_quantiles(scored.lazy(), by=by, percents=(50, 95, 99)).collect(),
+        surviving.lifetimes(curves(lives, by, Interval()), by=by),
+    ):
+        table = table.join(part, on=list(by), how="left", nulls_equal=True, maintain_order="left")
+    return declared(table, by, SUMMARY)

@@ -1,0 +1,56 @@
+"""`klsurv calibration`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import format_option, level_option, output_option, runs_options, scoring_of, scoring_options
+from klsurv.cli.running import answer, opened, saving
+from klsurv.inference import Interval
+
+# Each table's first columns, which are repeated where it is too wide.
+KEYS = {"calibration": 3, "heldout": 4, "bisection": 2}
+CAPTIONS = {
+    "calibration": "kl_p95, ratio, in_band: held-out KL at alpha = 1 against the target; in_band: 0.7–1.4 of it.",
+    "heldout": "target_kl: the target × alpha², as KL should grow; in_band: within 0.7–1.4 of it.",
+    "bisection": "kl_…: nats, on the calibration prompts; kl_p95 is what the bisection brings to the target.",
+}
+
+
+@click.command("calibration")
+@runs_options
+@scoring_options
+@click.option(
+    "--table",
+    "name",
+    type=click.Choice(list(KEYS)),
+    default="calibration",
+    show_default=True,
+    help="calibration: one row per model, method, window. heldout: per alpha. bisection: the steps to c_star.",
+)
+@level_option
+@output_option
+@format_option
+def command(runs: Path, name: str, level: float, **options: Any) -> None:
+    """Is the dose what it says? c_star over seeds, held-out KL against the target, growth of KL with alpha."""
+    scoring = scoring_of(options)
+    Interval(level=level)
+    saving(options)
+    with opened(runs, options) as read:
+        if name == "calibration":
+            table = read.calibration(level=level, **scoring)
+        else:
+            table = read.heldout(**scoring) if name == "heldout" else read.bisection()
+    answer(
+        read,
+        table,
+        name=name,
+        by=(),
+        chosen=scoring,
+        options=options | {"level": level},
+        keys=KEYS[name],
+        caption=CAPTIONS[name],
+    )

@@ -1,0 +1,87 @@
+"""`klsurv compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import (
+    bootstrap_options,
+    by_option,
+    event_options,
+    format_option,
+    outcome_of,
+    output_option,
+    runs_options,
+    scoring_options,
+    tau_option,
+)
+from klsurv.cli.running import answer, opened, progress_bar, saving
+from klsurv.inference import TESTS, Interval, LogRank, Resampling
+from klsurv.params import groups
+
+CAPTION = (
+    "rmst: mean tokens alive before tau; rmst_diff: a − b. ci: as if trajectories were independent; boot: whole\n"
+    "prompts resampled, to be preferred where prompts recur. p_holm: p, adjusted for the number of pairs."
+)
+
+
+@click.command("compare")
+@runs_options
+@scoring_options
+@event_options
+@by_option("method")
+@click.option("--at-alpha", type=float, metavar="ALPHA", help="Compare at this dose only, such as 1.0.")
+@click.option("--test", type=click.Choice(TESTS), default=TESTS[0], show_default=True, help="The log-rank family.")
+@click.option(
+    "--rho", type=float, default=LogRank.rho, show_default=True, help="Of fh: above 0, early deaths weigh more."
+)
+@click.option("--gamma", type=float, default=LogRank.gamma, show_default=True, help="Of fh: above 0, late deaths do.")
+@click.option("--stratify", default="", metavar="COLUMN,…", help="Test within each value of these, such as prompt.")
+@click.option("--trend", metavar="COLUMN", help="Also test for trend in this column, such as alpha.")
+@tau_option
+@bootstrap_options
+@output_option
+@format_option
+def command(
+    runs: Path,
+    by: str,
+    at_alpha: float | None,
+    test: Any,
+    rho: float,
+    gamma: float,
+    stratify: str,
+    trend: str | None,
+    tau: int | None,
+    level: float,
+    bootstrap: int,
+    seed: int,
+    **options: Any,
+) -> None:
+    """Is A better than B? Log-rank tests, and differences of the restricted mean, for every pair of groups.
+
+    The first row is the test over all groups.
+    """
+    chosen = outcome_of(options)
+    asked: dict[str, Any] = {
+        "at_alpha": at_alpha,
+        "test": test,
+        "rho": rho,
+        "gamma": gamma,
+        "stratify": stratify,
+        "trend": trend,
+        "tau": tau,
+        "level": level,
+        "bootstrap": bootstrap,
+        "seed": seed,
+    }
+    groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
+    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    saving(options)
+    with opened(runs, options) as read, progress_bar("resampling prompts") as progress:
+        table = read.compare(by, progress=progress, **asked, **chosen)
+    answer(
+        read, table, name="compare", by=(), chosen=chosen, options=options | asked | {"by": by}, keys=3, caption=CAPTION
+    )

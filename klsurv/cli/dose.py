@@ -1,0 +1,48 @@
+"""`klsurv dose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import (
+    bootstrap_options,
+    by_option,
+    event_options,
+    format_option,
+    outcome_of,
+    output_option,
+    runs_options,
+    scoring_options,
+    tau_option,
+)
+from klsurv.cli.running import answer, opened, progress_bar, saving
+from klsurv.inference import Interval, Resampling
+from klsurv.params import groups
+
+CAPTION = (
+    "rmst: mean tokens alive before tau. …_low and …_high: whole prompts resampled. trend and ed50 (the alpha at\n"
+    "which half are dead by tau) are of all doses of a group, and repeated in its rows."
+)
+
+
+@click.command("dose")
+@runs_options
+@scoring_options
+@event_options
+@by_option("")
+@tau_option
+@bootstrap_options
+@output_option
+@format_option
+def command(runs: Path, by: str, tau: int | None, level: float, bootstrap: int, seed: int, **options: Any) -> None:
+    """What does the dose do? Restricted mean and survival against alpha, trend test and ED50."""
+    names, chosen = groups(by, none=True), outcome_of(options)
+    asked: dict[str, Any] = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
+    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    saving(options)
+    with opened(runs, options) as read, progress_bar("resampling prompts") as progress:
+        table = read.dose(names, progress=progress, **asked, **chosen)
+    answer(read, table, name="dose", by=names, chosen=chosen, options=options | asked | {"by": by}, caption=CAPTION)

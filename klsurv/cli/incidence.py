@@ -1,0 +1,38 @@
+"""`klsurv incidence`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import (
+    by_option,
+    event_options,
+    format_option,
+    outcome_of,
+    output_option,
+    runs_options,
+    scoring_options,
+)
+from klsurv.cli.running import answer, opened, saving
+from klsurv.params import groups
+
+CAPTION = "Shares of all trajectories: each has died, finished its answer, or is running. No independence is assumed."
+
+
+@click.command("incidence")
+@runs_options
+@scoring_options
+@event_options
+@by_option("alpha")
+@output_option
+@format_option
+def command(runs: Path, by: str, **options: Any) -> None:
+    """Break, or finish? The shares that died, finished and run on, by each fork (Aalen–Johansen)."""
+    names, chosen = groups(by), outcome_of(options)
+    saving(options)
+    with opened(runs, options) as read:
+        table = read.incidence(names, **chosen)
+    answer(read, table, name="incidence", by=names, chosen=chosen, options=options | {"by": by}, caption=CAPTION)

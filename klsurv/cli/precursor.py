@@ -1,0 +1,88 @@
+"""`klsurv precursor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import (
+    Numbers,
+    bootstrap_options,
+    by_option,
+    format_option,
+    output_option,
+    runs_options,
+    scoring_of,
+    scoring_options,
+)
+from klsurv.cli.running import answer, opened, progress_bar, saving
+from klsurv.errors import ParameterError
+from klsurv.inference import Interval, Resampling
+from klsurv.params import groups
+
+CAPTIONS = {
+    "study": "Mean KL before a death, against those of its alpha alive at that fork; lag −1 is the token before it.",
+    "hazard": "Hazard ratio per doubling (log2_…) of what was known before the interval in which death came.",
+    "landmark": "Concordance of mean KL up to the landmark with later death; 0.5: chance; above: high KL dies first.",
+}
+
+
+@click.command("precursor")
+@runs_options
+@scoring_options
+@by_option("")
+@click.option(
+    "--table",
+    "name",
+    type=click.Choice(list(CAPTIONS)),
+    default="study",
+    show_default=True,
+    help="study: KL before death. hazard: hazard ratios (needs statsmodels). landmark: early KL and late death.",
+)
+@click.option("--lags", type=int, default=32, show_default=True, help="Tokens before death, in study.")
+@click.option(
+    "--landmarks", type=Numbers(), default="20,50", show_default=True, metavar="T,…", help="Tokens, in landmark."
+)
+@bootstrap_options
+@output_option
+@format_option
+def command(
+    runs: Path,
+    by: str,
+    name: str,
+    lags: int,
+    landmarks: tuple[float, ...],
+    level: float,
+    bootstrap: int,
+    seed: int,
+    **options: Any,
+) -> None:
+    """What did KL do before death? Only what was known before it enters; alpha = 0, whose KL is 0, is left out."""
+    names, scoring = groups(by, none=True), scoring_of(options)
+    if any(at != int(at) for at in landmarks):
+        raise ParameterError(f"landmarks must be whole tokens, not {', '.join(map(str, landmarks))}")
+    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    saving(options)
+    asked: dict[str, Any] = {"level": level}
+    if name != "hazard":
+        asked |= {"bootstrap": bootstrap, "seed": seed}
+    if name == "landmark":
+        asked["landmarks"] = tuple(map(int, landmarks))
+    with opened(runs, options) as read, progress_bar("looking back from forks") as progress:
+        if name == "study":
+            asked["lags"] = lags
+            table = read.study(names, progress=progress, **asked, **scoring)
+        else:
+            table = getattr(read, name)(names, **asked, **scoring)
+    answer(
+        read,
+        table,
+        name=name,
+        by=names,
+        chosen=scoring,
+        options=options | asked | {"by": by},
+        keys=1 if name == "hazard" else 2,
+        caption=CAPTIONS[name],
+    )

@@ -1,0 +1,64 @@
+"""`klsurv survival`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import (
+    by_option,
+    event_options,
+    format_option,
+    level_option,
+    outcome_of,
+    output_option,
+    runs_options,
+    scoring_options,
+    tau_option,
+)
+from klsurv.cli.running import answer, opened, saving
+from klsurv.errors import ParameterError
+from klsurv.inference import SCALES, Interval
+from klsurv.params import groups
+
+CAPTION = (
+    "median, rmst, tau: tokens; …_low and …_high are the interval. Death happened after the fork before (…_left).\n"
+    "Trajectories that ended their answer count as if they might have gone on: see `klsurv incidence`."
+)
+
+
+@click.command("survival")
+@runs_options
+@scoring_options
+@event_options
+@by_option("alpha")
+@click.option(
+    "--ci", type=click.Choice(SCALES), default=SCALES[0], show_default=True, help="Scale of the intervals of S."
+)
+@level_option
+@click.option("--summary", is_flag=True, help="One row per group: median, restricted mean, S at the end, recovery.")
+@tau_option
+@output_option
+@format_option
+def command(runs: Path, by: str, ci: Any, level: float, summary: bool, tau: int | None, **options: Any) -> None:
+    """Survival at each fork (Kaplan–Meier), with intervals.
+
+    With --summary the table lifetimes. Where the fork grids of a group differ, Turnbull's estimate, with a warning.
+    """
+    names, chosen = groups(by), outcome_of(options)
+    Interval(ci=ci, level=level)
+    if tau is not None and not summary:
+        raise ParameterError("--tau restricts the mean of --summary")
+    saving(options)
+    with opened(runs, options) as read:
+        if summary:
+            table = read.lifetimes(names, ci=ci, level=level, tau=tau, **chosen)
+        else:
+            table = read.survival(names, ci=ci, level=level, **chosen)
+    asked = options | {"by": by, "ci": ci, "level": level, "tau": tau}
+    if summary:
+        answer(read, table, name="lifetimes", by=names, chosen=chosen, options=asked, keys=0, caption=CAPTION)
+    else:
+        answer(read, table, name="survival", by=names, chosen=chosen, options=asked)

@@ -1,0 +1,46 @@
+"""`klsurv threshold`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import by_option, format_option, output_option, runs_options, scoring_of, scoring_options
+from klsurv.cli.running import answer, opened, saving
+from klsurv.inference import Sweep
+from klsurv.params import groups
+
+CAPTION = "recovery: the share of deaths with a later fork at or above the threshold. --threshold itself is not used."
+
+
+@click.command("threshold")
+@runs_options
+@scoring_options
+@by_option("alpha")
+@click.option("--from", "start", type=float, default=Sweep.start, show_default=True, help="Lowest threshold.")
+@click.option("--to", "stop", type=float, default=Sweep.stop, show_default=True, help="Highest threshold.")
+@click.option("--steps", type=int, default=Sweep.steps, show_default=True, help="How many thresholds, evenly spaced.")
+@click.option(
+    "--consecutive", type=int, default=Sweep.consecutive, show_default=True, help="Forks in a row that death takes."
+)
+@output_option
+@format_option
+def command(runs: Path, by: str, start: float, stop: float, steps: int, consecutive: int, **options: Any) -> None:
+    """How much of it is the threshold? Deaths, survival and recovery against the threshold."""
+    names, scoring = groups(by), scoring_of(options)
+    asked: dict[str, Any] = {"start": start, "stop": stop, "steps": steps, "consecutive": consecutive}
+    Sweep(**asked)
+    saving(options)
+    with opened(runs, options) as read:
+        table = read.threshold(names, **asked, **scoring)
+    answer(
+        read,
+        table,
+        name="threshold",
+        by=names,
+        chosen=scoring,
+        options=options | asked | {"by": by},
+        caption=CAPTION,
+    )

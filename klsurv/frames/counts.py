@@ -1,0 +1,54 @@
+"""How many (R6, R8, R9). In: scored trajectories. Out: counts, and KL quantiles, one row per group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from klsurv.exprs.death import died_within
+
+
+def counts() -> list[pl.Expr]:
+    """The counts of a group of scored trajectories, each an aggregation named as in the table `summary`."""
+    seen = pl.col("drawn") & (pl.col("length") >= 2)
+    event = died_within(pl.col("death_t"), pl.col("gen_len"))
+    eos = pl.col("end") == "eos"
+    failed = (pl.col("n_kl_failed") > 0) | (pl.col("n_pmass_failed") > 0)
+    flags = {
+        "n_skipped": ~pl.col("drawn"),
+        "n_died": seen & died_within(pl.col("death_t"), pl.col("length") - 1),
+        "n_censored": seen & eos,
+        "n_events": event,
+        "n_eos": ~event & eos,
+        "n_running": ~event & ~eos,
+        "n_failed": failed,
+    }
+    tallies = [flag.sum().cast(pl.Int64).alias(name) for name, flag in flags.items()]
+    return [pl.len().cast(pl.Int64).alias("n"), *tallies]
+
+
+def kl_quantiles(trajectories: pl.LazyFrame, *, by: Sequence[str], percents: Sequence[int]) -> pl.LazyFrame:
+    """Per group, quantiles (linear) of the finite raw KL inside the length: `by`, then kl_p50 and so on (nats).
+
+    Null where there is no finite value.
+    """
+    finite = pl.element().filter(pl.element().is_finite())
+    return (
+        trajectories.group_by(by)
+        .agg(pl.col("kl").explode())
+        .select(
+            *by,
+            *(
+                pl.col("kl").list.agg(finite.quantile(p / 100, interpolation="linear")).alias(f"kl_p{p}")
+                for p in percents
+            ),
+        )
+    )
+
+
+def each_dose(table: pl.LazyFrame, *, alphas: Sequence[float]) -> pl.LazyFrame:
+    """A table with a row per alpha, with a row for each of `alphas`, in their order: counts are 0 where it had none."""
+    doses = pl.LazyFrame({"alpha": alphas}, schema={"alpha": pl.Float64})
+    counted = [name for name in table.collect_schema().names() if name == "n" or name.startswith("n_")]
+    return doses.join(table, on="alpha", how="left", maintain_order="left").with_columns(pl.col(counted).fill_null(0))

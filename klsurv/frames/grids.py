@@ -1,0 +1,52 @@
+"""Fork grids. In: observed trajectories. Out: which groups mix grids, and between which forks deaths lie.
+
+Two grids agree if one is the beginning of the other: the shorter is then censored where it ends. Otherwise a death was
+looked for at other tokens in one than in the other, and S at a fork is not a product of counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from klsurv.exprs.death import at_risk, died_within
+
+
+def mixed(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
+    """The groups whose trajectories have fork grids that do not agree: the columns `by`, sorted."""
+    grids = trajectories.select(*by, "fork").filter(pl.col("fork").list.len() > 0).unique().with_row_index("grid")
+    forks = grids.explode("fork")
+    all_forks = forks.select(*by, "fork").unique()
+    reach = forks.group_by("grid", *by).agg(last=pl.col("fork").max(), n=pl.len())
+    return (
+        reach.join(all_forks, on=by, nulls_equal=True)
+        .filter(pl.col("fork") <= pl.col("last"))
+        .group_by("grid", *by)
+        .agg(differs=pl.len() != pl.col("n").first())
+        .filter("differs")
+        .select(by)
+        .unique()
+        .sort(by, nulls_last=True)
+    )
+
+
+def brackets(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
+    """How many of each group died in (`left`, `right`]: the columns `by`, left, right, n (tokens, Int64).
+
+    left is the last measured fork at which a trajectory was alive, −1 if none was; right is null if it never died.
+    Those that were never measured are left out.
+    """
+    rows = trajectories.select(*by, "gen_len", "death_t", "fork", "pmass").with_row_index("row")
+    died = died_within(pl.col("death_t"), pl.col("gen_len"))
+    seen = at_risk(pl.col("fork"), pl.col("pmass"), gen_len=pl.col("gen_len"), death_t=pl.col("death_t"))
+    return (
+        rows.with_columns(right=pl.when(died).then("death_t"))
+        .explode("fork", "pmass")
+        .filter(seen)
+        .group_by("row", *by, "right")
+        .agg(left=pl.col("fork").filter(pl.col("right").is_null() | (pl.col("fork") < pl.col("right"))).max())
+        .group_by(*by, pl.col("left").fill_null(-1), "right")
+        .agg(n=pl.len().cast(pl.Int64))
+        .sort(*by, "left", "right", nulls_last=True)
+    )

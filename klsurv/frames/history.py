@@ -1,0 +1,76 @@
+"""What was known before a fork. In: scored trajectories. Out: rows at risk, with KL that no later token has touched.
+
+At fork f the tokens 0 … f − 1 are there, so KL is cut at f before it is smoothed or scaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from klsurv.exprs.scale import own_p95
+from klsurv.exprs.smooth import edge_mean
+from klsurv.frames.risk import exposures
+from klsurv.params import Scoring
+
+_KL, _X = pl.col("kl"), pl.element()
+
+
+def intervals(trajectories: pl.LazyFrame, *, keep: Sequence[str]) -> pl.LazyFrame:
+    """One row per steered trajectory (`row`, its index) and fork at which it is at risk, with the columns `keep`.
+
+    `prev` and `prev2` are the measured forks before it, null where there are none; `event` and `censored` as in
+    `exposures`. alpha = 0 is left out: its KL is 0 by definition.
+    """
+    steered = pl.col("alpha") != 0
+    return (
+        exposures(trajectories, keep=[*dict.fromkeys((*keep, "alpha"))])
+        .filter(steered)
+        .with_columns(prev=pl.col("fork").shift(1).over("row"), prev2=pl.col("fork").shift(2).over("row"))
+    )
+
+
+def lags(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
+    """Smoothed KL over the last `n_lags` tokens before `fork`: one row per row and `lag` (−1 is the token before it).
+
+    `at_fork` has the rows at risk at the fork, with `kl`. Adds `raw` (nats) and `relative` (own p95, of the early KL
+    known by then; null without a scale); fewer rows where the fork comes earlier than that.
+    """
+    # Enough before the first lag for its mean, and never so short that it would be left raw.
+    reach = min(fork, max(n_lags + scoring.roll // 2, scoring.roll))
+    known = _KL.list.head(fork)
+    smoothed = known.list.tail(reach).list.eval(edge_mean(_X, width=scoring.roll)).list.tail(n_lags)
+    return (
+        at_fork.filter(_KL.list.len() >= fork)
+        .with_columns(raw=smoothed, scale=_scale(pl.lit(fork), scoring), lag=pl.int_ranges(-min(n_lags, fork), 0))
+        .drop("kl")
+        .explode("raw", "lag")
+        .with_columns(relative=pl.col("raw") / pl.col("scale"))
+        .drop("scale")
+    )
+
+
+def covariates(at_fork: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
+    """What was known when the interval before a fork began; `at_fork` has rows at risk with `kl`, `prev`, `prev2`.
+
+    Keeps the rows whose interval began when the first `calib_tokens` tokens were there. Adds `early_kl`, the mean of
+    those (nats), and `spike`, the highest KL of the interval before, as a multiple of the trajectory's own scale;
+    both finite values only, null where there are none.
+    """
+    finite = _X.filter(_X.is_finite())
+    before = _KL.list.slice(pl.col("prev2"), pl.col("prev") - pl.col("prev2"))
+    return (
+        at_fork.filter(pl.col("prev2").is_not_null() & (pl.col("prev") >= scoring.calib_tokens))
+        .with_columns(
+            early_kl=_KL.list.head(scoring.calib_tokens).list.agg(finite.mean()),
+            spike=before.list.agg(finite.max()) / _scale(pl.col("prev"), scoring),
+        )
+        .drop("kl")
+    )
+
+
+def _scale(known: pl.Expr, scoring: Scoring) -> pl.Expr:
+    """R3 of the first `known` tokens: that of the whole trajectory, once smoothing does not reach beyond them."""
+    head = _KL.list.head(pl.min_horizontal(known, scoring.calib_tokens + max(scoring.roll, 1)))
+    return head.list.agg(own_p95(edge_mean(_X, width=scoring.roll), tokens=scoring.calib_tokens))

@@ -1,0 +1,92 @@
+"""How statistics are done, checked on construction. Data in: options. Data out: frozen values that are in range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from klsurv.params import check
+
+Scale = Literal["log-log", "log", "plain"]
+SCALES: tuple[Scale, ...] = ("log-log", "log", "plain")
+Test = Literal["logrank", "wilcoxon", "tarone-ware", "peto", "fh"]
+TESTS: tuple[Test, ...] = ("logrank", "wilcoxon", "tarone-ware", "peto", "fh")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """How confidence intervals are made.
+
+    Attributes:
+        ci: the scale on which survival is taken to be normal, as `survfit(conf.type = )`.
+        level: the share of intervals that shall cover; in (0, 1).
+    """
+
+    ci: Scale = "log-log"
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        check(self.ci in SCALES, f"ci must be one of {', '.join(SCALES)}, not {self.ci!r}")
+        check(0 < self.level < 1, f"level must lie in (0, 1), not {self.level}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampling:
+    """How often, and from which seed, whole prompts are drawn with replacement; 0 draws: no bootstrap."""
+
+    draws: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check(0 <= self.draws <= 1_000_000, f"bootstrap must be 0 to 1,000,000 draws, not {self.draws}")
+        check(0 <= self.seed < 2**63, f"seed must be 0 or more and below 2⁶³, not {self.seed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogRank:
+    """Which member of the log-rank family compares groups.
+
+    Attributes:
+        test: the weight of a fork: `logrank` 1; `wilcoxon` (Gehan) n at risk; `tarone-ware` its root; `peto` (Peto and
+            Peto) the pooled survival; `fh` (Fleming and Harrington) S(t−)^rho (1 − S(t−))^gamma.
+        rho: for `fh`; more than 0 weighs early deaths.
+        gamma: for `fh`; more than 0 weighs late deaths.
+    """
+
+    test: Test = "logrank"
+    rho: float = 0.0
+    gamma: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self.test in TESTS, f"test must be one of {', '.join(TESTS)}, not {self.test!r}")
+        for name, value in (("rho", self.rho), ("gamma", self.gamma)):
+            check(0 <= value <= 100, f"{name} must lie in 0…100, not {value}")
+            check(value == 0 or self.test == "fh", f"{name} is for the test fh, not {self.test}")
+
+    @property
+    def name(self) -> str:
+        """The test as it is named in tables."""
+        return f"fh({self.rho:g}, {self.gamma:g})" if self.test == "fh" else self.test
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """The thresholds that `threshold` tries: `steps` of them from `start` to `stop`, and the forks that death takes."""
+
+    start: float = 0.05
+    stop: float = 0.99
+    steps: int = 48
+    consecutive: int = 1
+
+    def __post_init__(self) -> None:
+        check(0 < self.start <= self.stop <= 1, f"thresholds must ascend in (0, 1], not {self.start} to {self.stop}")
+        check(1 <= self.steps <= 10_000, f"steps must lie in 1…10,000, not {self.steps}")
+        check(self.steps > 1 or self.start == self.stop, "one step needs --from and --to to be equal")
+        check(1 <= self.consecutive <= 1000, f"consecutive must lie in 1…1,000 forks, not {self.consecutive}")
+
+    @property
+    def thresholds(self) -> list[float]:
+        """The thresholds, ascending."""
+        gaps = max(self.steps - 1, 1)
+        # Rounded, because 0.05 + 5 × 0.02 is not 0.15, and a pmass of just 0.15 would be dead at it.
+        return [round(self.start + (self.stop - self.start) * i / gaps, 12) for i in range(self.steps)]

@@ -1,0 +1,93 @@
+"""Every table that klsurv makes: its columns, their dtypes, units and meaning.
+
+Data in: none. Data out: the declarations that frames, files, the README and `klsurv schema` share.
+"""
+
+from __future__ import annotations
+
+from klsurv.schema.declare import Column, Table
+from klsurv.schema.measured import (
+    CELLS,
+    CHECK,
+    FACTS,
+    GROUP_COLUMNS,
+    KEY,
+    LONG,
+    SCORED,
+    SOURCE,
+    SUMMARY,
+    TRAJECTORIES,
+)
+from klsurv.schema.statistics import (
+    BISECTION,
+    CALIBRATION,
+    COMPARE,
+    DOSE,
+    HAZARD,
+    HELDOUT,
+    INCIDENCE,
+    LANDMARK,
+    LIFETIMES,
+    STUDY,
+    SURVIVAL,
+    THRESHOLD,
+)
+
+# Keys in the footer of a parquet file: the table's name, and the tables (as JSON) that its rows cannot hold.
+FOOTER_TABLE, FOOTER_CELLS, FOOTER_ROWS = "klsurv.table", "klsurv.cells", "klsurv.rows"
+
+MEASURED = {table.name: table for table in (CELLS, CHECK, TRAJECTORIES, LONG, SCORED, SUMMARY)}
+STATISTICS = {
+    table.name: table
+    for table in (
+        SURVIVAL,
+        LIFETIMES,
+        INCIDENCE,
+        COMPARE,
+        DOSE,
+        THRESHOLD,
+        STUDY,
+        HAZARD,
+        LANDMARK,
+        CALIBRATION,
+        HELDOUT,
+        BISECTION,
+    )
+}
+TABLES = MEASURED | STATISTICS
+# Tables whose rows are groups of the user's choice: the columns of `--by` come before those declared.
+GROUPED = ("summary", "survival", "lifetimes", "incidence", "dose", "threshold", "study", "hazard", "landmark")
+
+__all__ = [
+    "BISECTION",
+    "CALIBRATION",
+    "CELLS",
+    "CHECK",
+    "COMPARE",
+    "DOSE",
+    "FACTS",
+    "FOOTER_CELLS",
+    "FOOTER_ROWS",
+    "FOOTER_TABLE",
+    "GROUPED",
+    "GROUP_COLUMNS",
+    "HAZARD",
+    "HELDOUT",
+    "INCIDENCE",
+    "KEY",
+    "LANDMARK",
+    "LIFETIMES",
+    "LONG",
+    "MEASURED",
+    "SCORED",
+    "SOURCE",
+    "STATISTICS",
+    "STUDY",
+    "SUMMARY",
+    "SURVIVAL",
+    "TABLES",
+    "THRESHOLD",
+    "TRAJECTORIES",
+    "Column",
+    "Table",
+]

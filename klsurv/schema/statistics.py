@@ -1,0 +1,244 @@
+"""The tables of statistics: survival, incidence, comparisons, dose, threshold, precursors, calibration.
+
+Data in: none. Data out: declarations. Where a table is grouped, the columns of the groups come before these.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from klsurv.schema.declare import Column, Table
+
+_I, _F, _S = pl.Int64, pl.Float64, pl.String
+_PROMPTS = "whole prompts resampled; null without a bootstrap"
+_MODEL = (
+    Column("model", _S, "", "name of the model"),
+    Column("method", _S, "", "how the steering vector was found"),
+    Column("window", _I, "tokens", "most tokens a rollout may have"),
+)
+_FORK = Column("fork", _I, "tokens", "offset at which pmass was measured; for the event kl, the token")
+_N = Column("n", _I, "trajectories", "all trajectories of the group")
+_EVENTS = Column("n_events", _I, "trajectories", "that died (R8)")
+_TAU = Column(
+    "tau", _I, "tokens", "where rmst is restricted; default: the smallest last fork of the groups still alive"
+)
+_MEDIAN = Column("median", _I, "tokens", "first fork at which survival is ≤ 0.5; null: not reached")
+_RMST = Column("rmst", _F, "tokens", "restricted mean survival: mean tokens alive before tau, deaths at their forks")
+_END = Column("survival_end", _F, "probability", "survival at the last fork")
+_RECOVERY = Column(
+    "recovery", _F, "share of deaths", "that have a later fork at or above the threshold; null: no death"
+)
+
+SURVIVAL = Table(
+    "survival",
+    "group (default: alpha), fork",
+    (
+        _FORK,
+        Column("n_risk", _I, "trajectories", "at risk at the fork: got there, not dead before, measured (R8)"),
+        Column("n_events", _I, "trajectories", "that die at the fork"),
+        Column("n_censored", _I, "trajectories", "never die, and are measured here for the last time"),
+        Column("hazard", _F, "probability", "n_events / n_risk (Turnbull: the relative fall of survival)"),
+        Column("survival", _F, "probability", "S just after the fork"),
+        Column("std_error", _F, "probability", "Greenwood's; null where survival is 0, and for Turnbull's estimate"),
+        Column("ci_low", _F, "probability", "lower bound of S; Clopper–Pearson where S is 0 or 1; null for Turnbull's"),
+        Column("ci_high", _F, "probability", "upper bound of S"),
+        Column("estimator", _S, "", "`kaplan-meier`, or `turnbull` where the fork grids of a group differ"),
+    ),
+)
+
+LIFETIMES = Table(
+    "lifetimes",
+    "group (default: alpha)",
+    (
+        _N,
+        _EVENTS,
+        Column("n_eos", _I, "trajectories", "alive when the model ended its answer"),
+        Column("n_running", _I, "trajectories", "alive when the window was full"),
+        Column("n_failed", _I, "trajectories", "with at least one failed measurement (R9)"),
+        _MEDIAN,
+        Column("median_left", _I, "tokens", "the fork before it: half died in (median_left, median]"),
+        Column("median_low", _I, "tokens", "lower bound: first fork at which ci_low is ≤ 0.5; null: not reached"),
+        Column("median_high", _I, "tokens", "upper bound: first fork at which ci_high is ≤ 0.5; null: not reached"),
+        _RMST,
+        Column("rmst_left", _F, "tokens", "the same if each death came just after the fork before it"),
+        Column("rmst_error", _F, "tokens", "standard error of rmst; null for Turnbull's estimate"),
+        _TAU,
+        _END,
+        Column("end_low", _F, "probability", "lower bound of survival_end"),
+        Column("end_high", _F, "probability", "upper bound of survival_end"),
+        Column(
+            "end_if_died", _F, "probability", "survival_end if each failed measurement were a death; null: none failed"
+        ),
+        Column("end_if_alive", _F, "probability", "survival_end if each were a survival; null: none failed"),
+        _RECOVERY,
+    ),
+)
+
+INCIDENCE = Table(
+    "incidence",
+    "group (default: alpha), fork",
+    (
+        _FORK,
+        Column("p_died", _F, "probability", "P(died by the fork), EOS competing (Aalen–Johansen)"),
+        Column("p_finished", _F, "probability", "P(ended its answer by then, not seen to die before)"),
+        Column("p_running", _F, "probability", "P(neither); the three add to 1"),
+        Column("p_died_error", _F, "probability", "standard error (Dinse–Larson)"),
+        Column("p_finished_error", _F, "probability", "standard error (Dinse–Larson)"),
+        Column("p_running_error", _F, "probability", "standard error (Greenwood)"),
+    ),
+)
+
+COMPARE = Table(
+    "compare",
+    "comparison",
+    (
+        Column("test", _S, "", "member of the log-rank family, or the trend tested"),
+        Column("group_a", _S, "", "null for the overall test"),
+        Column("group_b", _S, "", "null for the overall test and for trends"),
+        Column("statistic", _F, "", "χ² distributed if the groups die alike; null: never at risk together"),
+        Column("df", _I, "", "degrees of freedom"),
+        Column("p", _F, "probability", "of a statistic as large, if the groups die alike"),
+        Column("p_holm", _F, "probability", "p of a pair, adjusted for the number of pairs (Holm)"),
+        Column("rmst_a", _F, "tokens", "restricted mean survival of group_a to tau"),
+        Column("rmst_b", _F, "tokens", "the same of group_b"),
+        Column("rmst_diff", _F, "tokens", "rmst_a − rmst_b"),
+        Column("ci_low", _F, "tokens", "lower bound of rmst_diff, as if all trajectories were independent"),
+        Column("ci_high", _F, "tokens", "upper bound"),
+        Column("rmst_p", _F, "probability", "two-sided p of rmst_diff, as if all were independent"),
+        Column("boot_low", _F, "tokens", f"lower bound of rmst_diff; {_PROMPTS}"),
+        Column("boot_high", _F, "tokens", "upper bound"),
+        Column("tau", _I, "tokens", "where the means are restricted; null for tests without them"),
+    ),
+)
+
+DOSE = Table(
+    "dose",
+    "group (default: none), alpha",
+    (
+        Column("alpha", _F, "c_star", "dose, in multiples of the calibrated coefficient"),
+        _N,
+        _EVENTS,
+        _RMST,
+        Column("rmst_low", _F, "tokens", f"lower bound; {_PROMPTS}"),
+        Column("rmst_high", _F, "tokens", "upper bound"),
+        _TAU,
+        Column("survival_tau", _F, "probability", "S at tau, the end that all doses share"),
+        Column("survival_low", _F, "probability", f"lower bound; {_PROMPTS}"),
+        Column("survival_high", _F, "probability", "upper bound"),
+        Column("trend_z", _F, "", "log-rank test for trend in alpha, of the whole group; above 0: more die at more"),
+        Column("trend_p", _F, "probability", "its two-sided p"),
+        Column("ed50", _F, "c_star", "dose at which half are dead by tau; null: not between the doses tried"),
+        Column("ed50_low", _F, "c_star", f"lower bound, null below the least dose; {_PROMPTS}"),
+        Column("ed50_high", _F, "c_star", "upper bound, null above the greatest dose"),
+    ),
+)
+
+THRESHOLD = Table(
+    "threshold",
+    "group (default: alpha), threshold",
+    (
+        Column("threshold", _F, "probability", "pmass below it is death"),
+        _N,
+        _EVENTS,
+        _END,
+        _MEDIAN,
+        _RECOVERY,
+    ),
+)
+
+STUDY = Table(
+    "study",
+    "group (default: none), measure, lag",
+    (
+        Column("measure", _S, "", "`raw`: smoothed KL in nats; `relative`: in own p95; both cut before the fork"),
+        Column("lag", _I, "tokens", "token relative to the fork of death; −1 is the last before it"),
+        Column("n_deaths", _I, "deaths", "with a finite value here and a control alive at the same fork and alpha"),
+        Column("died", _F, "as measure", "mean over the deaths"),
+        Column("died_low", _F, "as measure", f"lower bound; {_PROMPTS}"),
+        Column("died_high", _F, "as measure", "upper bound"),
+        Column("alive", _F, "as measure", "mean over each death's controls, then over deaths"),
+        Column("alive_low", _F, "as measure", f"lower bound; {_PROMPTS}"),
+        Column("alive_high", _F, "as measure", "upper bound"),
+        Column("difference", _F, "as measure", "died − alive"),
+        Column("difference_low", _F, "as measure", f"lower bound; {_PROMPTS}"),
+        Column("difference_high", _F, "as measure", "upper bound"),
+    ),
+)
+
+HAZARD = Table(
+    "hazard",
+    "group (default: none), covariate",
+    (
+        Column("covariate", _S, "", "log2_…: per doubling; `fork N`: against the first fork in the model"),
+        Column("n", _I, "person-forks", "in the model"),
+        Column("n_events", _I, "deaths", "in the model"),
+        Column("hazard_ratio", _F, "", "cloglog regression; null: does not vary, or no finite solution"),
+        Column("ci_low", _F, "", "lower bound; errors clustered by prompt"),
+        Column("ci_high", _F, "", "upper bound"),
+        Column("p", _F, "probability", "two-sided p of a ratio of 1"),
+    ),
+)
+
+LANDMARK = Table(
+    "landmark",
+    "group (default: none), landmark, alpha",
+    (
+        Column("landmark", _I, "tokens", "where early KL ends and following begins"),
+        Column("alpha", _F, "c_star", "dose; null: all doses, pairs within a dose only"),
+        Column("n", _I, "trajectories", "alive at the landmark and followed beyond it, steered"),
+        _EVENTS,
+        Column("n_pairs", _I, "pairs", "that can be compared"),
+        Column("concordance", _F, "probability", "Harrell's C: the higher early KL dies first; 0.5 is chance"),
+        Column("ci_low", _F, "probability", f"lower bound; {_PROMPTS}"),
+        Column("ci_high", _F, "probability", "upper bound"),
+    ),
+)
+
+CALIBRATION = Table(
+    "calibration",
+    "model, method, window",
+    (
+        *_MODEL,
+        Column("n_cells", _I, "cells", "usable cells"),
+        Column("n_seeds", _I, "seeds", "seeds among them; an unknown seed counts as one"),
+        Column("c_star_mean", _F, "", "mean calibrated coefficient"),
+        Column("c_star_std", _F, "", "standard deviation (n − 1); null with one seed"),
+        Column("c_star_cv", _F, "", "c_star_std / c_star_mean; null with one seed"),
+        Column("kl_p95", _F, "nats", "95th percentile of held-out per-token KL at alpha = 1"),
+        Column("ratio", _F, "", "kl_p95 over the target"),
+        Column("in_band", pl.Boolean, "", "whether the ratio is within 0.7–1.4"),
+        Column("exponent", _F, "", "slope of log kl_p95 on log alpha; 2 where KL grows as alpha²"),
+        Column("exponent_low", _F, "", "lower bound (Student's t); null with fewer than 3 doses"),
+        Column("exponent_high", _F, "", "upper bound"),
+        Column("n_doses", _I, "doses", "positive doses in the fit"),
+    ),
+)
+
+HELDOUT = Table(
+    "heldout",
+    "model, method, window, alpha",
+    (
+        *_MODEL,
+        Column("alpha", _F, "c_star", "dose"),
+        Column("kl_p95", _F, "nats", "95th percentile of the finite held-out per-token KL"),
+        Column("target_kl", _F, "nats", "target × alpha², as KL should grow; null where targets differ or are unknown"),
+        Column("ratio", _F, "", "kl_p95 / target_kl; null at alpha = 0"),
+        Column("in_band", pl.Boolean, "", "whether the ratio is within 0.7–1.4"),
+    ),
+)
+
+BISECTION = Table(
+    "bisection",
+    "cell, step",
+    (
+        Column("cell", _S, "", "name of the run cell"),
+        Column("step", _I, "", "0-based, in the order of history.json"),
+        Column("coeff", _F, "", "coefficient tried"),
+        Column("kl_mean", _F, "nats", "mean per-token KL at it, on the calibration prompts"),
+        Column("kl_p50", _F, "nats", "median"),
+        Column("kl_p90", _F, "nats", "90th percentile"),
+        Column("kl_p95", _F, "nats", "95th percentile, which the bisection brings to the target"),
+        Column("kl_max", _F, "nats", "maximum"),
+        Column("n_pos", _I, "tokens", "token positions measured"),
+    ),
+)

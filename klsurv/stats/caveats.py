@@ -1,0 +1,73 @@
+"""What a reader of a table must know. In: small tables about the groups. Out: one sentence per caveat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from klsurv.stats.compare import labels
+
+FEW = 5
+_MOST = 5
+
+
+def of_duplicates(copies: pl.DataFrame) -> list[str]:
+    """`copies`: cells, alphas, n (`frames.duplicates`)."""
+    said = [
+        f"{' and '.join(cells)} hold the same {n} trajectories (alpha {_listed(list(map(str, alphas)))}): "
+        "they are one piece of evidence, not several"
+        for cells, alphas, n in copies.rows()
+    ]
+    return said[:_MOST] + ([f"{len(said) - _MOST} more sets of cells share trajectories"] if said[_MOST:] else [])
+
+
+def of_size(n: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
+    """`n`: the columns `by`, and n."""
+    few = n.filter(pl.col("n").is_between(1, FEW - 1))
+    if few.is_empty():
+        return []
+    sized = [f"{_name(name)} ({size})" for name, size in zip(_labels(few, by), few.get_column("n"), strict=True)]
+    return [f"fewer than {FEW} trajectories, so that intervals and tests say little: {_listed(sized)}"]
+
+
+def of_failures(bounds: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
+    """`bounds`: the columns `by`, n_failed, end_if_died, end_if_alive; of groups with failed measurements only."""
+    said = [
+        f"{_name(name)}: {n} trajectories have failed measurements; survival at the end is {died:.3g} if each was a "
+        f"death, {alive:.3g} if each was a survival"
+        for name, (n, died, alive) in zip(
+            _labels(bounds, by), bounds.select("n_failed", "end_if_died", "end_if_alive").rows(), strict=True
+        )
+    ]
+    return said[:_MOST] + ([f"{len(said) - _MOST} more groups have failed measurements"] if said[_MOST:] else [])
+
+
+def of_grids(mixed: pl.DataFrame, *, by: Sequence[str], consequence: str) -> list[str]:
+    """`mixed`: the groups whose cells have other fork grids."""
+    if mixed.is_empty():
+        return []
+    return [f"the fork grids of the cells differ in {_listed([_name(x) for x in _labels(mixed, by)])}: {consequence}"]
+
+
+def of_pooling(alphas: Sequence[float]) -> list[str]:
+    """Doses that were thrown together."""
+    if len(alphas) < 2:
+        return []
+    return [f"groups pool {len(alphas)} doses (alpha {_listed(list(map(str, alphas)))}): choose one with at_alpha"]
+
+
+def _labels(groups: pl.DataFrame, by: Sequence[str]) -> list[str]:
+    if not by:
+        return [""] * groups.height
+    if len(by) == 1:
+        return [f"{by[0]}={value}" for value in labels(groups, by)]
+    return labels(groups, by)
+
+
+def _name(label: str) -> str:
+    return label or "all trajectories"
+
+
+def _listed(items: list[str]) -> str:
+    return ", ".join(items[:_MOST]) + (f" and {len(items) - _MOST} more" if items[_MOST:] else "")

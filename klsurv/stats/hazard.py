@@ -1,0 +1,77 @@
+"""What raises the hazard? In: person-forks with covariates. Out: the table `hazard`: hazard ratios with intervals.
+
+Complementary log-log regression of death in an interval on what was known before it, with an intercept per fork: the
+grouped proportional hazards model (Prentice & Gloeckler 1978), whose coefficients are log hazard ratios.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import polars as pl
+
+from klsurv.errors import ParameterError
+from klsurv.inference import Interval
+from klsurv.stats.counted import Floats
+
+COVARIATES = {"log2_early_kl": "early_kl", "log2_spike": "spike", "log2_alpha": "alpha"}
+
+
+def known(rows: pl.DataFrame) -> pl.DataFrame:
+    """The person-forks of which every covariate is known, and positive, as their logarithms enter."""
+    positive = pl.all_horizontal((pl.col(name) > 0) & pl.col(name).is_finite() for name in COVARIATES.values())
+    return rows.filter(positive.fill_null(False))
+
+
+def hazard(rows: pl.DataFrame, *, interval: Interval) -> list[dict[str, object]]:
+    """One row per covariate: ratio per doubling, its interval and p; then each fork against the first.
+
+    `rows` are `known` person-forks: event, fork, prompt, early_kl, spike, alpha. Forks at which none or all die are
+    left out: their intercept takes up all they could say. Errors are clustered by prompt, with Student's t on one less
+    than the number of prompts. Values are null where a covariate does not vary, or the fit has
+    no finite solution (as when one value separates the dead from the living).
+
+    Raises:
+        ParameterError: statsmodels is not installed.
+    """
+    rows = rows.filter(pl.col("event").mean().over("fork").is_between(0, 1, closed="none"))
+    forks = rows.get_column("fork").unique().sort().to_list()
+    columns = {name: np.log2(rows.get_column(source).to_numpy()) for name, source in COVARIATES.items()}
+    columns |= {f"fork {fork}": (rows.get_column("fork") == fork).cast(pl.Float64).to_numpy() for fork in forks[1:]}
+    varied = [name for name, values in columns.items() if len(values) and np.ptp(values) > 1e-12]
+    found = _fit(rows, {name: columns[name] for name in varied}, interval=interval)
+    facts = {"n": rows.height, "n_events": int(rows.get_column("event").sum())}
+    return [{"covariate": name, **facts, **found.get(name, {})} for name in columns]
+
+
+def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) -> dict[str, dict[str, float]]:
+    try:
+        import statsmodels.api as sm
+    except ImportError:
+        raise ParameterError("the hazard model needs statsmodels: pip install 'klsurv[hazard]'") from None
+    prompts = rows.get_column("prompt").to_numpy()
+    event = rows.get_column("event").cast(pl.Float64).to_numpy()
+    if rows.height <= len(columns) + 1 or len(np.unique(prompts)) < 2:
+        return {}
+    design = np.column_stack([np.ones(rows.height), *columns.values()])
+    model = sm.GLM(event, design, family=sm.families.Binomial(link=sm.families.links.CLogLog()))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = model.fit(cov_type="cluster", cov_kwds={"groups": prompts}, use_t=True)
+    except (ValueError, np.linalg.LinAlgError):
+        return {}
+    limits = fit.conf_int(alpha=1 - interval.level)
+    # A coefficient that runs away, as where a value separates the dead from the living, has no interval worth showing.
+    if not (fit.converged and np.isfinite(limits).all() and np.abs(fit.params).max() < 30):
+        return {}
+    return {
+        name: {
+            "hazard_ratio": float(np.exp(fit.params[i])),
+            "ci_low": float(np.exp(limits[i][0])),
+            "ci_high": float(np.exp(limits[i][1])),
+            "p": float(fit.pvalues[i]),
+        }
+        for i, name in enumerate(columns, 1)
+    }

@@ -1,0 +1,83 @@
+"""The prompt bootstrap. In: counts by prompt, group and fork. Out: restricted means and S(tau), one value per draw.
+
+The same prompts recur over doses, seeds and methods, so whole prompts are drawn with replacement (Efron & Tibshirani
+1993, ch. 8), the same ones for every group: differences between groups are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from klsurv.inference import Interval, Resampling
+from klsurv.stats.counted import Counted, Floats
+
+Step = Callable[[int, int], None]
+
+# Draws at a time: as many as keep the arrays of one group near 100 MB.
+_CELLS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The restricted mean (tokens) and S at tau of each group in each draw, of shape (groups, draws).
+
+    NaN where no trajectory of the group was drawn.
+    """
+
+    rmst: Floats
+    survival: Floats
+
+
+def weights(n_prompts: int, *, resampling: Resampling) -> Floats:
+    """How often each prompt is in each draw: shape (draws, prompts)."""
+    rng = np.random.default_rng(resampling.seed)
+    return rng.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts), size=resampling.draws).astype(float)
+
+
+def bootstrap(prompts: Counted, *, tau: int, resampling: Resampling, step: Step | None = None) -> Draws:
+    """Resample `prompts`, whose strata are the prompts. `step` is called with (groups done, all groups)."""
+    draws = weights(len(prompts.n_risk), resampling=resampling)
+    n_groups = prompts.groups.height
+    found = Draws(np.full((n_groups, len(draws)), np.nan), np.full((n_groups, len(draws)), np.nan))
+    size = max(1, _CELLS // max(len(prompts.forks), 1))
+    for group in range(n_groups):
+        # Only the group's own forks: at others S does not change.
+        own = prompts.n_risk[:, group].any(axis=0)
+        risk, events = prompts.n_risk[:, group, own], prompts.n_events[:, group, own]
+        for first in range(0, len(draws), size):
+            part = slice(first, first + size)
+            n, d = draws[part] @ risk, draws[part] @ events
+            drawn = n.any(axis=1)
+            survival = np.cumprod(1 - np.divide(d, n, out=np.zeros_like(d), where=n > 0), axis=1)
+            mean, end = area(survival, prompts.forks[own], tau)
+            found.rmst[group, part] = np.where(drawn, mean, np.nan)
+            found.survival[group, part] = np.where(drawn, end, np.nan)
+        if step is not None:
+            step(group + 1, n_groups)
+    return found
+
+
+def area(survival: Floats, forks: npt.NDArray[np.int64], tau: int) -> tuple[Floats, Floats]:
+    """The restricted mean to tau, and S at tau, of curves of shape (draws, forks)."""
+    edges = np.minimum(np.concatenate([[0], forks, [tau]]), tau)
+    edges[-1] = tau
+    steps = np.concatenate([np.ones((len(survival), 1)), survival], axis=1)
+    return steps @ np.diff(edges), steps[:, int(np.searchsorted(forks, tau, side="right"))]
+
+
+def band(values: Floats, *, interval: Interval) -> tuple[float | None, float | None]:
+    """The percentile interval of draws; None where a bound is not finite or nothing was drawn.
+
+    Draws that are −∞ or ∞ (a quantity below or above all that was tried) count as such.
+    """
+    known = np.sort(values[~np.isnan(values)])
+    if len(known) == 0:
+        return None, None
+    tail = (1 - interval.level) / 2
+    # Whole ranks, as interpolating between infinities is not defined.
+    low, high = (known[min(len(known) - 1, int(np.floor(q * len(known))))] for q in (tail, 1 - tail))
+    return float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None
