@@ -12,7 +12,7 @@ import polars as pl
 from klsurv.frames.long import long, scored
 from klsurv.frames.score import score
 from klsurv.output.tables import write_table
-from klsurv.params import Event, Scoring, ScoringOptions
+from klsurv.params import Event, Scoring, ScoringOptions, said
 from klsurv.runs import Runs
 from klsurv.schema import (
     FOOTER_CELLS,
@@ -26,6 +26,9 @@ from klsurv.schema import (
     Column,
     Table,
 )
+
+# Tables in which no one dies.
+TIMELESS = ("calibration", "heldout", "bisection")
 
 
 def declared(name: str, by: Sequence[str] = ()) -> Table:
@@ -53,27 +56,39 @@ def save_table(
     """
     footer = {
         FOOTER_TABLE: name,
-        "klsurv.event": said(scoring, event),
         "klsurv.scoring": str(scoring),
-        "klsurv.options": json.dumps(options, default=str),
+        "klsurv.options": json.dumps(options, default=str, sort_keys=True),
         "klsurv.warnings": json.dumps(runs.warnings, ensure_ascii=False),
     }
+    if what := event_of(name, scoring, event, options):
+        footer["klsurv.event"] = what
     write_table(iter([table]), path, table=declared(name, by), footer=footer)
 
 
-def said(scoring: Scoring, event: Event) -> str:
-    """The event in words."""
-    if event.event == "pmass":
-        return f"death at the first fork with pmass < {scoring.threshold:g}"
-    return f"death at the first token with KL > {event.kl_threshold:g} nat"
+def event_of(name: str, scoring: Scoring, event: Event, options: Mapping[str, object]) -> str:
+    """What a death is in a table, in words; empty for a table in which no one dies."""
+    if name in TIMELESS:
+        return ""
+    if name == "threshold":
+        forks = options.get("consecutive", 1)
+        at = "first fork" if forks == 1 else f"last of {forks} measured forks in a row"
+        return f"death at the {at} with pmass < the row's threshold"
+    return said(scoring, event)
 
 
 def export(
-    runs: Runs, path: Path, *, name: str, by: Sequence[str] | None = None, **scoring: Unpack[ScoringOptions]
+    runs: Runs,
+    path: Path,
+    *,
+    name: str,
+    by: Sequence[str] | None = None,
+    reading: Mapping[str, object] | None = None,
+    **scoring: Unpack[ScoringOptions],
 ) -> int:
     """Write one table; returns its number of rows. Only one cell's long frame is in memory at a time.
 
     Statistics are those that the method of the name gives without further options; `by` of None leaves its groups.
+    `reading` is what chose the runs, for the footer of statistics.
 
     Raises:
         NothingUsableError: no cell can be used.
@@ -83,8 +98,9 @@ def export(
         chosen = {**scoring} if by is None else {**scoring, "by": by}
         answer = getattr(runs, name)(**chosen)
         groups = answer.columns[: answer.width - len(TABLES[name].columns)]
+        options = {**(reading or {}), **chosen}
         save_table(
-            answer, path, name=name, by=groups, scoring=Scoring(**scoring), event=Event(), options=chosen, runs=runs
+            answer, path, name=name, by=groups, scoring=Scoring(**scoring), event=Event(), options=options, runs=runs
         )
         return int(answer.height)
     table = declared(name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Control and format characters, surrogates, and line separators: they move the cursor, turn text around or end a line.
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_ESCAPED = re.compile(r"\\(?:[nrt\\]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 def clean(text: str, *, backslash: bool = True) -> str:
@@ -14,6 +16,11 @@ def clean(text: str, *, backslash: bool = True) -> str:
     Two texts that differ stay different, unless a backslash is left as it is.
     """
     return "".join(_escape(c) if (backslash and c == "\\") or unicodedata.category(c) in _UNSAFE else c for c in text)
+
+
+def as_written(text: str) -> str:
+    """The text that `clean` was given, from what it gave: with a path in a table, the path to open."""
+    return _ESCAPED.sub(lambda escape: escape[0].encode().decode("unicode_escape"), text)
 
 
 def _escape(character: str) -> str:

@@ -14,6 +14,7 @@ import polars as pl
 from klsurv.analysis.calibrate import Calibrations
 from klsurv.analysis.compare import Comparisons
 from klsurv.analysis.precursor import Precursors
+from klsurv.analysis.story import Stories
 from klsurv.analysis.survival import Survival
 from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
 from klsurv.frames import check as checking
@@ -85,7 +86,7 @@ def scan(
     return Runs(lambda: read_frame(frame, selection=selection), alphas=selection.alphas, tell=tell)
 
 
-class Runs(Survival, Comparisons, Precursors, Calibrations):
+class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     """Runs that were scanned. Reads once, at the first question, and keeps what it read.
 
     Every method that scores takes the fields of `klsurv.params.Scoring` by keyword: threshold (0.8), roll (65 tokens),

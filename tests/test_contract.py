@@ -29,9 +29,10 @@ ALLOWED: dict[str, set[str]] = {
     "charts": BASE | {"exprs", "frames"},
     "output": BASE | {"charts"},
     "runs": BASE | {"exprs", "frames", "ingest", "analysis", "plots"},
-    "plots": BASE | {"exprs", "frames", "charts", "runs"},
+    "plots": BASE | {"exprs", "frames", "charts", "stats", "runs"},
+    "report": BASE | {"frames", "ingest", "stats", "charts", "output", "plots", "runs", ""},
     "exports": BASE | {"frames", "output", "runs"},
-    "cli": BASE | {"data", "ingest", "frames", "charts", "output", "runs", "plots", "exports", ""},
+    "cli": BASE | {"data", "ingest", "report", "frames", "charts", "output", "runs", "plots", "exports", ""},
     "__main__": {"cli"},
     "": {"errors", "runs"},
 }

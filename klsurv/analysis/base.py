@@ -16,7 +16,7 @@ from klsurv.frames.risk import risk
 from klsurv.frames.score import score
 from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, Event, Scoring, ScoringOptions, check, outcome
-from klsurv.schema import Table
+from klsurv.schema import KEY, Table
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 from klsurv.stats.counted import Counted, counted
@@ -89,8 +89,10 @@ class Analysis(ABC):
         bounds = failed.group_by(by).agg(n_failed=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
         if bounds.is_empty():
             return bounds.with_columns(end_if_died=pl.lit(1.0), end_if_alive=pl.lit(1.0))
+        # By key: lives may be fewer than the source holds, and their window another.
+        groups = lives.join(bounds, on=by, how="semi", nulls_equal=True).select(KEY)
+        source = self.source().join(groups, on=KEY, how="semi", maintain_order="left").lazy()
         for name, dead in (("end_if_died", True), ("end_if_alive", False)):
-            source = self.source().lazy().join(bounds.lazy(), on=by, how="semi", nulls_equal=True)
             filled = _observed(failures_as(source, event=event, dead=dead), scoring, event).collect()
             ends = curves(filled, by, Interval()).group_by(by).agg(pl.col("survival").last().alias(name))
             bounds = bounds.join(ends, on=by, how="left", nulls_equal=True, maintain_order="left")
@@ -140,8 +142,11 @@ def resampled(
     resampling: Resampling,
     progress: Step | None,
 ) -> Draws | None:
-    """Draws of whole prompts for each group of `curves`, in order; NaN where S is Turnbull's: counts do not give it."""
-    if resampling.draws == 0 or tau is None:
+    """Draws of whole prompts for each group of `curves`, in order; NaN where S is Turnbull's: counts do not give it.
+
+    None where nothing is to be drawn: no draws are asked for, no fork was measured, or each group is one prompt.
+    """
+    if resampling.draws == 0 or tau is None or "prompt" in by:
         return None
     draws = bootstrap(count(lives, by, ["prompt"]), tau=tau, resampling=resampling, step=progress)
     exact = curves.group_by(by, maintain_order=True).agg(pl.col("estimator").first() == surviving.KAPLAN_MEIER)

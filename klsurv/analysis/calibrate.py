@@ -13,6 +13,7 @@ from klsurv.frames.score import score
 from klsurv.inference import Interval
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.history import bisections
+from klsurv.names import as_written
 from klsurv.params import Scoring, ScoringOptions
 from klsurv.stats import calibration as calibrating
 from klsurv.stats.calibration import RUN
@@ -46,7 +47,7 @@ class Calibrations(Analysis):
         """
         cells = self.cells()
         usable = cells.filter(pl.col("status").is_in(_USABLE)).select("cell", "path").drop_nulls()
-        table, errors = bisections([CellDir(cell, Path(path)) for cell, path in usable.rows()])
+        table, errors = bisections([CellDir(cell, Path(as_written(path))) for cell, path in usable.rows()])
         for error in errors:
             self.say(str(error))
         return table

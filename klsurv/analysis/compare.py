@@ -10,7 +10,7 @@ from klsurv.analysis.base import Analysis, By, Step, apart, by_grid, count, curv
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.inference import Interval, LogRank, Resampling, Test
 from klsurv.params import OutcomeOptions, groups
-from klsurv.schema import COMPARE, DOSE
+from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS
 from klsurv.stats import caveats
 from klsurv.stats import compare as comparing
 from klsurv.stats import dose as dosing
@@ -116,6 +116,8 @@ class Comparisons(Analysis):
         self._told(lives, doses, options, mixed_are=_TESTED)
         lives, strata = by_grid(lives, ())
         table = curves(lives, doses, interval)
+        if table.is_empty():
+            return pl.DataFrame(schema={name: GROUP_COLUMNS[name].dtype for name in names} | dict(DOSE.schema))
         means = surviving.lifetimes(table, by=doses, tau_at=tau)
         reach = surviving.tau(table, by=doses) if tau is None else tau
         at_tau = table.group_by(doses).agg(

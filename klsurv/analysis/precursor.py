@@ -47,7 +47,7 @@ class Precursors(Analysis):
         """
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
-        check(1 <= lags <= 100_000, f"lags must be 1 to 100,000 tokens, not {lags}")
+        check(1 <= lags <= 10_000, f"lags must be 1 to 10,000 tokens, not {lags}")
         apart(names, ["alpha"], _WITHIN)
         trajectories, rows = self._histories(names, scoring, options)
         shared = ["alpha", "fork", *names]
@@ -92,7 +92,8 @@ class Precursors(Analysis):
             usable = hazard.known(part)
             if usable.height < part.height:
                 missing = f"{part.height - usable.height} of {part.height} person-forks"
-                self.say(f"the hazard model leaves out {missing}, of which KL or the own scale is missing or 0")
+                what = "KL, the own scale or alpha is missing or not above 0"
+                self.say(f"the hazard model leaves out {missing}, of which {what}")
             found += [group | row for row in hazard.hazard(usable, interval=interval)]
         if not any(row.get("hazard_ratio") for row in found):
             self.say("the hazard model has no finite solution: too few deaths after the first calib_tokens tokens")
@@ -161,7 +162,9 @@ def _lagged(rows: pl.DataFrame, trajectories: pl.DataFrame, fork: int, n_lags: i
 def _prompts(trajectories: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:
     """The prompts with their index, and draws of them."""
     prompts = trajectories.select(pl.col("prompt").unique().sort()).with_row_index("index")
-    return prompts.with_columns(pl.col("index").cast(pl.Int64)), weights(prompts.height, resampling=resampling)
+    # Without a prompt there is no group whose draws would be looked at.
+    draws = weights(max(prompts.height, 1), resampling=resampling)
+    return prompts.with_columns(pl.col("index").cast(pl.Int64)), draws
 
 
 def _concordances(alive: pl.DataFrame, draws: Floats, interval: Interval) -> list[dict[str, Any]]:

@@ -120,7 +120,7 @@ class Survival(Analysis):
         """
         names = groups(by)
         sweep = Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
-        lives = self._lives(scoring)
+        lives = score(self.source().lazy(), scoring=Scoring(**scoring)).drop("kl").collect()
         told = self._told(lives, names, scoring, mixed_are=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()

@@ -20,9 +20,11 @@ _ADVANCE = 5.5
 class Entry:
     """One line of a legend: how its glyph is drawn, in which colour, and what it says."""
 
-    kind: Literal["line", "dashed", "tick"]
+    kind: Literal["line", "dashed", "tick", "band", "dot"]
     colour: str
     text: str
+    opacity: float = 0.25
+    dash: list[int] | None = None
 
 
 def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetChart:
@@ -44,10 +46,18 @@ def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetCha
         if entry.kind == "tick":
             rule = alt.Chart(nothing).encode(x=alt.XValue(left + _GLYPH / 2))
             layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.5, y=y - 5, y2=y + 5))
+        elif entry.kind == "band":
+            box = alt.Chart(nothing).mark_rect(fill=entry.colour, fillOpacity=entry.opacity, x=left, x2=right)
+            layers.append(box.encode(y=alt.YValue(y - 5), y2=alt.Y2Value(y + 5)))
+        elif entry.kind == "dot":
+            dot = alt.Chart(nothing).encode(x=alt.XValue(left + _GLYPH / 2), y=alt.YValue(y))
+            layers.append(dot.mark_point(stroke=entry.colour, strokeWidth=1.8, size=46, opacity=1))
         elif entry.kind == "dashed":
             layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.2, strokeDash=[4, 3], x=left, x2=right))
         else:
-            layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=2.5, x=left, x2=right))
+            layers.append(
+                rule.mark_rule(stroke=entry.colour, strokeWidth=2.5, strokeDash=entry.dash or [1, 0], x=left, x2=right)
+            )
         label = alt.Chart(nothing).encode(text=alt.TextValue(entry.text))
         layers.append(label.mark_text(align="left", baseline="middle", fontSize=12, color=INK, x=right + 8, y=y))
     return alt.layer(*layers, width=width, height=_HEIGHT * (row + 1))

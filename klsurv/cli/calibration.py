@@ -14,9 +14,15 @@ from klsurv.inference import Interval
 # Each table's first columns, which are repeated where it is too wide.
 KEYS = {"calibration": 3, "heldout": 4, "bisection": 2}
 CAPTIONS = {
-    "calibration": "kl_p95, ratio, in_band: held-out KL at alpha = 1 against the target; in_band: 0.7–1.4 of it.",
-    "heldout": "target_kl: the target × alpha², as KL should grow; in_band: within 0.7–1.4 of it.",
-    "bisection": "kl_…: nats, on the calibration prompts; kl_p95 is what the bisection brings to the target.",
+    "calibration": (
+        "kl_p95: held-out, at alpha = 1; ratio: to the target; in_band: within 0.7–1.4.\n"
+        "exponent: of kl_p95 in alpha, over n_doses; 2 where KL grows as alpha²."
+    ),
+    "heldout": (
+        "kl_p95: nats, held-out. target_kl: the target × alpha², as KL should grow.\n"
+        "ratio: kl_p95 / target_kl; in_band: within 0.7–1.4."
+    ),
+    "bisection": ("kl_…: nats, on the calibration prompts;\nkl_p95 is what the bisection brings to the target."),
 }
 
 

@@ -17,15 +17,19 @@ from klsurv.cli.options import (
     runs_options,
     scoring_options,
     tau_option,
+    test_options,
 )
 from klsurv.cli.running import answer, opened, progress_bar, saving
-from klsurv.inference import TESTS, Interval, LogRank, Resampling
+from klsurv.inference import Interval, LogRank, Resampling
 from klsurv.params import groups
 
 CAPTION = (
-    "rmst: mean tokens alive before tau; rmst_diff: a − b. ci: as if trajectories were independent; boot: whole\n"
-    "prompts resampled, to be preferred where prompts recur. p_holm: p, adjusted for the number of pairs."
+    "rmst: mean tokens alive before tau; rmst_diff: a − b.\n"
+    "p, rmst_p, ci_…: as if trajectories were independent.\n"
+    "p_holm: p, adjusted for the number of pairs.\n"
+    "boot_…: whole prompts resampled, to be preferred where prompts recur."
 )
+WITHIN = "statistic, p: within each value of {stratify}; rmst…: not."
 
 
 @click.command("compare")
@@ -33,13 +37,7 @@ CAPTION = (
 @scoring_options
 @event_options
 @by_option("method")
-@click.option("--at-alpha", type=float, metavar="ALPHA", help="Compare at this dose only, such as 1.0.")
-@click.option("--test", type=click.Choice(TESTS), default=TESTS[0], show_default=True, help="The log-rank family.")
-@click.option(
-    "--rho", type=float, default=LogRank.rho, show_default=True, help="Of fh: above 0, early deaths weigh more."
-)
-@click.option("--gamma", type=float, default=LogRank.gamma, show_default=True, help="Of fh: above 0, late deaths do.")
-@click.option("--stratify", default="", metavar="COLUMN,…", help="Test within each value of these, such as prompt.")
+@test_options
 @click.option("--trend", metavar="COLUMN", help="Also test for trend in this column, such as alpha.")
 @tau_option
 @bootstrap_options
@@ -82,6 +80,14 @@ def command(
     saving(options)
     with opened(runs, options) as read, progress_bar("resampling prompts") as progress:
         table = read.compare(by, progress=progress, **asked, **chosen)
+    within = [WITHIN.format(stratify=stratify)] if stratify else []
     answer(
-        read, table, name="compare", by=(), chosen=chosen, options=options | asked | {"by": by}, keys=3, caption=CAPTION
+        read,
+        table,
+        name="compare",
+        by=(),
+        chosen=chosen,
+        options=options | asked | {"by": by},
+        keys=3,
+        caption="\n".join([CAPTION, *within]),
     )

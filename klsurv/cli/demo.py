@@ -36,7 +36,7 @@ def command(directory: Path) -> None:
     engine = warm_up()
     click.echo(f"unpacked {len(cells)} run cells into {clean(str(directory))}\n{WHY}\n", err=True)
 
-    from klsurv.plots import draw_spaghetti
+    from klsurv.plots.spaghetti import draw_spaghetti
     from klsurv.runs import scan
 
     scoring: ScoringOptions = {"threshold": 0.3, "roll": 9}

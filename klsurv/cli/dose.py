@@ -23,8 +23,10 @@ from klsurv.inference import Interval, Resampling
 from klsurv.params import groups
 
 CAPTION = (
-    "rmst: mean tokens alive before tau. …_low and …_high: whole prompts resampled. trend and ed50 (the alpha at\n"
-    "which half are dead by tau) are of all doses of a group, and repeated in its rows."
+    "rmst: mean tokens alive before tau. …_low, …_high: whole prompts resampled.\n"
+    "trend_…, ed50: of all doses of a group, and repeated in its rows.\n"
+    "trend_p: as if trajectories were independent.\n"
+    "ed50: alpha at which half are dead by tau; S is made to fall with alpha first."
 )
 
 

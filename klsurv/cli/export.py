@@ -8,7 +8,7 @@ from typing import Any
 import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
-from klsurv.cli.running import opened, writable
+from klsurv.cli.running import opened, reading, writable
 from klsurv.cli.schema import NAMES
 from klsurv.names import clean
 from klsurv.output.files import TABLES
@@ -35,11 +35,12 @@ UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout"
 def command(runs: Path, file: Path, name: str, by: str | None, **options: Any) -> None:
     """Write one table to FILE: .parquet, .arrow, .feather, .csv or .ndjson.
 
-    Parquet and arrow files carry each column's unit and meaning, and parquet can be given as RUNS again.
+    Parquet and arrow files carry each column's unit and meaning; parquet of trajectories, long or scored can be given
+    as RUNS again.
     """
     if by is not None and name in UNGROUPED:
         raise click.UsageError(f"the table {name} has no groups: --by is for summaries and statistics")
-    names = None if by is None else groups(by)
+    names = None if by is None else groups(by, none=True)
     scoring = scoring_of(options)
     writable([file], TABLES)
     if file.suffix.lower() == ".csv" and name in NESTED:
@@ -47,5 +48,5 @@ def command(runs: Path, file: Path, name: str, by: str | None, **options: Any) -
     with opened(runs, options) as read:
         from klsurv.exports import export
 
-        rows = export(read, file, name=name, by=names, **scoring)
+        rows = export(read, file, name=name, by=names, reading=reading(options), **scoring)
     click.echo(f"{rows} rows of {name} in {clean(str(file))}", err=True)

@@ -19,7 +19,10 @@ from klsurv.cli.options import (
 from klsurv.cli.running import answer, opened, saving
 from klsurv.params import groups
 
-CAPTION = "Shares of all trajectories: each has died, finished its answer, or is running. No independence is assumed."
+CAPTION = (
+    "Shares of all trajectories: each has died, finished its answer, or is running.\n"
+    "No independence of the two is assumed. …_error: standard errors."
+)
 
 
 @click.command("incidence")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from klsurv.inference import Interval, Resampling
+from klsurv.inference import TESTS, Interval, LogRank, Resampling, Sweep
 from klsurv.params import EVENTS, METRICS, Event, OutcomeOptions, Scoring, ScoringOptions, outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,7 +28,9 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             self.fail(f"{value!r} is not numbers separated by commas, such as 0,0.5,1", param, ctx)
 
 
-def _apply(*options: Callable[[F], F]) -> Callable[[F], F]:
+def apply(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -39,7 +41,7 @@ def _apply(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 def runs_options(function: F) -> F:
     """RUNS, and which of its cells and doses."""
-    return _apply(
+    return apply(
         click.argument("runs", type=click.Path(path_type=Path)),
         click.option(
             "--alphas", type=Numbers(), metavar="A,B,…", help="Doses to keep; default: all that the cells hold."
@@ -59,7 +61,7 @@ def runs_options(function: F) -> F:
 
 def scoring_options(function: F) -> F:
     """The fields of `Scoring`."""
-    return _apply(
+    return apply(
         click.option(
             "--threshold", type=float, default=Scoring.threshold, show_default=True, help="pmass below it is death."
         ),
@@ -85,7 +87,7 @@ def scoring_options(function: F) -> F:
 
 def event_options(function: F) -> F:
     """The fields of `Event`."""
-    return _apply(
+    return apply(
         click.option(
             "--event",
             type=click.Choice(EVENTS),
@@ -123,7 +125,7 @@ def tau_option(function: F) -> F:
 
 def bootstrap_options(function: F) -> F:
     """The fields of `Resampling`, and the level of its intervals."""
-    return _apply(
+    return apply(
         level_option,
         click.option(
             "--bootstrap",
@@ -136,13 +138,53 @@ def bootstrap_options(function: F) -> F:
     )(function)
 
 
+def test_options(function: F) -> F:
+    """Which groups `compare` tests, and how."""
+    return apply(
+        click.option("--at-alpha", type=float, metavar="ALPHA", help="Compare at this dose only, such as 1.0."),
+        click.option(
+            "--test", type=click.Choice(TESTS), default=TESTS[0], show_default=True, help="The log-rank family."
+        ),
+        click.option(
+            "--rho", type=float, default=LogRank.rho, show_default=True, help="Of fh: above 0, early deaths weigh more."
+        ),
+        click.option(
+            "--gamma", type=float, default=LogRank.gamma, show_default=True, help="Of fh: above 0, late deaths do."
+        ),
+        click.option(
+            "--stratify", default="", metavar="COLUMN,…", help="Test within each value of these, such as prompt."
+        ),
+    )(function)
+
+
+def sweep_options(function: F) -> F:
+    """The fields of `Sweep`."""
+    return apply(
+        click.option("--from", "start", type=float, default=Sweep.start, show_default=True, help="Lowest threshold."),
+        click.option("--to", "stop", type=float, default=Sweep.stop, show_default=True, help="Highest threshold."),
+        click.option(
+            "--steps", type=int, default=Sweep.steps, show_default=True, help="How many thresholds, evenly spaced."
+        ),
+        click.option(
+            "--consecutive",
+            type=int,
+            default=Sweep.consecutive,
+            show_default=True,
+            help="Forks in a row that death takes.",
+        ),
+    )(function)
+
+
 def output_option(function: F) -> F:
     """Where to save the table beside printing it."""
     return click.option(
         "-o",
         "--output",
+        "outputs",
         type=click.Path(path_type=Path),
-        help="Also save it: .parquet, .arrow, .feather (with event, options and warnings in the file), .csv, .ndjson.",
+        multiple=True,
+        help="Also save it: .parquet, .arrow, .feather (with event, options and warnings in the file), .csv, .ndjson; "
+        "may be given again.",
     )(function)
 
 

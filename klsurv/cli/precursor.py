@@ -23,9 +23,22 @@ from klsurv.inference import Interval, Resampling
 from klsurv.params import groups
 
 CAPTIONS = {
-    "study": "Mean KL before a death, against those of its alpha alive at that fork; lag −1 is the token before it.",
-    "hazard": "Hazard ratio per doubling (log2_…) of what was known before the interval in which death came.",
-    "landmark": "Concordance of mean KL up to the landmark with later death; 0.5: chance; above: high KL dies first.",
+    "study": (
+        "died: mean KL before a death; alive: of those of its alpha alive at that fork.\n"
+        "lag −1: the token before it. An early death has few tokens before it (n_deaths):\n"
+        "compare died with alive, not one lag with another.\n"
+        "…_low, …_high: whole prompts resampled.\n"
+        "Deaths at fork 0, and those none of their alpha outlived, are left out."
+    ),
+    "hazard": (
+        "Hazard ratio per doubling (log2_…) of what was known before the interval of\n"
+        "death. ci_…, p: clustered by prompt."
+    ),
+    "landmark": (
+        "Concordance of mean KL up to the landmark with later death, in pairs of one\n"
+        "alpha; 0.5: chance; above: high KL dies first. No alpha: over all doses.\n"
+        "ci_…: whole prompts resampled."
+    ),
 }
 
 
@@ -61,7 +74,7 @@ def command(
 ) -> None:
     """What did KL do before death? Only what was known before it enters; alpha = 0, whose KL is 0, is left out."""
     names, scoring = groups(by, none=True), scoring_of(options)
-    if any(at != int(at) for at in landmarks):
+    if not all(map(float.is_integer, landmarks)):
         raise ParameterError(f"landmarks must be whole tokens, not {', '.join(map(str, landmarks))}")
     Interval(level=level), Resampling(draws=bootstrap, seed=seed)
     saving(options)

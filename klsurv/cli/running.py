@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.errors import OutputError
+from klsurv.errors import NothingUsableError, OutputError
 from klsurv.ingest.ahead import Ahead
 from klsurv.names import clean
 from klsurv.output.files import TABLES, check_target
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from klsurv.runs import Runs
 
 _READING = ("alphas", "model_contains", "where", "metric", "strict")
-# Tables in which no one dies.
-TIMELESS = ("calibration", "heldout", "bisection")
 
 
 @contextmanager
@@ -33,13 +31,15 @@ def opened(runs: Path, options: dict[str, Any], *, quiet: bool = False) -> Itera
 
     `quiet` drops the warnings, for a command whose output holds what they say.
     """
-    chosen = {name: options[name] for name in _READING}
+    chosen = reading(options)
     tell = (lambda _: None) if quiet else warn
     # Reading starts before the libraries are loaded, except where it takes one to know which cells are wanted.
-    selection = Selection(**{name: options[name] for name in _READING if name != "strict"})
+    selection = Selection(**{name: value for name, value in chosen.items() if name != "strict"})
     ahead = None
     if selection.where is None and not os.path.isfile(runs):
-        ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)
+        # Where there are no runs `scan` says so, after it was seen that the parameters are right.
+        with suppress(NothingUsableError):
+            ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)
     try:
         from klsurv.runs import scan
 
@@ -92,22 +92,26 @@ def answer(
     caption: str = "",
 ) -> None:
     """Print a table of statistics, and save it where that was asked for; `keys` columns follow those of the groups."""
-    from klsurv.exports import said, save_table
+    from klsurv.exports import event_of, save_table
     from klsurv.output.show import show
 
     scoring, event = outcome(chosen)
-    if (path := options["output"]) is not None:
-        asked = {option: value for option, value in options.items() if option not in ("output", "format")}
+    asked = {option: value for option, value in options.items() if option not in ("outputs", "format")}
+    for path in options["outputs"]:
         save_table(table, path, name=name, by=by, scoring=scoring, event=event, options=asked, runs=runs)
         click.echo(f"saved {clean(str(path))}", err=True)
-    lines = [caption, "" if name in TIMELESS else said(scoring, event)]
+    lines = [caption, event_of(name, scoring, event, asked)]
     show(table, format=options["format"], keys=len(by) + keys, caption="\n".join(line for line in lines if line))
 
 
+def reading(options: dict[str, Any]) -> dict[str, Any]:
+    """Of a command's options, those that choose what is read."""
+    return {name: options[name] for name in _READING}
+
+
 def saving(options: dict[str, Any]) -> None:
-    """Make sure that the file a table shall be saved in can be written, before any work is done."""
-    if options["output"] is not None:
-        writable([options["output"]], TABLES)
+    """Make sure that the files a table shall be saved in can be written, before any work is done."""
+    writable(options["outputs"], TABLES)
 
 
 def writable(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:

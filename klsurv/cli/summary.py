@@ -12,8 +12,9 @@ from klsurv.cli.running import opened
 from klsurv.params import groups
 
 CAPTION = (
-    "n_died, n_censored: drawn trajectories, as the figure counts them; n_events + n_eos + n_running = n over all,\n"
-    "deaths at the last token too. median, rmst, tau: tokens. kl: nats, raw."
+    "n_died, n_censored: drawn trajectories, as the figure counts them.\n"
+    "n_events + n_eos + n_running = n: over all, deaths at the last token too.\n"
+    "median, rmst, tau: tokens. kl_…: nats, raw."
 )
 
 

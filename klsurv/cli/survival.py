@@ -23,10 +23,13 @@ from klsurv.errors import ParameterError
 from klsurv.inference import SCALES, Interval
 from klsurv.params import groups
 
-CAPTION = (
-    "median, rmst, tau: tokens; …_low and …_high are the interval. Death happened after the fork before (…_left).\n"
-    "Trajectories that ended their answer count as if they might have gone on: see `klsurv incidence`."
+CURVE = "survival: S just after the fork; ci_…: {level} interval of it, {ci}."
+LIVES = (
+    "median, rmst, tau: tokens. …_low, …_high: {level} interval, {ci}.\n"
+    "…_left: the fork before, since deaths came between it and theirs.\n"
+    "end_if_…: S at the end if each failed measurement were a death, or a survival."
 )
+EOS = "Ended answers count as if they might have gone on: see `klsurv incidence`."
 
 
 @click.command("survival")
@@ -57,8 +60,14 @@ def command(runs: Path, by: str, ci: Any, level: float, summary: bool, tau: int 
             table = read.lifetimes(names, ci=ci, level=level, tau=tau, **chosen)
         else:
             table = read.survival(names, ci=ci, level=level, **chosen)
-    asked = options | {"by": by, "ci": ci, "level": level, "tau": tau}
-    if summary:
-        answer(read, table, name="lifetimes", by=names, chosen=chosen, options=asked, keys=0, caption=CAPTION)
-    else:
-        answer(read, table, name="survival", by=names, chosen=chosen, options=asked)
+    caption = (LIVES if summary else CURVE).format(level=f"{100 * level:g} %", ci=ci)
+    answer(
+        read,
+        table,
+        name="lifetimes" if summary else "survival",
+        by=names,
+        chosen=chosen,
+        options=options | {"by": by, "ci": ci, "level": level, "tau": tau},
+        keys=0 if summary else 1,
+        caption=f"{caption}\n{EOS}",
+    )

@@ -7,24 +7,31 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.options import by_option, format_option, output_option, runs_options, scoring_of, scoring_options
+from klsurv.cli.options import (
+    by_option,
+    format_option,
+    output_option,
+    runs_options,
+    scoring_of,
+    scoring_options,
+    sweep_options,
+)
 from klsurv.cli.running import answer, opened, saving
 from klsurv.inference import Sweep
 from klsurv.params import groups
 
-CAPTION = "recovery: the share of deaths with a later fork at or above the threshold. --threshold itself is not used."
+CAPTION = (
+    "survival_end: S at the last fork. median: tokens.\n"
+    "recovery: share of deaths with a later fork at or above the threshold.\n"
+    "The thresholds are those of --from, --to and --steps; --threshold is not used."
+)
 
 
 @click.command("threshold")
 @runs_options
 @scoring_options
 @by_option("alpha")
-@click.option("--from", "start", type=float, default=Sweep.start, show_default=True, help="Lowest threshold.")
-@click.option("--to", "stop", type=float, default=Sweep.stop, show_default=True, help="Highest threshold.")
-@click.option("--steps", type=int, default=Sweep.steps, show_default=True, help="How many thresholds, evenly spaced.")
-@click.option(
-    "--consecutive", type=int, default=Sweep.consecutive, show_default=True, help="Forks in a row that death takes."
-)
+@sweep_options
 @output_option
 @format_option
 def command(runs: Path, by: str, start: float, stop: float, steps: int, consecutive: int, **options: Any) -> None:

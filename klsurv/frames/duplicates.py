@@ -12,12 +12,12 @@ def duplicates(source: pl.LazyFrame) -> pl.LazyFrame:
     seed with the same vector gives them. Trajectories without a measured fork are passed over.
     """
     same = ["alpha", "prompt", "model", "gen_len", "fork", "pmass", "kl"]
-    # Sums first: whole lists are compared only where these agree.
-    sums = {"kl_sum": pl.col("kl").list.sum(), "pmass_sum": pl.col("pmass").list.sum(), "n_kl": pl.col("kl").list.len()}
+    # Hashes first: whole lists are compared only where these agree.
+    hashes = {f"{name}_hash": pl.col(name).hash() for name in ("kl", "pmass")}
     candidates = (
         source.filter(pl.col("pmass").list.drop_nulls().list.len() > 0)
-        .select("cell", *same, **sums)
-        .filter(pl.len().over("alpha", "prompt", "gen_len", *sums) > 1)
+        .select("cell", *same, **hashes)
+        .filter(pl.len().over("alpha", "prompt", "gen_len", *hashes) > 1)
     )
     return (
         candidates.group_by(same)

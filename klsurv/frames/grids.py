@@ -15,16 +15,12 @@ from klsurv.exprs.death import at_risk, died_within
 
 def mixed(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     """The groups whose trajectories have fork grids that do not agree: the columns `by`, sorted."""
-    grids = trajectories.select(*by, "fork").filter(pl.col("fork").list.len() > 0).unique().with_row_index("grid")
-    forks = grids.explode("fork")
-    all_forks = forks.select(*by, "fork").unique()
-    reach = forks.group_by("grid", *by).agg(last=pl.col("fork").max(), n=pl.len())
+    fork = pl.col("fork")
+    grids = trajectories.select(*by, "fork").filter(fork.list.len() > 0).unique()
+    longest = grids.group_by(by).agg(longest=fork.sort_by(fork.list.len()).last())
     return (
-        reach.join(all_forks, on=by, nulls_equal=True)
-        .filter(pl.col("fork") <= pl.col("last"))
-        .group_by("grid", *by)
-        .agg(differs=pl.len() != pl.col("n").first())
-        .filter("differs")
+        grids.join(longest, on=by, nulls_equal=True)
+        .filter(fork != pl.col("longest").list.head(fork.list.len()))
         .select(by)
         .unique()
         .sort(by, nulls_last=True)

@@ -48,6 +48,21 @@ def read_json(path: Path) -> object:
     return _patiently(lambda: _value(_read(path), path.name), path)
 
 
+def read_lines(path: Path) -> tuple[list[Json], int]:
+    """The JSON objects in a file with one per line, and how many lines are none; raises as `read_object` does."""
+    found, bad = [], 0
+    for line in _patiently(lambda: _read(path), path).splitlines():
+        try:
+            value = jiter.from_json(line, allow_inf_nan=True) if line.strip() else None
+        except ValueError:
+            value = line
+        if isinstance(value, dict):
+            found.append(value)
+        else:
+            bad += value is not None
+    return found, bad
+
+
 def _patiently(attempt: Callable[[], T], path: Path) -> T:
     for _ in range(_PATIENCE):
         before = _signature(path)

@@ -50,6 +50,15 @@ def save(figure: Figure, paths: Sequence[Path], *, title: str, scale: float = 2.
             temporary.write_bytes(data)
 
 
+def drawn_svg(figure: Figure) -> str:
+    """The figure as SVG.
+
+    Raises:
+        OutputError: it cannot be drawn.
+    """
+    return _svg(figure.spec())
+
+
 def _svg(spec: str) -> str:
     try:
         svg = vl_convert.vegalite_to_svg(spec, vl_version=_VEGA_LITE)

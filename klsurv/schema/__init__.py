@@ -28,6 +28,7 @@ from klsurv.schema.statistics import (
     INCIDENCE,
     LANDMARK,
     LIFETIMES,
+    STORY,
     STUDY,
     SURVIVAL,
     THRESHOLD,
@@ -54,7 +55,7 @@ STATISTICS = {
         BISECTION,
     )
 }
-TABLES = MEASURED | STATISTICS
+TABLES = MEASURED | STATISTICS | {STORY.name: STORY}
 # Tables whose rows are groups of the user's choice: the columns of `--by` come before those declared.
 GROUPED = ("summary", "survival", "lifetimes", "incidence", "dose", "threshold", "study", "hazard", "landmark")
 
@@ -82,6 +83,7 @@ __all__ = [
     "SCORED",
     "SOURCE",
     "STATISTICS",
+    "STORY",
     "STUDY",
     "SUMMARY",
     "SURVIVAL",

@@ -165,6 +165,21 @@ STUDY = Table(
     ),
 )
 
+STORY = Table(
+    "story",
+    "fork (of one trajectory)",
+    (
+        _FORK,
+        Column("pmass", _F, "probability", "probability on true/false at the fork; null where it failed"),
+        Column("pmass_min", _F, "probability", "running minimum of pmass (R4)"),
+        Column("alive", pl.Boolean, "", "no fork up to this one had pmass below the threshold"),
+        Column("kl_smooth", _F, "nats", "smoothed KL at this token (R2); null past the last token"),
+        Column("kl_rel", _F, "own p95", "the same over the trajectory's scale; null where it has none"),
+        Column("p_true", _F, "probability", "share of pmass on true, from gens.jsonl; null where it is not there"),
+        Column("argmax", _S, "", "likeliest next token at the fork, from gens.jsonl"),
+    ),
+)
+
 HAZARD = Table(
     "hazard",
     "group (default: none), covariate",
@@ -203,6 +218,8 @@ CALIBRATION = Table(
         Column("n_seeds", _I, "seeds", "seeds among them; an unknown seed counts as one"),
         Column("c_star_mean", _F, "", "mean calibrated coefficient"),
         Column("c_star_std", _F, "", "standard deviation (n − 1); null with one seed"),
+        Column("c_star_low", _F, "", "lower bound of the mean (Student's t over cells); null with one seed"),
+        Column("c_star_high", _F, "", "upper bound"),
         Column("c_star_cv", _F, "", "c_star_std / c_star_mean; null with one seed"),
         Column("kl_p95", _F, "nats", "95th percentile of held-out per-token KL at alpha = 1"),
         Column("ratio", _F, "", "kl_p95 over the target"),

@@ -43,7 +43,11 @@ def calibration(cells: pl.DataFrame, heldout: pl.DataFrame, *, interval: Interva
         n_seeds=n_seeds.cast(pl.Int64),
         c_star_mean=c_star.mean(),
         c_star_std=pl.when(n_seeds > 1).then(c_star.std(ddof=1)),
+        free=c_star.count().cast(pl.Int64) - 1,
     )
+    student = stdtrit(seeds.get_column("free").to_numpy(), 1 - (1 - interval.level) / 2)
+    seeds = seeds.with_columns(student=pl.Series(student, dtype=pl.Float64))
+    width = pl.col("student") * pl.col("c_star_std") / (pl.col("free") + 1).sqrt()
     at_one = heldout.filter(pl.col("alpha") == 1).select(*RUN, "kl_p95", "ratio", "in_band")
     powers = [
         {**dict(zip(RUN, part.select(RUN).row(0), strict=True)), **_exponent(part, interval)}
@@ -54,6 +58,7 @@ def calibration(cells: pl.DataFrame, heldout: pl.DataFrame, *, interval: Interva
         seeds.join(at_one, on=RUN, how="left", nulls_equal=True)
         .join(exponents, on=RUN, how="left", nulls_equal=True)
         .with_columns(c_star_cv=pl.col("c_star_std") / pl.col("c_star_mean"))
+        .with_columns(c_star_low=pl.col("c_star_mean") - width, c_star_high=pl.col("c_star_mean") + width)
         .sort(RUN, nulls_last=True)
         .select(CALIBRATION.names)
     )

@@ -66,7 +66,8 @@ def compare(
             }
         )
         if draws is not None:
-            low, high = band(draws.rmst[a] - draws.rmst[b], interval=interval)
+            fewest = int(draws.prompts[both].min())
+            low, high = band(draws.rmst[a] - draws.rmst[b], interval=interval, prompts=fewest)
             pairs[-1] |= {"boot_low": low, "boot_high": high}
     for row, adjusted in zip(pairs, holm([row["p"] for row in pairs]), strict=True):
         row["p_holm"] = adjusted

@@ -35,7 +35,8 @@ def dose(
     for name in ("rmst", "survival"):
         bands: list[tuple[float | None, float | None]] = [(None, None)] * rows.height
         if draws is not None:
-            bands = [band(values, interval=interval) for values in getattr(draws, name)]
+            each = zip(getattr(draws, name), draws.prompts.tolist(), strict=True)
+            bands = [band(values, interval=interval, prompts=prompts) for values, prompts in each]
         rows = rows.with_columns(
             pl.Series(f"{name}_low", [low for low, _ in bands], dtype=pl.Float64),
             pl.Series(f"{name}_high", [high for _, high in bands], dtype=pl.Float64),
@@ -50,7 +51,8 @@ def dose(
         point = ed50(part.get_column("survival_tau").to_numpy()[None], alphas, n)[0]
         low, high = (None, None)
         if draws is not None:
-            low, high = band(ed50(draws.survival[index].T, alphas, n), interval=interval)
+            fewest = int(draws.prompts[index].min())
+            low, high = band(ed50(draws.survival[index].T, alphas, n), interval=interval, prompts=fewest)
         whole.append(
             part.with_columns(
                 trend_z=pl.lit(None if test.statistic is None else float(sign * np.sqrt(test.statistic)), pl.Float64),

@@ -20,7 +20,7 @@ MEASURES = ("raw", "relative")
 
 def sums(lags: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     """Add up lags by group, alpha, fork, prompt, whether it died there, and lag: finite values and how many."""
-    return lags.group_by(*by, "alpha", "fork", "prompt", "event", "lag").agg(
+    return lags.group_by(*dict.fromkeys((*by, "alpha", "fork", "prompt", "event", "lag"))).agg(
         *(pl.col(name).filter(pl.col(name).is_finite()).sum() for name in MEASURES),
         *(pl.col(name).is_finite().sum().alias(f"n_{name}") for name in MEASURES),
     )
@@ -33,7 +33,8 @@ def study(sums: pl.DataFrame, *, n_lags: int, draws: Floats, interval: Interval)
     """
     prompts = draws.shape[1]
     rows: list[dict[str, object]] = []
-    strata = sums.partition_by("alpha", "fork", maintain_order=True)
+    # In order, as sums of floats depend on it.
+    strata = sums.sort("alpha", "fork").partition_by("alpha", "fork", maintain_order=True)
     for measure in MEASURES:
         tensors = [_spread(part, measure, prompts, n_lags) for part in strata]
         point = _means(tensors, np.ones((1, prompts)), n_lags)
@@ -68,12 +69,12 @@ def _spread(part: pl.DataFrame, measure: str, prompts: int, n_lags: int) -> tupl
 def _means(strata: list[tuple[Floats, Floats, Floats, Floats]], weights: Floats, n_lags: int) -> dict[str, Floats]:
     """Mean of the dying, of their controls, and the difference, of shape (draws, lags); NaN where no death has both."""
     died, alive, n = (np.zeros((len(weights), n_lags)) for _ in range(3))
-    for died_sum, died_n, alive_sum, alive_n in strata:
-        deaths, controls = weights @ died_n, weights @ alive_n
-        matched = (deaths > 0) & (controls > 0)
-        died += np.where(matched, weights @ died_sum, 0)
-        alive += np.divide(deaths * (weights @ alive_sum), controls, out=np.zeros_like(controls), where=matched)
-        n += np.where(matched, deaths, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        died, alive = died / n, alive / n
-    return {"died": died, "alive": alive, "difference": died - alive}
+    # A sum of KL may be too large for a float.
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for died_sum, died_n, alive_sum, alive_n in strata:
+            deaths, controls = weights @ died_n, weights @ alive_n
+            matched = (deaths > 0) & (controls > 0)
+            died += np.where(matched, weights @ died_sum, 0)
+            alive += np.divide(deaths * (weights @ alive_sum), controls, out=np.zeros_like(controls), where=matched)
+            n += np.where(matched, deaths, 0)
+        return {"died": died / n, "alive": alive / n, "difference": died / n - alive / n}

@@ -7,6 +7,7 @@ grouped proportional hazards model (Prentice & Gloeckler 1978), whose coefficien
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,14 @@ from klsurv.errors import ParameterError
 from klsurv.inference import Interval
 from klsurv.stats.counted import Floats
 
+# A standard error of the log hazard ratio between a column's ends; and a log that np.exp still takes.
+FLAT, LARGEST = 100, 700
 COVARIATES = {"log2_early_kl": "early_kl", "log2_spike": "spike", "log2_alpha": "alpha"}
+
+
+def can_fit() -> bool:
+    """Whether statsmodels, an extra, is installed."""
+    return find_spec("statsmodels") is not None
 
 
 def known(rows: pl.DataFrame) -> pl.DataFrame:
@@ -29,8 +37,8 @@ def hazard(rows: pl.DataFrame, *, interval: Interval) -> list[dict[str, object]]
 
     `rows` are `known` person-forks: event, fork, prompt, early_kl, spike, alpha. Forks at which none or all die are
     left out: their intercept takes up all they could say. Errors are clustered by prompt, with Student's t on one less
-    than the number of prompts. Values are null where a covariate does not vary, or the fit has
-    no finite solution (as when one value separates the dead from the living).
+    than the number of prompts. Values are null where a covariate does not vary; all are where the fit has no single
+    finite solution, as when values separate the dead from the living, or one covariate follows from others.
 
     Raises:
         ParameterError: statsmodels is not installed.
@@ -52,9 +60,11 @@ def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) 
         raise ParameterError("the hazard model needs statsmodels: pip install 'klsurv[hazard]'") from None
     prompts = rows.get_column("prompt").to_numpy()
     event = rows.get_column("event").cast(pl.Float64).to_numpy()
-    if rows.height <= len(columns) + 1 or len(np.unique(prompts)) < 2:
+    if not columns or rows.height <= len(columns) + 1 or len(np.unique(prompts)) < 2:
         return {}
-    design = np.column_stack([np.ones(rows.height), *columns.values()])
+    design = np.column_stack([np.ones(rows.height), *(values - values.mean() for values in columns.values())])
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return {}
     model = sm.GLM(event, design, family=sm.families.Binomial(link=sm.families.links.CLogLog()))
     try:
         with warnings.catch_warnings():
@@ -63,8 +73,10 @@ def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) 
     except (ValueError, np.linalg.LinAlgError):
         return {}
     limits = fit.conf_int(alpha=1 - interval.level)
-    # A coefficient that runs away, as where a value separates the dead from the living, has no interval worth showing.
-    if not (fit.converged and np.isfinite(limits).all() and np.abs(fit.params).max() < 30):
+    # Where values separate the dead from the living the likelihood is flat, and only where the iteration stopped tells
+    # what is found. The clustered error is then near 0; the model's own, over the range of a column, in the hundreds.
+    error = np.sqrt(np.diag(fit.normalized_cov_params)) * np.ptp(design, axis=0)
+    if not (fit.converged and error.max() < FLAT and np.abs(limits[1:]).max() < LARGEST):
         return {}
     return {
         name: {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtr, stdtrit
 
 from klsurv.inference import Interval, Resampling
 from klsurv.stats.counted import Counted, Floats
@@ -25,11 +26,12 @@ _CELLS = 4_000_000
 class Draws:
     """The restricted mean (tokens) and S at tau of each group in each draw, of shape (groups, draws).
 
-    NaN where no trajectory of the group was drawn.
+    NaN where no trajectory of the group was drawn. `prompts` is how many prompts each group has.
     """
 
     rmst: Floats
     survival: Floats
+    prompts: npt.NDArray[np.int64]
 
 
 def weights(n_prompts: int, *, resampling: Resampling) -> Floats:
@@ -42,7 +44,8 @@ def bootstrap(prompts: Counted, *, tau: int, resampling: Resampling, step: Step 
     """Resample `prompts`, whose strata are the prompts. `step` is called with (groups done, all groups)."""
     draws = weights(len(prompts.n_risk), resampling=resampling)
     n_groups = prompts.groups.height
-    found = Draws(np.full((n_groups, len(draws)), np.nan), np.full((n_groups, len(draws)), np.nan))
+    empty = np.full((n_groups, len(draws)), np.nan)
+    found = Draws(empty, empty.copy(), prompts.n_risk.any(axis=2).sum(axis=0))
     size = max(1, _CELLS // max(len(prompts.forks), 1))
     for group in range(n_groups):
         # Only the group's own forks: at others S does not change.
@@ -69,15 +72,21 @@ def area(survival: Floats, forks: npt.NDArray[np.int64], tau: int) -> tuple[Floa
     return steps @ np.diff(edges), steps[:, int(np.searchsorted(forks, tau, side="right"))]
 
 
-def band(values: Floats, *, interval: Interval) -> tuple[float | None, float | None]:
-    """The percentile interval of draws; None where a bound is not finite or nothing was drawn.
+def band(values: Floats, *, interval: Interval, prompts: int | None = None) -> tuple[float | None, float | None]:
+    """The percentile interval of draws; None where a bound is not finite, or draws do not vary, which says nothing.
 
-    Draws that are −∞ or ∞ (a quantity below or above all that was tried) count as such.
+    Draws that are −∞ or ∞ (a quantity below or above all that was tried) count as such. With the number of `prompts`
+    the percentiles are moved outwards, as few prompts make draws vary too little: by the ratio of Student's t to the
+    normal, and by √(n / (n − 1)) (Hesterberg 2015, "expanded percentile"). One prompt alone has no interval.
     """
     known = np.sort(values[~np.isnan(values)])
-    if len(known) == 0:
+    if len(known) == 0 or known[0] == known[-1] or (prompts is not None and prompts < 2):
         return None, None
     tail = (1 - interval.level) / 2
-    # Whole ranks, as interpolating between infinities is not defined.
-    low, high = (known[min(len(known) - 1, int(np.floor(q * len(known))))] for q in (tail, 1 - tail))
+    if prompts is not None:
+        tail = float(ndtr(stdtrit(prompts - 1, tail) * np.sqrt(prompts / (prompts - 1))))
+    # Whole ranks, as interpolating between infinities is not defined; the same from either end, so that b − a has the
+    # interval of a − b. The small number keeps 0.05 × 2000 from being 99.
+    rank = min(max(int(np.floor(tail * (len(known) + 1) + 1e-9)) - 1, 0), (len(known) - 1) // 2)
+    low, high = known[rank], known[len(known) - 1 - rank]
     return float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None

@@ -18,7 +18,7 @@ from klsurv.charts import theme
 from klsurv.charts.figure import Figure
 from klsurv.frames import thin
 from klsurv.params import Look, Scoring
-from klsurv.plots import draw_spaghetti
+from klsurv.plots.spaghetti import draw_spaghetti
 
 SCORING = Scoring(threshold=0.3, roll=9)
 

@@ -17,7 +17,7 @@ from klsurv.names import clean
 from klsurv.output.html import page
 from klsurv.output.images import save
 from klsurv.params import Look, Scoring
-from klsurv.plots import draw_spaghetti
+from klsurv.plots.spaghetti import draw_spaghetti
 
 ATTACKS = ["</script><script>planted=1</script>", "<img src=x onerror=planted=1>", "a\u2028b", "<!--<script>", "]]>"]
 

@@ -6,7 +6,19 @@ import rich_click as click
 
 from klsurv.cli.lazy import LazyGroup
 
-CHARTS = ("spaghetti",)
+CHARTS = (
+    "spaghetti",
+    "survival",
+    "quantiles",
+    "pmass",
+    "incidence",
+    "dose",
+    "threshold",
+    "precursor",
+    "calibration",
+    "deaths",
+    "compare",
+)
 
 
 @click.group("plot", cls=LazyGroup, package="klsurv.cli.plot", commands_in=CHARTS)

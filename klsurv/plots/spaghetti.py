@@ -1,8 +1,8 @@
-"""Charts of runs. In: `Runs`. Out: altair charts; their tables are computed on the way."""
+"""The spaghetti figure of runs. In: `Runs`. Out: a figure; its tables are computed on the way."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,44 +14,10 @@ from klsurv.frames import spaghetti
 from klsurv.frames.counts import each_dose
 from klsurv.frames.ink import ink
 from klsurv.frames.score import score
-from klsurv.params import Look, Scoring, ScoringOptions
+from klsurv.params import Look, Scoring
 
 if TYPE_CHECKING:
-    import altair as alt
-
     from klsurv.runs import Runs
-
-
-class Plots:
-    """The charts of one `Runs`, each an altair chart that a notebook shows."""
-
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
-
-    def spaghetti(
-        self,
-        *,
-        columns: int | None = None,
-        kl_log: bool = False,
-        line_lw: float | None = None,
-        line_alpha: float | None = None,
-        **scoring: Unpack[ScoringOptions],
-    ) -> alt.VConcatChart:
-        """KL of each trajectory over tokens, a panel per alpha, coloured by whether it is still alive.
-
-        Args:
-            columns: panels per row; None chooses rows of equal length, at most four wide.
-            kl_log: a symmetric logarithmic y axis, linear below 0.1.
-            line_lw: width of a line in pixels; None thins with the number of lines.
-            line_alpha: its opacity; None is 8/n clipped to 0.2…0.7 per panel.
-            **scoring: the fields of `klsurv.params.Scoring`.
-
-        Raises:
-            NothingUsableError: no cell can be used.
-            ParameterError: a parameter is out of its range.
-        """
-        look = Look(columns=columns, kl_log=kl_log, line_lw=line_lw, line_alpha=line_alpha)
-        return draw_spaghetti(self._runs, look=look, scoring=Scoring(**scoring)).with_data()
 
 
 def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:

@@ -1,0 +1,70 @@
+"""What happened to one trajectory? In: its cell, alpha and prompt. Out: the table `story`, and what was generated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Unpack
+
+import polars as pl
+
+from klsurv.analysis.base import Analysis, declared
+from klsurv.errors import NothingUsableError
+from klsurv.frames.score import score
+from klsurv.frames.story import story
+from klsurv.ingest.discover import CellDir
+from klsurv.ingest.gens import Generation, generations
+from klsurv.names import as_written
+from klsurv.params import Metric, Scoring, ScoringOptions
+from klsurv.schema import STORY
+
+
+class Stories(Analysis):
+    """Single trajectories."""
+
+    def story(
+        self,
+        cell: str,
+        alpha: float,
+        prompt: int,
+        *,
+        metric: Metric = "pmass_eval",
+        **scoring: Unpack[ScoringOptions],
+    ) -> pl.DataFrame:
+        """The table `story`: one row per fork that the trajectory reached; `metric` is the one that was scanned.
+
+        Raises:
+            NothingUsableError: there is no such trajectory.
+        """
+        chosen = Scoring(**scoring)
+        rows = score(self._one(cell, alpha, prompt).lazy(), scoring=chosen)
+        said = self.generation(cell, alpha, prompt, metric=metric)
+        answers = pl.DataFrame(
+            [] if said is None else list(zip(said.forks, said.p_true, said.argmax, strict=False)),
+            schema={name: STORY.schema[name] for name in ("fork", "p_true", "argmax")},
+            orient="row",
+        )
+        table = story(rows, scoring=chosen).collect()
+        return declared(table.join(answers.unique("fork"), on="fork", how="left", maintain_order="left"), (), STORY)
+
+    def generation(self, cell: str, alpha: float, prompt: int, *, metric: Metric = "pmass_eval") -> Generation | None:
+        """What was asked, generated and answered at forks, from the cell's `gens.jsonl`; None where it is not there.
+
+        Raises:
+            NothingUsableError: there is no such trajectory.
+        """
+        self._one(cell, alpha, prompt)
+        path = self.cells().filter(pl.col("cell") == cell).get_column("path").drop_nulls().to_list()
+        found, problem = generations(CellDir(cell, Path(as_written(path[0]))), metric=metric) if path else ([], None)
+        if problem is not None:
+            self.say(problem)
+        return next((one for one in found if (one.alpha, one.prompt) == (alpha, prompt)), None)
+
+    def _one(self, cell: str, alpha: float, prompt: int) -> pl.DataFrame:
+        source = self.source()
+        for name, value in (("cell", cell), ("alpha", alpha), ("prompt", prompt)):
+            held = source.get_column(name).unique().sort().to_list()
+            source = source.filter(pl.col(name) == value)
+            if source.is_empty():
+                some = ", ".join(map(str, held[:12])) + (", …" if held[12:] else "")
+                raise NothingUsableError(f"no trajectory has {name} {value}: there are {some}")
+        return source

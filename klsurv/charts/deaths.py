@@ -1,0 +1,72 @@
+"""The map of deaths. In: scored trajectories. Out: a square per prompt and alpha, dark where death came early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry
+from klsurv.charts.sheet import Page, Words, heading, sheet
+from klsurv.charts.theme import DEAD, FINISHED, PAPER
+
+# From an early death to a late one.
+EARLY_TO_LATE = ("#4a1a05", "#8c3d0a", DEAD, "#f2b56b", "#fbe3c0")
+RUNNING = "#a9c6dc"
+
+
+def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) -> Figure:
+    """A panel per cell; `deaths` has cell, alpha, prompt, outcome (died, eos, running) and t (its token)."""
+    cells = deaths.get_column("cell").unique().sort().to_list()
+    page = Page(n_panels=len(cells), **view)
+    data = Datasets()
+    alphas = [f"{alpha:g}" for alpha in deaths.get_column("alpha").unique().sort()]
+    width, height = page.size
+    last = max(1.0, float(deaths.get_column("t").max() or 1))  # type: ignore[arg-type]
+    panels = []
+    for i, cell in enumerate(cells):
+        rows = deaths.filter(pl.col("cell") == cell).with_columns(
+            dose=pl.col("alpha").map_elements(lambda alpha: f"{alpha:g}", return_dtype=pl.String)
+        )
+        prompts = rows.get_column("prompt").unique().sort().to_list()
+        x = alt.X("dose:O", title="α (dose)", sort=alphas).scale(domain=alphas).axis(labelAngle=0)
+        y = alt.Y("prompt:O", title="prompt" if i == 0 else None).scale(domain=prompts).axis(labelOverlap=True)
+        tooltip = [alt.Tooltip("prompt:O"), alt.Tooltip("dose:O"), alt.Tooltip("outcome:N"), alt.Tooltip("t:Q")]
+        layers: list[Any] = []
+        for outcome, colour in (("eos", FINISHED), ("running", RUNNING)):
+            layers.append(
+                alt.Chart(data.add(f"{outcome} {i}", rows.filter(pl.col("outcome") == outcome)))
+                .mark_rect(fill=colour, stroke=PAPER, strokeWidth=1)
+                .encode(x=x, y=y, tooltip=tooltip)
+            )
+        shade = alt.Color("t:Q", title="death at token").scale(
+            type="symlog", domain=[0, last], range=list(EARLY_TO_LATE)
+        )
+        died = data.add(f"died {i}", rows.filter(pl.col("outcome") == "died"))
+        layers.append(
+            alt.Chart(died)
+            .mark_rect(stroke=PAPER, strokeWidth=1)
+            .encode(x=x, y=y, tooltip=tooltip, color=shade.legend(None) if i else shade.legend(orient="right"))
+        )
+        if len(prompts) <= 24 and width / max(len(alphas), 1) > 26:
+            dark = "datum.t < 12"
+            layers.append(
+                alt.Chart(died)
+                .mark_text(fontSize=9.5)
+                .encode(
+                    x=x,
+                    y=y,
+                    text=alt.Text("t:Q", format="d"),
+                    color=alt.condition(dark, alt.value("#ffffff"), alt.value("#1a1a1a")),
+                )
+            )
+        tall = max(60, min(2 * height, 17 * len(prompts)))
+        panels.append(alt.layer(*layers, width=width, height=tall, title=heading(cell)))
+    words.entries = [
+        Entry("band", DEAD, "died (darker: earlier)", opacity=1),
+        Entry("band", FINISHED, "finished alive (EOS)", opacity=1),
+        Entry("band", RUNNING, "alive at the end", opacity=1),
+    ]
+    return sheet(panels, page=page, words=words, data=data)

@@ -1,0 +1,62 @@
+"""The incidence figure. In: the table `incidence`. Out: stacked areas of died, finished and running, by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry
+from klsurv.charts.series import series_of
+from klsurv.charts.sheet import Page, Words, heading, share, sheet, time
+from klsurv.charts.theme import ALIVE, DEAD, FINISHED, PAPER
+
+# From the bottom up.
+STATES = (("p_died", "died", DEAD), ("p_finished", "finished (EOS)", FINISHED), ("p_running", "still running", ALIVE))
+
+
+def incidence_chart(
+    incidence: pl.DataFrame, *, by: Sequence[str], n: pl.DataFrame, words: Words, view: dict[str, Any]
+) -> Figure:
+    """A panel per group: the shares that have died, have finished and run on, which add to 1 at each token.
+
+    `n` has the columns `by`, and n.
+    """
+    groups = series_of(n, by=by)
+    page = Page(n_panels=len(groups), **view)
+    data = Datasets()
+    x_max = max(1.0, float(incidence.get_column("fork").max() or 1))  # type: ignore[arg-type]
+    panels = []
+    for i, group in enumerate(groups):
+        rows = group.rows(incidence)
+        size = group.rows(n).get_column("n").sum()
+        x = time(x_max, page=page)
+        layers = []
+        below = pl.lit(0.0)
+        for name, _, colour in STATES:
+            above = below + pl.col(name)
+            steps = _steps(rows.select("fork", name, low=below, high=above), x_max=x_max)
+            below = above
+            layers.append(
+                alt.Chart(data.add(f"{name} {i}", steps))
+                .mark_area(interpolate="step-after", fill=colour, fillOpacity=0.85, stroke=PAPER, strokeWidth=1)
+                .encode(
+                    x=x,
+                    y=share("low", title="share of trajectories" if i == 0 else None, labels=page.left(i)),
+                    y2="high",
+                    tooltip=[alt.Tooltip("fork:Q"), alt.Tooltip(f"{name}:Q", format=".3f")],
+                )
+            )
+        title = heading(f"{group.name or 'all'}   n={size}")
+        panels.append(alt.layer(*layers, width=page.size[0], height=page.size[1], title=title))
+    words.entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]
+    return sheet(panels, page=page, words=words, data=data)
+
+
+def _steps(rows: pl.DataFrame, *, x_max: float) -> pl.DataFrame:
+    """The rows, and the last again at the right edge, so that the last tread is drawn."""
+    floats = rows.with_columns(pl.col("fork").cast(pl.Float64))
+    return pl.concat([floats, floats.tail(1).with_columns(fork=pl.lit(x_max))])

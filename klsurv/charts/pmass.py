@@ -1,0 +1,78 @@
+"""The pmass figure. In: pmass at forks. Out: a thin line per trajectory, p10–p90 band and median, the threshold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry
+from klsurv.charts.sheet import Page, Words, heading, note, share, sheet, time
+from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
+from klsurv.params import Look
+
+
+def pmass_chart(
+    lines: pl.DataFrame,
+    bands: pl.DataFrame,
+    *,
+    alphas: list[float],
+    threshold: float,
+    words: Words,
+    view: dict[str, Any],
+) -> Figure:
+    """A panel per alpha: lines of trajectories that die in orange, of others in blue; `frames.bands` has the tables."""
+    page = Page(n_panels=len(alphas), **view)
+    data = Datasets()
+    x_max = max(1.0, 1.02 * float(lines.get_column("t").max() or 1))  # type: ignore[arg-type]
+    panels = [_panel(alpha, i, lines, bands, threshold, data, page, x_max) for i, alpha in enumerate(alphas)]
+    words.entries = [
+        Entry("line", ALIVE, "stays alive"),
+        Entry("line", DEAD, "dies"),
+        Entry("band", FAINT, "p10–p90"),
+        Entry("line", INK, "median"),
+        Entry("dashed", INK, f"threshold {threshold:g}"),
+    ]
+    return sheet(panels, page=page, words=words, data=data)
+
+
+def _panel(
+    alpha: float,
+    i: int,
+    lines: pl.DataFrame,
+    bands: pl.DataFrame,
+    threshold: float,
+    data: Datasets,
+    page: Page,
+    x_max: float,
+) -> Any:
+    own, band = (table.filter(pl.col("alpha") == alpha) for table in (lines, bands))
+    n = own.get_column("line").n_unique()
+    look = Look()
+    x, width, height = time(x_max, page=page, field="t"), *page.size
+    y = share("y", title="pmass" if i == 0 else None, labels=page.left(i))
+    base = alt.Chart(data.add(f"band {alpha}", band))
+    layers: list[Any] = [
+        base.mark_area(fill=FAINT, fillOpacity=0.28).encode(x=x, y=alt.Y("p10:Q"), y2="p90"),
+    ]
+    tooltip = [alt.Tooltip("cell:N"), alt.Tooltip("prompt:Q"), alt.Tooltip("t:Q"), alt.Tooltip("y:Q", format=".3f")]
+    for dies, colour in ((False, ALIVE), (True, DEAD)):
+        some = own.filter(pl.col("dies") == dies)
+        if not some.is_empty():
+            layers.append(
+                alt.Chart(data.add(f"{'dies' if dies else 'lives'} {alpha}", some))
+                .mark_line(stroke=colour, strokeWidth=look.width(n), strokeOpacity=look.opacity(n))
+                .encode(x=x, y=y, detail="line:Q", tooltip=tooltip)
+            )
+    layers += [
+        base.mark_line(stroke=INK, strokeWidth=1.8).encode(x=x, y=alt.Y("p50:Q")),
+        alt.Chart(alt.InlineData([{"y": threshold}]))
+        .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
+        .encode(y="y:Q"),
+    ]
+    if own.is_empty():
+        layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))
+    died = own.filter("dies").get_column("line").n_unique()
+    return alt.layer(*layers, width=width, height=height, title=heading(f"α = {alpha}   n={n}  died={died}"))

@@ -1,0 +1,85 @@
+"""The quantile figure. In: bands of KL by token. Out: p10–p90, p25–p75 and median, on the axes of the spaghetti."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry
+from klsurv.charts.sheet import Page, Words, heading, note, sheet
+from klsurv.charts.theme import ALIVE, DEAD, FAINT
+from klsurv.exprs.axes import Axes
+
+# The median's colour by the share alive.
+STOPS = (DEAD, "#a8864a", "#8a8378", "#5f8098", ALIVE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bands:
+    """One alpha: its axes, how many trajectories it has, and its table from `frames.bands.kl_bands`."""
+
+    alpha: float
+    n: int
+    axes: Axes
+    bands: pl.DataFrame
+
+
+def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, view: dict[str, Any]) -> Figure:
+    """A panel per alpha; the median is blue where all present are alive and orange where all are dead."""
+    page = Page(n_panels=len(panels), **view)
+    data = Datasets()
+    drawn = [_panel(panel, i, data, page, y_title) for i, panel in enumerate(panels)]
+    words.entries = [
+        Entry("band", FAINT, "p10–p90", opacity=0.25),
+        Entry("band", FAINT, "p25–p75", opacity=0.5),
+        Entry("line", ALIVE, "median, all alive"),
+        Entry("line", DEAD, "median, all dead"),
+    ]
+    return sheet(drawn, page=page, words=words, data=data)
+
+
+def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> Any:
+    axes = panel.axes
+    x_left = 0.0 if page.log_time else axes.x_domain[0]
+    log: dict[str, Any] = {"type": "symlog", "constant": 1} if page.log_time else {}
+    x = alt.X("t:Q", title="token t").scale(domain=[x_left, axes.x_max], nice=False, **log).axis(tickCount=5, zindex=1)
+    hidden: dict[str, Any] = {} if page.left(i) else {"labelOpacity": 0, "labelPadding": -40}
+    kind: dict[str, Any] = {"type": "symlog", "constant": 0.1} if axes.kl_log else {}
+
+    def y(field: str) -> alt.Y:
+        return (
+            alt.Y(f"{field}:Q", title=y_title if i == 0 else None)
+            .scale(domain=list(axes.y_domain), nice=False, **kind)
+            .axis(tickCount=5, format="~g", zindex=1, **hidden)
+        )
+
+    base = alt.Chart(data.add(f"bands {panel.alpha}", panel.bands))
+    layers: list[Any] = [
+        base.mark_area(fill=FAINT, fillOpacity=0.25, clip=True).encode(x=x, y=y("p10"), y2="p90"),
+        base.mark_area(fill=FAINT, fillOpacity=0.35, clip=True).encode(x=x, y=y("p25"), y2="p75"),
+    ]
+    strokes = panel.bands.select(
+        "t", "p50", "alive", t2=pl.col("t").shift(-1), y2=pl.col("p50").shift(-1), n="n"
+    ).drop_nulls()
+    colour = alt.Color("alive:Q", legend=None).scale(domain=[0, 1], range=list(STOPS))
+    layers.append(
+        alt.Chart(data.add(f"median {panel.alpha}", strokes))
+        .mark_rule(strokeWidth=2, clip=True)
+        .encode(
+            x=x,
+            x2="t2",
+            y=y("p50"),
+            y2="y2",
+            color=colour,
+            tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("t", "p50", "alive", "n")],
+        )
+    )
+    if panel.bands.is_empty():
+        text = f"{panel.n} without a scale (KL = 0)" if panel.n else "no trajectory"
+        layers.append(note(text, axes.width / 2, axes.height / 2, align="center"))
+    title = heading(f"α = {panel.alpha}   n={panel.n}")
+    return alt.layer(*layers, width=axes.width, height=axes.height, title=title)

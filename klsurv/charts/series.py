@@ -1,0 +1,64 @@
+"""Groups as panels and series. In: a table with a row per group. Out: the panels; each series' name, colour, dash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from klsurv.charts.legend import Entry
+from klsurv.charts.sheet import short
+from klsurv.charts.theme import ALIVE, DASHES, SERIES, dose_colours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line of a panel: the values of the columns that make it, what it is called and how it is drawn."""
+
+    key: pl.DataFrame
+    name: str
+    colour: str
+    dash: list[int]
+
+    def entry(self) -> Entry:
+        """Its line of a legend."""
+        return Entry("line", self.colour, self.name, dash=self.dash)
+
+    def rows(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Its rows of a table, in order."""
+        if not self.key.columns:
+            return table
+        return table.join(self.key, on=self.key.columns, how="semi", nulls_equal=True, maintain_order="left")
+
+
+def panels_of(groups: pl.DataFrame, *, by: Sequence[str]) -> tuple[list[pl.DataFrame], list[Series]]:
+    """A panel per alpha, if alpha makes groups, else one; a series per value of the other columns."""
+    panels = [pl.DataFrame()]
+    if "alpha" in by:
+        panels = [part.select("alpha").head(1) for part in groups.partition_by("alpha", maintain_order=True)]
+        panels.sort(key=lambda part: float(part.item()))
+    return panels, series_of(groups, by=[name for name in by if name != "alpha"])
+
+
+def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
+    """A series per value of `by`, in order; colours and dashes come again after eight."""
+    if not by:
+        return [Series(key=pl.DataFrame(), name="", colour=ALIVE, dash=[1, 0])]
+    keys = groups.select(by).unique(maintain_order=True).sort(by, nulls_last=True)
+    doses = dose_colours(keys.height) if list(by) == ["alpha"] else None
+    return [
+        Series(
+            key=keys.slice(i, 1),
+            name=short(", ".join(_named(name, value) for name, value in zip(by, row, strict=True)), 40),
+            colour=doses[i] if doses else SERIES[i % len(SERIES)],
+            dash=[1, 0] if doses else DASHES[i % len(DASHES)],
+        )
+        for i, row in enumerate(keys.rows())
+    ]
+
+
+def _named(column: str, value: object) -> str:
+    if column == "alpha":
+        return f"α = {value}"
+    return str(value) if column in ("method", "model", "cell") else f"{column} {value}"

@@ -1,0 +1,168 @@
+"""The survival figure. In: tables `survival` and `lifetimes`. Out: Kaplan–Meier steps, bands, numbers at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry
+from klsurv.charts.series import Series, panels_of
+from klsurv.charts.sheet import Page, Words, heading, note, share, sheet, time
+from klsurv.charts.theme import FAINT, INK, PAPER
+
+# Pixels below a panel: of the first row of numbers at risk, and between rows; and between two numbers.
+_BELOW, _ROW, _APART = 46, 13, 30
+
+
+def survival_chart(
+    survival: pl.DataFrame, lifetimes: pl.DataFrame, *, by: Sequence[str], words: Words, view: dict[str, Any]
+) -> Figure:
+    """A panel per alpha (if alpha makes groups), a curve per other group; without others, those of other doses in grey.
+
+    The band is the interval of S; the shaded steps are the forks between which deaths lie, where S is not identified.
+    A dot marks the median. Curves that coincide are seen as stripes: the first is drawn widest, the last thinnest.
+    """
+    panels, series = panels_of(lifetimes, by=by)
+    page = Page(n_panels=len(panels), **view)
+    data = Datasets()
+    x_max = max(1.0, 1.04 * float(survival.get_column("fork").max() or 1))  # type: ignore[arg-type]
+    context = survival.select(*by, "fork", "survival") if len(series) == 1 and len(panels) > 1 else None
+    drawn = [
+        _panel(panel, survival, lifetimes, series, context, data, by=by, i=i, page=page, x_max=x_max)
+        for i, panel in enumerate(panels)
+    ]
+    words.entries = [s.entry() for s in series if len(series) > 1]
+    words.entries.append(Entry("band", series[0].colour if series else INK, "interval of S"))
+    words.entries.append(Entry("dot", INK, "median"))
+    if context is not None:
+        words.entries.append(Entry("line", FAINT, "the other doses"))
+    gap = _BELOW + _ROW * max(len(series), 1) - 20
+    return sheet(drawn, page=page, words=words, data=data, row_gap=gap)
+
+
+def _panel(
+    panel: pl.DataFrame,
+    survival: pl.DataFrame,
+    lifetimes: pl.DataFrame,
+    series: list[Series],
+    context: pl.DataFrame | None,
+    data: Datasets,
+    *,
+    by: Sequence[str],
+    i: int,
+    page: Page,
+    x_max: float,
+) -> Any:
+    width, height = page.size
+    x, y = time(x_max, page=page), share("survival", title="S(t)" if i == 0 else None, labels=page.left(i))
+    own = survival.join(panel, on=panel.columns, how="semi", nulls_equal=True) if panel.columns else survival
+    layers: list[Any] = []
+    if context is not None:
+        others = context.join(panel, on=panel.columns, how="anti", nulls_equal=True)
+        steps = _steps(others, by=by, x_max=x_max)
+        layers.append(
+            alt.Chart(data.add(f"others {i}", steps))
+            .mark_line(interpolate="step-after", stroke=FAINT, strokeWidth=0.8, strokeOpacity=0.45)
+            .encode(x=x, y=y, detail="curve:N")
+        )
+    said = []
+    for k, one in enumerate(series):
+        rows = one.rows(own)
+        life = one.rows(lifetimes.join(panel, on=panel.columns, nulls_equal=True) if panel.columns else lifetimes)
+        n, n_events = (life.get_column(name).sum() for name in ("n", "n_events"))
+        said.append(f"n={n} died={n_events}")
+        if rows.is_empty():
+            continue
+        layers += _curve(rows, life, one, data, f"{i}.{k}", by=by, x=x, y=y, x_max=x_max, k=k, of=len(series))
+        layers.append(_at_risk(rows, one, x, page=page, x_max=x_max, y=height + _BELOW + _ROW * k))
+    if page.left(i):
+        label = "at risk"
+        layers.append(note(label, -8, height + _BELOW - 5, align="right", size=10))
+    alpha = f"α = {panel.item(0, 'alpha')}   " if "alpha" in panel.columns else ""
+    text = alpha + (said[0] if len(series) == 1 else "")
+    if not any(not one.rows(own).is_empty() for one in series):
+        layers.append(note("no trajectory was measured at a fork", width / 2, height / 2, align="center"))
+    return alt.layer(*layers, width=width, height=height, title=heading(text.strip() or "all doses"))
+
+
+def _curve(
+    rows: pl.DataFrame,
+    life: pl.DataFrame,
+    one: Series,
+    data: Datasets,
+    name: str,
+    *,
+    by: Sequence[str],
+    x: alt.X,
+    y: alt.Y,
+    x_max: float,
+    k: int,
+    of: int,
+) -> list[Any]:
+    steps = _steps(rows, by=by, x_max=x_max)
+    gaps = rows.select(
+        "survival",
+        fork="fork",
+        left=pl.col("fork").shift(1).fill_null(0),
+        before=pl.col("survival").shift(1).fill_null(1.0),
+    ).filter(pl.col("before") > pl.col("survival"))
+    medians = life.select(fork="median", survival=pl.lit(0.5)).drop_nulls()
+    tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("fork", "survival", "ci_low", "ci_high", "n_risk")]
+    layers: list[Any] = []
+    if steps.get_column("ci_low").null_count() < steps.height:
+        layers.append(
+            alt.Chart(data.add(f"band {name}", steps))
+            .mark_area(interpolate="step-after", fill=one.colour, fillOpacity=0.16 if of < 4 else 0.08)
+            .encode(x=x, y=alt.Y("ci_low:Q"), y2="ci_high")
+        )
+    layers += [
+        alt.Chart(data.add(f"gaps {name}", gaps))
+        .mark_rect(fill=one.colour, fillOpacity=0.22)
+        .encode(x=alt.X("left:Q"), x2="fork", y=alt.Y("survival:Q"), y2="before"),
+        alt.Chart(data.add(f"curve {name}", steps))
+        .mark_line(
+            interpolate="step-after",
+            stroke=one.colour,
+            strokeWidth=1.8 + 1.6 * (of - 1 - k),
+            strokeDash=one.dash,
+            strokeCap="butt",
+        )
+        .encode(x=x, y=y, tooltip=tooltip),
+        alt.Chart(data.add(f"median {name}", medians))
+        .mark_point(shape="circle", filled=True, fill=PAPER, stroke=one.colour, strokeWidth=1.8, size=46, opacity=1)
+        .encode(x=x, y=y),
+    ]
+    return layers
+
+
+def _steps(rows: pl.DataFrame, *, by: Sequence[str], x_max: float) -> pl.DataFrame:
+    """From (0, 1) over each fork to the right edge, so that the last tread is drawn; `curve` numbers the groups."""
+    kept = [name for name in ("survival", "ci_low", "ci_high", "n_risk") if name in rows.columns]
+    numbered = rows.with_columns(curve=pl.struct(by).rank("dense")) if by else rows.with_columns(curve=pl.lit(1))
+    numbered = numbered.select("curve", pl.col("fork").cast(pl.Float64), *kept)
+    begin = numbered.select("curve").unique().with_columns(fork=0.0, survival=1.0)
+    end = numbered.group_by("curve", maintain_order=True).agg(pl.col(kept).last()).with_columns(fork=pl.lit(x_max))
+    return pl.concat([begin, numbered, end], how="diagonal_relaxed").sort("curve", "fork", maintain_order=True)
+
+
+def _at_risk(rows: pl.DataFrame, one: Series, x: alt.X, *, page: Page, x_max: float, y: float) -> alt.Chart:
+    """The number at risk under as many forks as there is room for."""
+    low = 0.0 if page.log_time else -0.01 * x_max
+    position = pl.col("fork").log1p() if page.log_time else pl.col("fork").cast(pl.Float64)
+    span = rows.select(pl.lit(x_max).log1p() if page.log_time else pl.lit(x_max) - low).item()
+    shown, last = [], float("inf")
+    for fork, n, at in reversed(rows.select("fork", "n_risk", position.alias("at")).rows()):
+        pixel = (at - low) / span * page.size[0]
+        if last - pixel >= _APART:
+            shown.append({"fork": fork, "n_risk": n})
+            last = pixel
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(shown[::-1]))
+        .mark_text(fontSize=10, color=one.colour, baseline="middle", y=y)
+        .encode(x=x, text=alt.Text("n_risk:Q", format="d"))
+    )
+    return chart

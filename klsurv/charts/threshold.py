@@ -1,0 +1,50 @@
+"""The threshold figure. In: the table `threshold`. Out: deaths, survival and recovery against the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry
+from klsurv.charts.series import series_of
+from klsurv.charts.sheet import Page, Words, heading, share, sheet
+from klsurv.charts.theme import INK
+
+PANELS = (("died", "share that died"), ("survival_end", "S at the end"), ("recovery", "share of deaths that recover"))
+
+
+def threshold_chart(
+    table: pl.DataFrame, *, by: Sequence[str], threshold: float, words: Words, view: dict[str, Any]
+) -> Figure:
+    """Three panels with a line per group: the share that died, survival at the end, the share of deaths that recover.
+
+    The dashed line is the threshold that the other figures use.
+    """
+    rows = table.with_columns(died=pl.col("n_events") / pl.col("n"))
+    series = series_of(table, by=by)
+    page = Page(n_panels=len(PANELS), **view)
+    data = Datasets()
+    rule = alt.Chart(alt.InlineData([{"x": threshold}])).mark_rule(stroke=INK, strokeDash=[4, 3]).encode(x="x:Q")
+    x = alt.X("threshold:Q", title="threshold of pmass").scale(domain=[0, 1], nice=False).axis(tickCount=5, zindex=1)
+    panels = []
+    for i, (column, text) in enumerate(PANELS):
+        layers: list[Any] = [rule]
+        for k, one in enumerate(series):
+            named = data.add(f"{column} {k}", one.rows(rows).select("threshold", column, "n", "n_events"))
+            layers.append(
+                alt.Chart(named)
+                .mark_line(interpolate="step-after", stroke=one.colour, strokeWidth=1.8, strokeDash=one.dash)
+                .encode(
+                    x=x,
+                    y=share(column, title="share" if i == 0 else None, labels=page.left(i)),
+                    tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("threshold", column, "n_events", "n")],
+                )
+            )
+        panels.append(alt.layer(*layers, width=page.size[0], height=page.size[1], title=heading(text)))
+    words.entries = [one.entry() for one in series if one.name]
+    words.entries.append(Entry("dashed", INK, f"threshold {threshold:g}"))
+    return sheet(panels, page=page, words=words, data=data)

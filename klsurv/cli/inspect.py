@@ -1,0 +1,47 @@
+"""`klsurv inspect`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from klsurv.cli.options import format_option, runs_options, scoring_of, scoring_options
+from klsurv.cli.running import opened
+
+
+@click.command("inspect")
+@runs_options
+@click.option("--cell", required=True, help="Name of the cell, or a part of it that only one has.")
+@click.option("--alpha", type=float, required=True, help="Its dose.")
+@click.option("--prompt", type=int, required=True, help="Its index, from 0.")
+@scoring_options
+@format_option
+def command(runs: Path, cell: str, alpha: float, prompt: int, format: Any, **options: Any) -> None:
+    """One trajectory: pmass and KL at each fork, its death, and what it said until then and after.
+
+    The text comes from the cell's gens.jsonl, and is printed with the formats table and md only.
+    """
+    scoring = scoring_of(options)
+    with opened(runs, options) as read:
+        cell = _named(cell, read.cells().get_column("cell").to_list())
+        table = read.story(cell, alpha, prompt, metric=options["metric"], **scoring)
+        said = read.generation(cell, alpha, prompt, metric=options["metric"])
+    from klsurv.output.show import show
+    from klsurv.output.tell import tell
+
+    chosen: Any = format or ("table" if sys.stdout.isatty() else "csv")
+    if chosen not in ("table", "md"):
+        show(table, format=chosen)
+        return
+    click.echo(f"{cell}, alpha {alpha}, prompt {prompt}\n")
+    show(table, format=chosen)
+    click.echo(tell(table, said))
+
+
+def _named(part: str, cells: list[str]) -> str:
+    """The cell of that name, or the only one whose name holds it."""
+    holding = [name for name in cells if part in name]
+    return holding[0] if part not in cells and len(holding) == 1 else part

@@ -1,0 +1,32 @@
+"""`klsurv plot calibration`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import runs_options, scoring_of, scoring_options
+from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("calibration")
+@runs_options
+@output_options
+@scoring_options
+@columns_option
+def command(runs: Path, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
+    """The bisection's path, held-out KL by dose against the target, c_star by seed."""
+    look, chosen = view(options), scoring_of(options)
+
+    def make(read: Runs, _: Any) -> Figure:
+        from klsurv.plots.trajectories import draw_calibration
+
+        return draw_calibration(read, view=look, options=chosen)
+
+    draw(runs, outputs, scale, options, make, title="calibration")

@@ -1,0 +1,75 @@
+"""`klsurv plot compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import (
+    bootstrap_options,
+    by_option,
+    event_options,
+    outcome_of,
+    runs_options,
+    scoring_options,
+    tau_option,
+    test_options,
+)
+from klsurv.cli.plot.drawing import draw, output_options
+from klsurv.inference import Interval, LogRank, Resampling
+from klsurv.params import groups
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("compare")
+@runs_options
+@output_options
+@scoring_options
+@event_options
+@by_option("method")
+@test_options
+@tau_option
+@bootstrap_options
+def command(
+    runs: Path,
+    outputs: tuple[Path, ...],
+    scale: float,
+    by: str,
+    at_alpha: float | None,
+    test: Any,
+    rho: float,
+    gamma: float,
+    stratify: str,
+    tau: int | None,
+    level: float,
+    bootstrap: int,
+    seed: int,
+    **options: Any,
+) -> None:
+    """Differences of mean tokens alive, with naive and resampled intervals."""
+    chosen = outcome_of(options)
+    groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
+    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    how: dict[str, Any] = {
+        "at_alpha": at_alpha,
+        "test": test,
+        "rho": rho,
+        "gamma": gamma,
+        "stratify": stratify,
+        "tau": tau,
+        "level": level,
+        "bootstrap": bootstrap,
+        "seed": seed,
+    }
+
+    def make(read: Runs, progress: Any) -> Figure:
+        from klsurv.plots.tables import draw_compare
+
+        return draw_compare(read, by, options=chosen, progress=progress, **how)
+
+    draw(runs, outputs, scale, options, make, title="differences")

@@ -1,0 +1,33 @@
+"""`klsurv plot deaths`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import event_options, outcome_of, runs_options, scoring_options
+from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("deaths")
+@runs_options
+@output_options
+@scoring_options
+@event_options
+@columns_option
+def command(runs: Path, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
+    """Prompt or dose? When each prompt died at each alpha, a panel per cell."""
+    look, chosen = view(options), outcome_of(options)
+
+    def make(read: Runs, _: Any) -> Figure:
+        from klsurv.plots.trajectories import draw_deaths
+
+        return draw_deaths(read, view=look, options=chosen)
+
+    draw(runs, outputs, scale, options, make, title="deaths")

@@ -1,0 +1,58 @@
+"""`klsurv plot dose`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import (
+    bootstrap_options,
+    by_option,
+    event_options,
+    outcome_of,
+    runs_options,
+    scoring_options,
+    tau_option,
+)
+from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.inference import Interval, Resampling
+from klsurv.params import groups
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("dose")
+@runs_options
+@output_options
+@scoring_options
+@event_options
+@by_option("")
+@tau_option
+@bootstrap_options
+@columns_option
+def command(
+    runs: Path,
+    outputs: tuple[Path, ...],
+    scale: float,
+    by: str,
+    tau: int | None,
+    level: float,
+    bootstrap: int,
+    seed: int,
+    **options: Any,
+) -> None:
+    """Restricted mean and survival against alpha, with bands and ED50."""
+    names, look, chosen = groups(by, none=True), view(options), outcome_of(options)
+    how = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
+    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+
+    def make(read: Runs, progress: Any) -> Figure:
+        from klsurv.plots.tables import draw_dose
+
+        return draw_dose(read, names, view=look, options=chosen, progress=progress, **how)
+
+    draw(runs, outputs, scale, options, make, title="dose–response")

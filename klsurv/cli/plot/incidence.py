@@ -1,0 +1,36 @@
+"""`klsurv plot incidence`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import by_option, event_options, outcome_of, runs_options, scoring_options
+from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+from klsurv.params import groups
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("incidence")
+@runs_options
+@output_options
+@scoring_options
+@event_options
+@by_option("alpha")
+@columns_option
+@time_option
+def command(runs: Path, outputs: tuple[Path, ...], scale: float, by: str, **options: Any) -> None:
+    """Break, or finish? Shares that died, finished and run on, stacked, a panel per group."""
+    names, look, chosen = groups(by), view(options), outcome_of(options)
+
+    def make(read: Runs, _: Any) -> Figure:
+        from klsurv.plots.tables import draw_incidence
+
+        return draw_incidence(read, names, view=look, options=chosen)
+
+    draw(runs, outputs, scale, options, make, title="incidence")

@@ -1,0 +1,33 @@
+"""`klsurv plot pmass`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import runs_options, scoring_of, scoring_options
+from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("pmass")
+@runs_options
+@output_options
+@scoring_options
+@columns_option
+@time_option
+def command(runs: Path, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
+    """Pmass at forks, a thin line per trajectory, a panel per alpha."""
+    look, chosen = view(options), scoring_of(options)
+
+    def make(read: Runs, _: Any) -> Figure:
+        from klsurv.plots.trajectories import draw_pmass
+
+        return draw_pmass(read, view=look, options=chosen)
+
+    draw(runs, outputs, scale, options, make, title="pmass at forks")

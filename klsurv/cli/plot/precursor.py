@@ -1,0 +1,46 @@
+"""`klsurv plot precursor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import bootstrap_options, runs_options, scoring_of, scoring_options
+from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.inference import Interval, Resampling
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("precursor")
+@runs_options
+@output_options
+@scoring_options
+@click.option("--lags", type=int, default=32, show_default=True, help="Tokens before death.")
+@bootstrap_options
+@columns_option
+def command(
+    runs: Path,
+    outputs: tuple[Path, ...],
+    scale: float,
+    lags: int,
+    level: float,
+    bootstrap: int,
+    seed: int,
+    **options: Any,
+) -> None:
+    """KL before death against those alive at the same fork, and hazard ratios (with statsmodels)."""
+    look, chosen = view(options), scoring_of(options)
+    how = {"lags": lags, "level": level, "bootstrap": bootstrap, "seed": seed}
+    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+
+    def make(read: Runs, progress: Any) -> Figure:
+        from klsurv.plots.trajectories import draw_precursor
+
+        return draw_precursor(read, view=look, options=chosen, progress=progress, **how)
+
+    draw(runs, outputs, scale, options, make, title="KL before death")

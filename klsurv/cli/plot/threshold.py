@@ -1,0 +1,48 @@
+"""`klsurv plot threshold`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from klsurv.cli.options import by_option, runs_options, scoring_of, scoring_options, sweep_options
+from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.inference import Sweep
+from klsurv.params import groups
+
+if TYPE_CHECKING:
+    from klsurv.charts.figure import Figure
+    from klsurv.runs import Runs
+
+
+@click.command("threshold")
+@runs_options
+@output_options
+@scoring_options
+@by_option("alpha")
+@sweep_options
+@columns_option
+def command(
+    runs: Path,
+    outputs: tuple[Path, ...],
+    scale: float,
+    by: str,
+    start: float,
+    stop: float,
+    steps: int,
+    consecutive: int,
+    **options: Any,
+) -> None:
+    """Deaths, survival and recovery against the threshold."""
+    names, look, chosen = groups(by), view(options), scoring_of(options)
+    how = {"start": start, "stop": stop, "steps": steps, "consecutive": consecutive}
+    Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
+
+    def make(read: Runs, _: Any) -> Figure:
+        from klsurv.plots.tables import draw_threshold
+
+        return draw_threshold(read, names, view=look, options=chosen, **how)
+
+    draw(runs, outputs, scale, options, make, title="threshold")

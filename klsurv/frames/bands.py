@@ -1,0 +1,56 @@
+"""Quantiles across trajectories. In: drawn or scored trajectories. Out: bands of KL by token, and of pmass by fork."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from klsurv.exprs.axes import Axes
+
+_Y, _T = pl.col("y"), pl.col("t")
+PERCENTS = (10, 25, 50, 75, 90)
+
+
+def kl_bands(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
+    """Of one alpha, by token: quantiles (linear) of finite y over those still present, and how many of these live.
+
+    Columns: t, p10 … p90, n, alive (a share). No more rows than two per pixel of the panel's width, evenly spaced.
+    """
+    rows = drawn.select("death_t", "window", "y", t=pl.int_ranges(0, pl.col("length")))
+    step = pl.max_horizontal(1, (_T.max() / (2 * axes.width)).ceil().cast(pl.Int64))
+    return (
+        rows.explode("t", "y")
+        .filter(_Y.is_finite() & (_T < pl.col("window")))
+        .filter(_T % step == 0)
+        .group_by("t")
+        .agg(*_quantiles(_Y), n=pl.len().cast(pl.Int64), alive=(_T < pl.col("death_t")).fill_null(True).mean())
+        .sort("t")
+    )
+
+
+def pmass_bands(trajectories: pl.LazyFrame) -> pl.LazyFrame:
+    """By alpha and fork: quantiles (linear) of pmass over those measured there: alpha, t, p10 … p90, n."""
+    return (
+        _measured(trajectories)
+        .group_by("alpha", "t")
+        .agg(*_quantiles(_Y), n=pl.len().cast(pl.Int64))
+        .sort("alpha", "t")
+    )
+
+
+def pmass_lines(trajectories: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per trajectory and fork at which it was measured: line, cell, alpha, prompt, t, y, dies (ever)."""
+    return _measured(trajectories).select("line", "cell", "alpha", "prompt", "t", "y", "dies")
+
+
+def _measured(trajectories: pl.LazyFrame) -> pl.LazyFrame:
+    dies = (pl.col("death_t") <= pl.col("gen_len")).fill_null(False)
+    return (
+        trajectories.select("cell", "alpha", "prompt", "gen_len", dies=dies, t="fork", y="pmass")
+        .with_row_index("line")
+        .explode("t", "y")
+        .filter((_T <= pl.col("gen_len")) & _Y.is_not_null())
+    )
+
+
+def _quantiles(y: pl.Expr) -> list[pl.Expr]:
+    return [y.quantile(p / 100, interpolation="linear").alias(f"p{p}") for p in PERCENTS]

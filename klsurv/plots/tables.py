@@ -1,0 +1,72 @@
+"""Figures of finished tables. In: `Runs`. Out: figures of survival, incidence, dose, thresholds, differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from klsurv.charts.compare import compare_chart
+from klsurv.charts.dose import dose_chart
+from klsurv.charts.figure import Figure
+from klsurv.charts.incidence import incidence_chart
+from klsurv.charts.survival import survival_chart
+from klsurv.charts.threshold import threshold_chart
+from klsurv.params import OutcomeOptions, ScoringOptions, groups, outcome
+from klsurv.plots.words import words
+
+if TYPE_CHECKING:
+    from klsurv.runs import Runs
+
+By = str | Sequence[str]
+View = dict[str, Any]
+
+
+def draw_survival(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **how: Any) -> Figure:
+    """Kaplan–Meier curves."""
+    names = groups(by)
+    table, lives = runs.survival(names, **how, **options), runs.lifetimes(names, **how, **options)
+    lives = lives.filter(pl.col("n") > 0)
+    said = words(runs, "Survival: share still alive at each token", options, n=_total(lives))
+    return survival_chart(table, lives, by=names, words=said, view=view)
+
+
+def draw_incidence(runs: Runs, by: By, *, view: View, options: OutcomeOptions) -> Figure:
+    """Stacked areas of died, finished, running."""
+    names = groups(by)
+    table = runs.incidence(names, **options)
+    n = runs.lifetimes(names, **options).filter(pl.col("n") > 0).select(*names, "n")
+    n = n.join(table.select(names).unique(), on=list(names), how="semi", nulls_equal=True)
+    said = words(runs, "Break, or finish? Shares by token", options, n=_total(n))
+    return incidence_chart(table, by=names, n=n, words=said, view=view)
+
+
+def draw_dose(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **how: Any) -> Figure:
+    """Restricted mean and survival against alpha."""
+    names = groups(by, none=True)
+    table = runs.dose(names, **how, **options)
+    said = words(runs, "Dose–response: how long, and how many, at each α", options, n=_total(table))
+    return dose_chart(table, by=names, words=said, view=view)
+
+
+def draw_threshold(runs: Runs, by: By, *, view: View, options: ScoringOptions, **how: Any) -> Figure:
+    """Deaths, survival and recovery against the threshold."""
+    names = groups(by)
+    scoring, _ = outcome(options)
+    table = runs.threshold(names, **how, **options)
+    n = _total(table.select(*names, "n").unique())
+    said = words(runs, "How much of it is the threshold?", options, n=n)
+    return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, view=view)
+
+
+def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> Figure:
+    """A forest of differences."""
+    table = runs.compare(by, **how, **options)
+    dose = "" if how.get("at_alpha") is None else f" at α = {how['at_alpha']:g}"
+    title = f"Difference of mean tokens alive, by {', '.join(groups(by))}{dose}"
+    return compare_chart(table, words=words(runs, title, options))
+
+
+def _total(table: pl.DataFrame) -> int:
+    return int(table.get_column("n").sum())

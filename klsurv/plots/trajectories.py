@@ -1,0 +1,79 @@
+"""Figures of trajectories. In: `Runs`. Out: figures of KL quantiles, pmass, deaths by prompt, KL before death."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from klsurv.charts.calibration import calibration_chart
+from klsurv.charts.deaths import deaths_chart
+from klsurv.charts.figure import Figure
+from klsurv.charts.pmass import pmass_chart
+from klsurv.charts.precursor import precursor_chart
+from klsurv.charts.quantiles import Bands, quantiles_chart
+from klsurv.charts.sheet import Page
+from klsurv.exprs.axes import Axes
+from klsurv.frames import spaghetti
+from klsurv.frames.bands import kl_bands, pmass_bands, pmass_lines
+from klsurv.frames.counts import each_dose
+from klsurv.frames.deaths import deaths
+from klsurv.frames.score import score
+from klsurv.params import OutcomeOptions, Scoring, ScoringOptions
+from klsurv.plots.words import words
+from klsurv.stats.hazard import can_fit
+
+if TYPE_CHECKING:
+    from klsurv.runs import Runs
+
+View = dict[str, Any]
+
+
+def draw_quantiles(runs: Runs, *, view: View, options: ScoringOptions, kl_log: bool = False) -> Figure:
+    """Quantiles of KL over tokens, a panel per alpha, on the axes of the spaghetti."""
+    scoring = Scoring(**options)
+    trajectories = score(runs.source().lazy(), scoring=scoring).collect().lazy()
+    drawn = spaghetti.drawn(trajectories, scoring=scoring).collect().lazy()
+    y_max = spaghetti.top(drawn).collect().item()
+    rows = each_dose(spaghetti.panels(trajectories), alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0))
+    width, height = Page(n_panels=len(runs.alphas), **view).size
+    panels = []
+    for row in rows.collect().iter_rows(named=True):
+        axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max, kl_log=kl_log)
+        bands = kl_bands(drawn.filter(pl.col("alpha") == row["alpha"]), axes=axes).collect()
+        panels.append(Bands(alpha=row["alpha"], n=row["n"], axes=axes, bands=bands))
+    y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
+    said = words(runs, "Quantiles of KL over tokens", options, n=sum(panel.n for panel in panels))
+    return quantiles_chart(panels, y_title=y_title, words=said, view=view)
+
+
+def draw_pmass(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
+    """Pmass at forks, a panel per alpha."""
+    scoring = Scoring(**options)
+    trajectories = score(runs.source().lazy(), scoring=scoring).drop("kl").collect().lazy()
+    lines, bands = pl.collect_all([pmass_lines(trajectories), pmass_bands(trajectories)])
+    said = words(runs, "pmass at forks: can the model still answer?", options, n=runs.source().height)
+    return pmass_chart(lines, bands, alphas=runs.alphas, threshold=scoring.threshold, words=said, view=view)
+
+
+def draw_deaths(runs: Runs, *, view: View, options: OutcomeOptions) -> Figure:
+    """When each prompt died at each alpha, a panel per cell."""
+    table = deaths(runs._lives(options).lazy()).collect()
+    said = words(runs, "Prompt or dose? Token of death", options, n=table.height)
+    return deaths_chart(table, words=said, view=view)
+
+
+def draw_precursor(runs: Runs, *, view: View, options: ScoringOptions, **how: Any) -> Figure:
+    """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found."""
+    study = runs.study((), **how, **options)
+    ratios = runs.hazard((), **options) if can_fit() else None
+    said = words(runs, "What did KL do before death?", options)
+    return precursor_chart(study, ratios, words=said, view=view)
+
+
+def draw_calibration(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
+    """The path to c_star, held-out KL against the target, c_star by seed."""
+    cells = runs.cells().filter(pl.col("status").is_in(["ok", "partial"]))
+    path = runs.bisection().join(cells.select("cell", "method"), on="cell", maintain_order="left")
+    said = words(runs, "Is the dose what it says?", options, timeless=True)
+    return calibration_chart(path, runs.heldout(**options), runs.calibration(**options), cells, words=said, view=view)

@@ -1,0 +1,29 @@
+"""What is written over a figure. In: runs and options. Out: title, and the model, window, event and n beneath it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from klsurv.charts.sheet import Words, short
+from klsurv.params import ScoringOptions, outcome, said
+
+if TYPE_CHECKING:
+    from klsurv.runs import Runs
+
+
+def words(runs: Runs, title: str, options: ScoringOptions, *, n: int | None = None, timeless: bool = False) -> Words:
+    """Title and subtitle; `n` trajectories, where that says something; `timeless` figures speak of no death."""
+    source = runs.source()
+    models = source.get_column("model").drop_nulls().unique().sort().to_list()
+    scoring, event = outcome(options)
+    windows = (
+        [scoring.window] if scoring.window else source.select(pl.col("window").unique().sort()).to_series().to_list()
+    )
+    parts = [f"Model: {short(', '.join(models) or 'unknown', 50)}. window={', '.join(map(str, windows[:6]))}."]
+    if n is not None:
+        parts.append(f"n={n} trajectories.")
+    if not timeless:
+        parts.append(said(scoring, event)[0].upper() + said(scoring, event)[1:] + ".")
+    return Words(title, " ".join(parts))

@@ -1,0 +1,94 @@
+"""The report. In: `Runs`. Out: the HTML of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from klsurv import __version__
+from klsurv.frames import spaghetti
+from klsurv.frames.score import score
+from klsurv.ingest.gens import Generation, every_generation
+from klsurv.names import as_written
+from klsurv.params import Metric, Scoring, ScoringOptions
+from klsurv.plots.words import words
+from klsurv.report.page import page
+from klsurv.report.payload import Key, payload
+from klsurv.report.sections import Section, sections
+
+if TYPE_CHECKING:
+    from klsurv.runs import Runs
+
+_SHOWN = ("cell", "status", "model", "method", "seed", "window", "c_star", "alphas", "reason")
+
+
+def build(
+    runs: Runs,
+    *,
+    metric: Metric = "pmass_eval",
+    progress: Callable[[int, int], None] | None = None,
+    options: ScoringOptions,
+) -> str:
+    """The page of these runs.
+
+    Raises:
+        NothingUsableError: no cell can be used.
+    """
+    scoring = Scoring(**options)
+    source, cells = runs.source(), runs.cells()
+    scored = score(source.lazy(), scoring=scoring).collect()
+    drawn = spaghetti.drawn(scored.lazy(), scoring=scoring).collect()
+    y_max = spaghetti.top(drawn.lazy()).collect().item()
+    made: list[Section] = []
+    for section in sections(runs, options):
+        made.append(section)
+        if progress is not None:
+            progress(len(made), 11)
+    usable = cells.filter(pl.col("status").is_in(["ok", "partial"]))
+    texts: dict[Key, Generation] = {}
+    places = [(cell, as_written(path)) for cell, path in usable.select("cell", "path").drop_nulls().rows()]
+    for cell, found, problem in every_generation(places, metric=metric):
+        texts |= {(cell, one.alpha, one.prompt): one for one in found}
+        if problem is not None:
+            runs.say(problem)
+    heading = words(runs, "", options, n=source.height)
+    facts = {
+        "threshold": scoring.threshold,
+        "x_max": max(
+            1,
+            int(scored.select(pl.max_horizontal(pl.col("length").max(), pl.col("fork").list.max().max())).item() or 1),
+        ),
+        "y_max": y_max,
+        "normalized": scoring.normalize_kl,
+    }
+    rows = scored.join(
+        drawn.select("cell", "alpha", "prompt", "y"), on=["cell", "alpha", "prompt"], how="left", maintain_order="left"
+    )
+    left_out = cells.height - usable.height
+    used = f"{usable.height} of {cells.height} cells were used"
+    of_them = f"{source.height} trajectories at {len(runs.alphas)} doses"
+    return page(
+        {
+            "title": ", ".join(cells.get_column("cell").head(3)),
+            "subtitle": heading.subtitle,
+            "read": f"{used}, {of_them}" + (f"; {left_out} were left out." if left_out else "."),
+            "warnings": runs.warnings,
+            "cells": [
+                {name: _shown(value) for name, value in row.items()}
+                for row in cells.select(_SHOWN).iter_rows(named=True)
+            ],
+            "sections": made,
+            "made": f"Made by klsurv {__version__}. {scoring}",
+        },
+        payload=payload(rows, cells, alphas=runs.alphas, facts=facts, texts=texts),
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(_shown, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,111 @@
+"""The numbers that matter, in words. In: finished tables. Out: one or two sentences each; nothing is computed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+_MOST = 8
+
+
+def of_lifetimes(table: pl.DataFrame) -> list[str]:
+    """One line per group, at alpha = 1 where there is that dose, else of all (at most eight)."""
+    some = table.filter(pl.col("alpha") == 1.0) if 1.0 in table.get_column("alpha") else table
+    return [_life(row) for row in some.head(_MOST).iter_rows(named=True) if row["n"]]
+
+
+def _life(row: dict[str, Any]) -> str:
+    name = f"α = {row['alpha']:g}" + (f", {row['method']}" if row.get("method") is not None else "")
+    median = (
+        f"half were dead by token {row['median']}"
+        if row["median"] is not None
+        else "more than half were never seen dead"
+    )
+    end = ""
+    if row["survival_end"] is not None:
+        end = f"; S at the last fork is {row['survival_end']:.2f}{_interval(row['end_low'], row['end_high'], '.2f')}"
+    return f"{name}: {row['n_events']} of {row['n']} died, {median}{end}."
+
+
+def of_incidence(table: pl.DataFrame) -> list[str]:
+    """Where each dose ends."""
+    last = table.group_by("alpha", maintain_order=True).last()
+    said = [
+        f"α = {a:g}: {d:.0%} / {f:.0%} / {r:.0%}"
+        for a, d, f, r in last.select("alpha", "p_died", "p_finished", "p_running").rows()
+    ]
+    return ["Died / finished / running at the end: " + "; ".join(said[:_MOST]) + "."] if said else []
+
+
+def of_dose(table: pl.DataFrame) -> list[str]:
+    """ED50 and trend of each group."""
+    names = [name for name in table.columns if name == "method"]
+    said = []
+    for row in table.unique([*names, "trend_z", "ed50"], maintain_order=True, keep="first").iter_rows(named=True):
+        name = f"{row['method']}: " if names else ""
+        half = "no dose tried lies where half are dead"
+        if row["ed50"] is not None:
+            band = _interval(row["ed50_low"], row["ed50_high"], ".2f")
+            half = f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}"
+        trend = ""
+        if row["trend_p"] is not None:
+            trend = f"; trend of deaths with α: z = {row['trend_z']:.2f}, p = {row['trend_p']:.2g}"
+        said.append(f"{name}{half}{trend}.")
+    return said[:_MOST]
+
+
+def of_compare(table: pl.DataFrame) -> list[str]:
+    """The difference of each pair."""
+    said = []
+    for row in table.filter(pl.col("rmst_diff").is_not_null()).iter_rows(named=True):
+        more = "longer" if row["rmst_diff"] >= 0 else "shorter"
+        band = _interval(row["boot_low"], row["boot_high"], ".1f", " prompts resampled")
+        p = f"; log-rank p = {row['p_holm']:.2g} (Holm)" if row["p_holm"] is not None else ""
+        lives = f"{row['group_a']} stays alive {abs(row['rmst_diff']):.1f} tokens {more} than {row['group_b']}"
+        said.append(f"{lives}: difference {row['rmst_diff']:.1f}{band}{p}.")
+    return said[:_MOST]
+
+
+def of_threshold(table: pl.DataFrame) -> list[str]:
+    """How many deaths recover at the threshold that was chosen."""
+    known = table.filter(pl.col("recovery").is_not_null())
+    said = [f"α = {alpha:g}: {share:.0%}" for alpha, share in known.select("alpha", "recovery").rows()]
+    return ["Deaths with a later fork above the threshold: " + "; ".join(said[:_MOST]) + "."] if said else []
+
+
+def of_study(table: pl.DataFrame) -> list[str]:
+    """The last token before death, relative KL."""
+    last = table.filter((pl.col("measure") == "relative") & (pl.col("lag") == -1) & pl.col("difference").is_not_null())
+    said = []
+    for row in last.iter_rows(named=True):
+        band = _interval(row["difference_low"], row["difference_high"], ".2f")
+        both = f"the dying have {row['died']:.2f} of their own p95, those alive {row['alive']:.2f}"
+        deaths = f"At the last token before the fork ({row['n_deaths']} deaths)"
+        said.append(f"{deaths} {both}; difference {row['difference']:+.2f}{band}.")
+    return said
+
+
+def of_calibration(table: pl.DataFrame) -> list[str]:
+    """Held-out KL against the target, and how KL grows."""
+    said = []
+    for row in table.iter_rows(named=True):
+        if row["ratio"] is None:
+            continue
+        within = "within" if row["in_band"] else "outside"
+        grows = f"; KL grows as α^{row['exponent']:.2f}" if row["exponent"] is not None else ""
+        spread = (
+            f"; c_star varies by {row['c_star_cv']:.1%} over {row['n_seeds']} seeds"
+            if row["c_star_cv"] is not None
+            else ""
+        )
+        held = f"{row['method']}: held-out p95 KL at α = 1 is {row['ratio']:.2f} of the target, {within} 0.7–1.4"
+        said.append(f"{held}{grows}{spread}.")
+    return said[:_MOST]
+
+
+def _interval(low: float | None, high: float | None, form: str, note: str = "") -> str:
+    if low is None and high is None:
+        return ""
+    text = " to ".join("?" if bound is None else format(bound, form) for bound in (low, high))
+    return f" ({text}{',' + note if note else ''})"

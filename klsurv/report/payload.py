@@ -1,0 +1,121 @@
+"""What the page computes with. In: scored trajectories. Out: one JSON text: forks, pmass, lines, texts, as arrays.
+
+The page recomputes death, counts and survival for any threshold, so pmass travels exactly (float64); the lines, which
+are only looked at, travel at 96 points each and three digits.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from klsurv.ingest.gens import Generation
+
+POINTS = 96
+# KL is sent as a 16-bit number on a logarithmic scale: 0 to 1e6, steps of 0.04 %.
+SMALLEST, LARGEST, STEPS, MISSING = 1e-4, 1e6, 65_000, 65_535
+# Characters of text for all trajectories together, and at most for one.
+TEXT, MOST_TEXT = 1_200_000, 6_000
+
+Key = tuple[str, float, int]
+
+
+def payload(
+    drawn: pl.DataFrame,
+    cells: pl.DataFrame,
+    *,
+    alphas: Sequence[float],
+    facts: Mapping[str, Any],
+    texts: Mapping[Key, Generation],
+) -> str:
+    """The JSON text.
+
+    Args:
+        drawn: scored trajectories with the list `y`, what the figure draws (null where it draws nothing).
+        cells: the table `cells`.
+        alphas: the doses, ascending.
+        facts: what else the page must know (threshold, axes, …), as JSON values.
+        texts: what was generated, by cell, alpha and prompt, of those that have it.
+    """
+    names = cells.get_column("cell").to_list()
+    grids = sorted({tuple(forks) for forks in drawn.get_column("fork")})
+    grid_of = {grid: i for i, grid in enumerate(grids)}
+    number = {name: i for i, name in enumerate(names)}
+    dose = {alpha: i for i, alpha in enumerate(alphas)}
+    lines = [_line(y, length) for y, length in drawn.select("y", "length").rows()]
+    body = {
+        **facts,
+        "alphas": list(alphas),
+        "cells": cells.select("cell", "model", "method", "seed", "window", "status", "reason").to_dicts(),
+        "grids": [list(grid) for grid in grids],
+        "points": POINTS,
+        "scale": {"smallest": SMALLEST, "largest": LARGEST, "steps": STEPS, "missing": MISSING},
+        "n": drawn.height,
+        "cell": _packed([number[name] for name in drawn.get_column("cell")], "<u4"),
+        "alpha": _packed([dose[alpha] for alpha in drawn.get_column("alpha")], "<u2"),
+        "prompt": _packed(drawn.get_column("prompt").to_list(), "<u4"),
+        "gen_len": _packed(drawn.get_column("gen_len").to_list(), "<u4"),
+        "length": _packed(drawn.get_column("length").to_list(), "<u4"),
+        "grid": _packed([grid_of[tuple(forks)] for forks in drawn.get_column("fork")], "<u2"),
+        "flags": _packed(drawn.select(_flags()).to_series().to_list(), "u1"),
+        "pmass": _packed([x for row in _pmass(drawn) for x in row], "<f8"),
+        "count": _packed([len(line) for line in lines], "<u2"),
+        "kl": _packed(np.concatenate([*lines, np.zeros(0)]), "<u2"),
+        "texts": _texts(drawn, texts),
+    }
+    return json.dumps(body, ensure_ascii=False, allow_nan=False)
+
+
+def _flags() -> pl.Expr:
+    """1: ended by EOS; 2: drawn; 4: has a failed measurement."""
+    failed = (pl.col("n_kl_failed") > 0) | (pl.col("n_pmass_failed") > 0)
+    eos = pl.col("end") == "eos"
+    return eos.cast(pl.Int64) + pl.col("drawn").cast(pl.Int64) * 2 + failed.cast(pl.Int64) * 4
+
+
+def _pmass(drawn: pl.DataFrame) -> list[list[float]]:
+    """Pmass at each fork of the grid, NaN where it is missing."""
+    rows = drawn.select("fork", "pmass").rows()
+    return [
+        [float("nan") if x is None else x for x in [*pmass, *[None] * len(forks)][: len(forks)]]
+        for forks, pmass in rows
+    ]
+
+
+def _line(y: Sequence[float] | None, length: int) -> npt.NDArray[np.float64]:
+    """At most 96 values, evenly spaced from the first token to the last, as they are sent."""
+    if y is None or length < 1:
+        return np.zeros(0)
+    values = np.asarray(y, dtype=np.float64)
+    gaps = min(POINTS, len(values)) - 1
+    at = (2 * np.arange(gaps + 1) * (len(values) - 1) + gaps) // max(2 * gaps, 1)
+    level = np.log1p(np.clip(values[at], 0, LARGEST) / SMALLEST) / np.log1p(LARGEST / SMALLEST) * STEPS
+    return np.where(np.isfinite(values[at]), np.round(level), MISSING)
+
+
+def _texts(drawn: pl.DataFrame, texts: Mapping[Key, Generation]) -> list[Any]:
+    """Per trajectory: what was asked, the text (cut where all would be too long), and its answers at forks; or null."""
+    each = min(MOST_TEXT, TEXT // max(len(texts), 1))
+    found: list[Any] = []
+    for key in drawn.select("cell", "alpha", "prompt").rows():
+        one = texts.get(key)
+        if one is None:
+            found.append(None)
+            continue
+        answers = {
+            str(fork): [None if p is None else round(p, 4), argmax[:40]]
+            for fork, p, argmax in zip(one.forks, one.p_true, one.argmax, strict=False)
+            if p is not None
+        }
+        found.append([one.asked[:each], one.text[:each], len(one.text), answers])
+    return found
+
+
+def _packed(values: Sequence[float] | npt.NDArray[np.float64], dtype: str) -> str:
+    return base64.b64encode(np.asarray(values).astype(dtype).tobytes()).decode()

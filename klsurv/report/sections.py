@@ -1,0 +1,177 @@
+"""The charts that the data support. In: `Runs`. Out: pictures, how to read each, the numbers that matter."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import vl_convert
+
+from klsurv.charts.compare import compare_chart
+from klsurv.charts.dose import dose_chart
+from klsurv.charts.figure import Figure
+from klsurv.charts.incidence import incidence_chart
+from klsurv.charts.precursor import precursor_chart
+from klsurv.charts.sheet import Words
+from klsurv.charts.survival import survival_chart
+from klsurv.output.images import drawn_svg
+from klsurv.params import ScoringOptions
+from klsurv.plots import tables, trajectories
+from klsurv.plots.words import words
+from klsurv.report import numbers
+from klsurv.stats.hazard import can_fit
+
+if TYPE_CHECKING:
+    from klsurv.runs import Runs
+
+# Larger drawings are sent as pixels: many thin lines cost more as text.
+_MOST_SVG = 250_000
+_LINEAR: dict[str, Any] = {"columns": None, "log_time": False}
+_LOG: dict[str, Any] = {"columns": None, "log_time": True}
+_MOST_CELLS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One chart: its anchor, name in the navigation, title, how to read it, the numbers that matter, the picture."""
+
+    name: str
+    short: str
+    title: str
+    how: str
+    numbers: list[str]
+    picture: str
+
+    @classmethod
+    def of(cls, name: str, short: str, title: str, how: str, numbers: list[str], figure: Figure) -> Section:
+        """The section with its figure drawn."""
+        return cls(name=name, short=short, title=title, how=how, numbers=numbers, picture=_picture(figure))
+
+
+def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
+    """One after the other; a chart that the data do not support (one method, no steered dose, …) is left out."""
+    chosen: dict[str, Any] = dict(options)
+    n = runs.source().height
+    methods = runs.source().get_column("method").n_unique()
+    several = ("method",) if methods > 1 else ()
+    by = ("method", "alpha") if 1 < methods <= 6 else ("alpha",)
+
+    def over(title: str, *, timeless: bool = False) -> Words:
+        return words(runs, title, options, n=n, timeless=timeless)
+
+    lives = runs.lifetimes(by, **chosen).filter(pl.col("n") > 0)
+    yield Section.of(
+        "survival",
+        "Survival",
+        "How long does it live?",
+        "Each step down is a fork at which trajectories were first seen dead; the band is the 95 % interval, the "
+        "shaded steps the tokens between two forks, where the time of death is not known.",
+        numbers.of_lifetimes(lives),
+        survival_chart(runs.survival(by, **chosen), lives, by=by, words=over("Survival by dose"), view=_LOG),
+    )
+    doses = runs.lifetimes(**chosen).filter(pl.col("n") > 0)
+    table = runs.incidence(**chosen)
+    kept = doses.select("alpha", "n").filter(pl.col("alpha").is_in(table.get_column("alpha").implode()))
+    yield Section.of(
+        "incidence",
+        "Break or finish",
+        "Does it break, or finish?",
+        "At each token the three areas add to one: dead, finished before being seen dead, still running.",
+        numbers.of_incidence(table),
+        incidence_chart(table, by=["alpha"], n=kept, words=over("Shares by token"), view=_LOG),
+    )
+    if len(runs.alphas) > 1:
+        table = runs.dose(several, **chosen)
+        yield Section.of(
+            "dose",
+            "Dose",
+            "What does the dose do?",
+            "Left: mean tokens alive; right: the share alive at the end. Bands: whole prompts drawn again. A ring "
+            "marks the dose at which half are dead.",
+            numbers.of_dose(table),
+            dose_chart(table, by=several, words=over("Dose–response"), view=_LINEAR),
+        )
+    if methods > 1:
+        at = 1.0 if 1.0 in runs.alphas else None
+        table = runs.compare("method", at_alpha=at, **chosen)
+        title = "Difference of mean tokens alive" + (" at α = 1" if at else "")
+        yield Section.of(
+            "compare",
+            "Methods",
+            "Is one method safer?",
+            "Each row is a pair: how many more tokens the first stays alive than the second. An interval that crosses "
+            "zero leaves it open; the orange one allows for prompts that recur.",
+            numbers.of_compare(table),
+            compare_chart(table, words=words(runs, title, options)),
+        )
+    yield Section.of(
+        "threshold-sweep",
+        "Threshold",
+        "How much of it is the threshold?",
+        "What would have been found at other thresholds; where lines are steep the choice matters, and a high share of "
+        "recovered deaths says that the threshold lies within the noise.",
+        numbers.of_threshold(doses),
+        tables.draw_threshold(runs, "alpha", view=_LINEAR, options=options),
+    )
+    yield Section.of(
+        "pmass",
+        "pmass",
+        "What was measured at the forks?",
+        "Each thin line is one trajectory; black is the median, the band holds the middle 80 %.",
+        [],
+        trajectories.draw_pmass(runs, view=_LOG, options=options),
+    )
+    if _steered(runs):
+        yield Section.of(
+            "quantiles",
+            "KL",
+            "How does KL run?",
+            "Bands hold the middle 80 and 50 % of trajectories; the median turns from blue to orange as they die.",
+            [],
+            trajectories.draw_quantiles(runs, view=_LINEAR, options=options),
+        )
+        table = runs.study(**chosen)
+        ratios = runs.hazard(**chosen) if can_fit() else None
+        yield Section.of(
+            "precursor",
+            "Before death",
+            "What did KL do before death?",
+            "Orange: those about to be seen dead at token 0. Blue: those of the same dose, alive at that fork. "
+            "Where the bands part, KL knew before the fork did.",
+            numbers.of_study(table),
+            precursor_chart(table, ratios, words=over("KL before death"), view=_LINEAR),
+        )
+        yield Section.of(
+            "calibration",
+            "Calibration",
+            "Is the dose what it says?",
+            "Left: the search for the dose at which p95 KL meets the target. Middle: p95 KL on prompts it has not seen "
+            "against the target. Right: the coefficient of each seed.",
+            numbers.of_calibration(runs.calibration(**chosen)),
+            trajectories.draw_calibration(runs, view=_LINEAR, options=options),
+        )
+    if runs.source().get_column("cell").n_unique() <= _MOST_CELLS:
+        yield Section.of(
+            "deaths",
+            "Prompt or dose",
+            "Prompt or dose?",
+            "A row is a prompt, a column a dose. Rows of one colour speak for the prompt, columns for the dose.",
+            [],
+            trajectories.draw_deaths(runs, view=_LINEAR, options=chosen),  # type: ignore[arg-type]
+        )
+
+
+def _steered(runs: Runs) -> bool:
+    """Whether any trajectory was steered, and has KL."""
+    source = runs.source()
+    return not source.filter((pl.col("alpha") != 0) & (pl.col("kl").list.len() > 0)).is_empty()
+
+
+def _picture(figure: Figure) -> str:
+    svg = drawn_svg(figure)
+    if len(svg) <= _MOST_SVG:
+        return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(vl_convert.svg_to_jpeg(svg, scale=1.5, quality=75)).decode()
