@@ -95,10 +95,11 @@ def export(
         OutputError: the file cannot be written.
     """
     if name in STATISTICS or name == "summary":
-        chosen = {**scoring} if by is None else {**scoring, "by": by}
-        answer = getattr(runs, name)(**chosen)
+        grouped = {} if by is None else {"by": by}
+        # The bisection was done before anything was scored.
+        answer = getattr(runs, name)(**({} if name == "bisection" else scoring), **grouped)
         groups = answer.columns[: answer.width - len(TABLES[name].columns)]
-        options = {**(reading or {}), **chosen}
+        options = {**(reading or {}), **scoring, **grouped}
         save_table(
             answer, path, name=name, by=groups, scoring=Scoring(**scoring), event=Event(), options=options, runs=runs
         )

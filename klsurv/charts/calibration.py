@@ -9,9 +9,12 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.series import series_of
-from klsurv.charts.sheet import Page, Words, heading, note, sheet
-from klsurv.charts.theme import FAINT, INK, PAPER
+from klsurv.charts.series import Series, series_of
+from klsurv.charts.sheet import Page, Words, log_scale, note, panel, sheet
+from klsurv.charts.theme import FAINT, INK
+
+_METHOD = pl.col("method").fill_null("unknown")
+_Y = "p95 KL (nats)"
 
 
 def calibration_chart(
@@ -23,82 +26,89 @@ def calibration_chart(
     words: Words,
     view: dict[str, Any],
 ) -> Figure:
-    """Three panels, a series per method: coefficient and p95 KL in the bisection, held-out p95 by dose, c_star by seed.
+    """Three panels, a series per method: p95 KL by step of the bisection, held-out p95 by dose, c_star by seed.
 
-    `bisection` has the column method too. The grey band is 0.7 to 1.4 of the target.
+    `bisection` has the column method too. The grey band is 0.7 to 1.4 of the target. The steps are what the bisection
+    is drawn over: by coefficient its last ones, the closest to the target, would cover each other.
     """
-    methods = cells.select(pl.col("method").fill_null("unknown"), "cell", "c_star", "seed")
+    methods = cells.select(_METHOD, "cell", "c_star", "seed")
+    bisection, heldout, calibration = (table.with_columns(_METHOD) for table in (bisection, heldout, calibration))
     series = series_of(methods, by=["method"])
     page = Page(n_panels=3, **view)
     width, height = page.size
     data = Datasets()
     target = heldout.filter(pl.col("alpha") == 1).get_column("target_kl").drop_nulls().unique().to_list() or [1.0]
-    path: list[Any] = [_band(target[0], "kl_p95")]
-    doses: list[Any] = [_band(target[0], "kl_p95")]
+    bisection, heldout = (table.filter(_drawable("kl_p95")) for table in (bisection, heldout))
+    heldout = heldout.filter(_drawable("alpha"))
+    band = [0.7 * target[0], 1.4 * target[0]]
+    searched = log_scale("kl_p95", axis=alt.Y, title=_Y, values=[*band, *bisection.get_column("kl_p95")])
+    levels = [*band, *heldout.get_column("kl_p95"), *heldout.get_column("target_kl").drop_nulls()]
+    held_y = log_scale("kl_p95", axis=alt.Y, title=_Y, values=levels)
+    held_x = log_scale("alpha", axis=alt.X, title="α (dose)", values=heldout.get_column("alpha").to_list())
+    path: list[Any] = [_band(band)]
+    doses: list[Any] = [_band(band)]
     dots: list[Any] = []
-    logs: dict[str, Any] = {"type": "log", "nice": False}
     for i, one in enumerate(series):
-        steps = one.rows(bisection.with_columns(pl.col("method").fill_null("unknown")))
-        steps = steps.filter((pl.col("kl_p95") > 0) & (pl.col("coeff") > 0))
-        base = alt.Chart(data.add(f"bisection {i}", steps.select("cell", "step", "coeff", "kl_p95")))
-        x = alt.X("coeff:Q", title="coefficient").scale(**logs, padding=8).axis(tickCount=5, format="~g")
-        y = alt.Y("kl_p95:Q", title="p95 KL (nats)").scale(**logs, padding=8).axis(tickCount=5, format="~g")
-        path += [
-            base.mark_line(stroke=one.colour, strokeWidth=1, strokeOpacity=0.6).encode(
-                x=x, y=y, order="step:Q", detail="cell:N"
-            ),
-            base.mark_point(filled=True, fill=one.colour, size=34, opacity=0.9).encode(
-                x=x, y=y, tooltip=[alt.Tooltip(f"{c}:Q", format=".4g") for c in ("step", "coeff", "kl_p95")]
-            ),
-        ]
-        held = one.rows(heldout.with_columns(pl.col("method").fill_null("unknown")))
-        held = held.filter((pl.col("alpha") > 0) & (pl.col("kl_p95") > 0))
-        base = alt.Chart(data.add(f"heldout {i}", held.select("model", "window", "alpha", "kl_p95", "target_kl")))
-        x = alt.X("alpha:Q", title="α (dose)").scale(**logs, padding=8).axis(tickCount=5, format="~g")
-        doses += [
-            base.mark_line(stroke=FAINT, strokeDash=[4, 3], strokeWidth=1).encode(
-                x=x, y=alt.Y("target_kl:Q").scale(**logs), detail=["model:N", "window:N"]
-            ),
-            base.mark_line(stroke=one.colour, strokeWidth=1.8, strokeDash=one.dash).encode(
-                x=x, y=y, detail=["model:N", "window:N"]
-            ),
-            base.mark_point(filled=True, fill=one.colour, size=34, opacity=1).encode(
-                x=x, y=y, tooltip=[alt.Tooltip(f"{c}:Q", format=".4g") for c in ("alpha", "kl_p95", "target_kl")]
-            ),
-        ]
-        means = one.rows(calibration.with_columns(pl.col("method").fill_null("unknown")))
-        dots += _dots(one.rows(methods), means, one.colour, data, str(i))
+        path += _path(one.rows(bisection), one, data, str(i), y=searched)
+        doses += _doses(one.rows(heldout), one, data, str(i), x=held_x, y=held_y)
+        dots += _dots(one.rows(methods), one.rows(calibration), one, data, str(i))
     words.entries = [one.entry() for one in series]
     words.entries += [Entry("band", FAINT, "0.7–1.4 of the target"), Entry("dashed", FAINT, "target × α²")]
-    if bisection.is_empty():
-        path.append(note("no history.json", width / 2, height / 2, align="center"))
+    for layers, table, text in ((path, bisection, "no history.json"), (doses, heldout, "no held-out KL")):
+        if table.is_empty():
+            layers.append(note(text, width / 2, height / 2, align="center"))
+    n = methods.height
     panels = [
-        alt.layer(*path, width=width, height=height, title=heading("bisection, calibration prompts")),
-        alt.layer(*doses, width=width, height=height, title=heading("held-out prompts")),
-        alt.layer(*dots, width=width, height=height, title=heading("c_star by seed, mean and 95 % interval")),
+        panel(path, text="bisection, calibration prompts", size=page.size),
+        panel(doses, text="held-out prompts", size=page.size),
+        panel(dots, text=f"c_star of {n} cell{'s' * (n != 1)}; mean, 95 % interval", size=page.size),
     ]
     return sheet(panels, page=page, words=words, data=data)
 
 
-def _band(target: float, field: str) -> Any:
-    band = alt.InlineData([{"low": 0.7 * target, "high": 1.4 * target}])
-    return (
-        alt.Chart(band)
-        .mark_rect(fill=FAINT, fillOpacity=0.2)
-        .encode(y=alt.Y("low:Q", title="p95 KL (nats)"), y2="high")
-    )
+def _drawable(column: str) -> pl.Expr:
+    """Whether a logarithmic axis can hold it."""
+    return (pl.col(column) > 0) & pl.col(column).is_finite()
 
 
-def _dots(cells: pl.DataFrame, means: pl.DataFrame, colour: str, data: Datasets, name: str) -> list[Any]:
-    x = alt.X("c_star:Q", title="c_star").scale(zero=False, padding=14).axis(tickCount=5)
-    y = alt.Y("method:N", title=None)
-    base = alt.Chart(data.add(f"c_star {name}", cells.filter(pl.col("c_star").is_not_null())))
+def _path(steps: pl.DataFrame, one: Series, data: Datasets, name: str, *, y: alt.Y) -> list[Any]:
+    base = alt.Chart(data.add(f"bisection {name}", steps.select("cell", "step", "coeff", "kl_p95")))
+    x = alt.X("step:Q", title="step").scale(zero=True, nice=False, padding=8).axis(tickMinStep=1, format="d")
+    tooltip = ["cell:N", *(alt.Tooltip(f"{column}:Q", format=".4g") for column in ("step", "coeff", "kl_p95"))]
+    return [
+        base.mark_line(stroke=one.colour, strokeWidth=1.2, strokeDash=one.dash).encode(x=x, y=y, detail="cell:N"),
+        base.mark_point(filled=True, fill=one.colour, size=30, opacity=1).encode(x=x, y=y, tooltip=tooltip),
+    ]
+
+
+def _doses(held: pl.DataFrame, one: Series, data: Datasets, name: str, *, x: alt.X, y: alt.Y) -> list[Any]:
+    base = alt.Chart(data.add(f"heldout {name}", held.select("model", "window", "alpha", "kl_p95", "target_kl")))
+    tooltip = [alt.Tooltip(f"{column}:Q", format=".4g") for column in ("alpha", "kl_p95", "target_kl")]
+    run = ["model:N", "window:N"]
+    return [
+        base.mark_line(stroke=FAINT, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=alt.Y("target_kl:Q"), detail=run),
+        base.mark_line(stroke=one.colour, strokeWidth=1.8, strokeDash=one.dash).encode(x=x, y=y, detail=run),
+        base.mark_point(filled=True, fill=one.colour, size=34, opacity=1).encode(x=x, y=y, tooltip=tooltip),
+    ]
+
+
+def _band(ends: list[float]) -> Any:
+    band = alt.Chart(alt.InlineData([{"low": ends[0], "high": ends[1]}]))
+    return band.mark_rect(fill=FAINT, fillOpacity=0.2).encode(y=alt.Y("low:Q", title=_Y).scale(type="log"), y2="high")
+
+
+def _dots(cells: pl.DataFrame, means: pl.DataFrame, one: Series, data: Datasets, name: str) -> list[Any]:
+    """A dot per cell, and below them, where it hides none, the mean with its interval."""
+    x = alt.X("c_star:Q", title="c_star").scale(zero=False, nice=False, padding=18)
+    x = x.axis(tickCount=4, labelFlush=False, labelOverlap="greedy")
+    y = alt.Y("method:N", title=None).axis(labelLimit=110)
+    dots = alt.Chart(data.add(f"c_star {name}", cells.filter(pl.col("c_star").is_not_null())))
     known = means.select("method", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
     bars = alt.Chart(data.add(f"c_star mean {name}", known))
     return [
-        bars.mark_rule(stroke=INK, strokeWidth=1.6).encode(x=alt.X("c_star_low:Q"), x2="c_star_high", y=y),
-        bars.mark_tick(color=INK, thickness=2, size=16).encode(x="c_star_mean:Q", y=y),
-        base.mark_point(filled=True, fill=colour, stroke=PAPER, size=60, opacity=0.9).encode(
+        bars.mark_rule(stroke=INK, strokeWidth=1.6, yOffset=14).encode(x=alt.X("c_star_low:Q"), x2="c_star_high", y=y),
+        bars.mark_tick(color=INK, thickness=2, size=12, yOffset=14).encode(x="c_star_mean:Q", y=y),
+        dots.mark_point(filled=True, fill=one.colour, size=60, opacity=0.8).encode(
             x=x, y=y, tooltip=["cell:N", "seed:Q", "c_star:Q"]
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import expm1, log1p
 from typing import Any
 
 import altair as alt
@@ -9,12 +10,12 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, heading, sheet
-from klsurv.charts.theme import DEAD, FINISHED, PAPER
+from klsurv.charts.sheet import Page, Words, panel, sheet
+from klsurv.charts.theme import DEAD, INK, PAPER
 
-# From an early death to a late one.
-EARLY_TO_LATE = ("#4a1a05", "#8c3d0a", DEAD, "#f2b56b", "#fbe3c0")
-RUNNING = "#a9c6dc"
+# From an early death to a late one; even the latest is darker than who lives, so that grey print tells them apart.
+EARLY_TO_LATE = ("#3d1404", "#6b2a06", "#9a4607", DEAD)
+RUNNING, FINISHED = "#a9c6dc", "#ece6da"
 
 
 def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) -> Figure:
@@ -25,6 +26,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
     alphas = [f"{alpha:g}" for alpha in deaths.get_column("alpha").unique().sort()]
     width, height = page.size
     last = max(1.0, float(deaths.get_column("t").max() or 1))  # type: ignore[arg-type]
+    ticks = [t for t in (0, 10, 100, 1000, 10000) if t < 0.7 * last] + [int(last)]
     panels = []
     for i, cell in enumerate(cells):
         rows = deaths.filter(pl.col("cell") == cell).with_columns(
@@ -48,10 +50,11 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
         layers.append(
             alt.Chart(died)
             .mark_rect(stroke=PAPER, strokeWidth=1)
-            .encode(x=x, y=y, tooltip=tooltip, color=shade.legend(None) if i else shade.legend(orient="right"))
+            .encode(x=x, y=y, tooltip=tooltip, color=shade.legend(None) if i else shade.legend(values=ticks))
         )
         if len(prompts) <= 24 and width / max(len(alphas), 1) > 26:
-            dark = "datum.t < 12"
+            # Dark squares are those in the first two thirds of the scale, which is logarithmic.
+            dark = f"datum.t < {expm1(2 / 3 * log1p(last)):g}"
             layers.append(
                 alt.Chart(died)
                 .mark_text(fontSize=9.5)
@@ -59,14 +62,14 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
                     x=x,
                     y=y,
                     text=alt.Text("t:Q", format="d"),
-                    color=alt.condition(dark, alt.value("#ffffff"), alt.value("#1a1a1a")),
+                    color=alt.condition(dark, alt.value("#ffffff"), alt.value(INK)),
                 )
             )
         tall = max(60, min(2 * height, 17 * len(prompts)))
-        panels.append(alt.layer(*layers, width=width, height=tall, title=heading(cell)))
+        panels.append(panel(layers, text=f"{cell}   n={rows.height}", size=(width, tall)))
     words.entries = [
         Entry("band", DEAD, "died (darker: earlier)", opacity=1),
         Entry("band", FINISHED, "finished alive (EOS)", opacity=1),
-        Entry("band", RUNNING, "alive at the end", opacity=1),
+        Entry("band", RUNNING, "alive at the end of the window", opacity=1),
     ]
     return sheet(panels, page=page, words=words, data=data)

@@ -11,7 +11,7 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.series import series_of
-from klsurv.charts.sheet import Page, Words, heading, share, sheet, time
+from klsurv.charts.sheet import Page, Words, panel, share, sheet, span, time
 from klsurv.charts.theme import ALIVE, DEAD, FINISHED, PAPER
 
 # From the bottom up.
@@ -28,30 +28,29 @@ def incidence_chart(
     groups = series_of(n, by=by)
     page = Page(n_panels=len(groups), **view)
     data = Datasets()
-    x_max = max(1.0, float(incidence.get_column("fork").max() or 1))  # type: ignore[arg-type]
+    ends = span(float(incidence.get_column("fork").max() or 1), page=page, room=False)  # type: ignore[arg-type]
     panels = []
     for i, group in enumerate(groups):
         rows = group.rows(incidence)
         size = group.rows(n).get_column("n").sum()
-        x = time(x_max, page=page)
-        layers = []
+        x = time(ends, page=page)
+        layers: list[Any] = []
         below = pl.lit(0.0)
         for name, _, colour in STATES:
             above = below + pl.col(name)
-            steps = _steps(rows.select("fork", name, low=below, high=above), x_max=x_max)
+            steps = _steps(rows.select("fork", name, low=below, high=above), x_max=ends[1])
             below = above
             layers.append(
                 alt.Chart(data.add(f"{name} {i}", steps))
                 .mark_area(interpolate="step-after", fill=colour, fillOpacity=0.85, stroke=PAPER, strokeWidth=1)
                 .encode(
                     x=x,
-                    y=share("low", title="share of trajectories" if i == 0 else None, labels=page.left(i)),
+                    y=share("low", title="share of trajectories" if i == 0 else None, labels=page.left(i), room=0),
                     y2="high",
                     tooltip=[alt.Tooltip("fork:Q"), alt.Tooltip(f"{name}:Q", format=".3f")],
                 )
             )
-        title = heading(f"{group.name or 'all'}   n={size}")
-        panels.append(alt.layer(*layers, width=page.size[0], height=page.size[1], title=title))
+        panels.append(panel(layers, text=f"{group.name or 'all'}   n={size}", size=page.size))
     words.entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]
     return sheet(panels, page=page, words=words, data=data)
 

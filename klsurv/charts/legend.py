@@ -12,19 +12,24 @@ from klsurv.charts.theme import INK
 _HEIGHT = 16
 _GLYPH = 22
 _GAP = 16
-# Mean advance of Liberation Sans at 12 pixels, digits and lower case.
-_ADVANCE = 5.5
+# Advances of Liberation Sans at 12 pixels: of the letters that are far from the rest, and of the rest.
+_NARROW, _WIDE = set("iljtfrI .,:;'|!()[]/-"), set("mwMW%@—")
 
 
 @dataclass(frozen=True)
 class Entry:
     """One line of a legend: how its glyph is drawn, in which colour, and what it says."""
 
-    kind: Literal["line", "dashed", "tick", "band", "dot"]
+    kind: Literal["line", "dashed", "tick", "bar", "band", "dot"]
     colour: str
     text: str
     opacity: float = 0.25
     dash: list[int] | None = None
+    width: float = 2.5
+
+
+def _advance(text: str) -> float:
+    return sum(3.5 if c in _NARROW else 9.7 if c in _WIDE else 8.3 if c.isupper() else 6.5 for c in text)
 
 
 def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetChart:
@@ -32,7 +37,7 @@ def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetCha
     placed: list[tuple[Entry, float, float]] = []
     x, row = 0.0, 0
     for entry in entries:
-        needed = _GLYPH + 8 + _ADVANCE * len(entry.text)
+        needed = _GLYPH + 8 + _advance(entry.text)
         if x > 0 and x + needed > width:
             x, row = 0.0, row + 1
         y = row * _HEIGHT + _HEIGHT / 2
@@ -46,6 +51,12 @@ def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetCha
         if entry.kind == "tick":
             rule = alt.Chart(nothing).encode(x=alt.XValue(left + _GLYPH / 2))
             layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.5, y=y - 5, y2=y + 5))
+        elif entry.kind == "bar":
+            middle = left + _GLYPH / 2
+            bar = alt.Chart(nothing).mark_rule(stroke=entry.colour, strokeWidth=1.6, x=middle)
+            cap = alt.Chart(nothing).mark_rule(stroke=entry.colour, strokeWidth=1.6, x=middle - 4, x2=middle + 4)
+            layers.append(bar.encode(y=alt.YValue(y - 6), y2=alt.Y2Value(y + 6)))
+            layers += [cap.encode(y=alt.YValue(end)) for end in (y - 6, y + 6)]
         elif entry.kind == "band":
             box = alt.Chart(nothing).mark_rect(fill=entry.colour, fillOpacity=entry.opacity, x=left, x2=right)
             layers.append(box.encode(y=alt.YValue(y - 5), y2=alt.Y2Value(y + 5)))
@@ -56,7 +67,9 @@ def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetCha
             layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.2, strokeDash=[4, 3], x=left, x2=right))
         else:
             layers.append(
-                rule.mark_rule(stroke=entry.colour, strokeWidth=2.5, strokeDash=entry.dash or [1, 0], x=left, x2=right)
+                rule.mark_rule(
+                    stroke=entry.colour, strokeWidth=entry.width, strokeDash=entry.dash or [1, 0], x=left, x2=right
+                )
             )
         label = alt.Chart(nothing).encode(text=alt.TextValue(entry.text))
         layers.append(label.mark_text(align="left", baseline="middle", fontSize=12, color=INK, x=right + 8, y=y))

@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, heading, note, share, sheet, time
+from klsurv.charts.sheet import Page, Words, note, panel, share, sheet, span, time
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 from klsurv.params import Look
 
@@ -26,8 +26,8 @@ def pmass_chart(
     """A panel per alpha: lines of trajectories that die in orange, of others in blue; `frames.bands` has the tables."""
     page = Page(n_panels=len(alphas), **view)
     data = Datasets()
-    x_max = max(1.0, 1.02 * float(lines.get_column("t").max() or 1))  # type: ignore[arg-type]
-    panels = [_panel(alpha, i, lines, bands, threshold, data, page, x_max) for i, alpha in enumerate(alphas)]
+    ends = span(float(lines.get_column("t").max() or 1), page=page)  # type: ignore[arg-type]
+    panels = [_panel(alpha, i, lines, bands, threshold, data, page, ends) for i, alpha in enumerate(alphas)]
     words.entries = [
         Entry("line", ALIVE, "stays alive"),
         Entry("line", DEAD, "dies"),
@@ -46,12 +46,12 @@ def _panel(
     threshold: float,
     data: Datasets,
     page: Page,
-    x_max: float,
+    ends: tuple[float, float],
 ) -> Any:
     own, band = (table.filter(pl.col("alpha") == alpha) for table in (lines, bands))
     n = own.get_column("line").n_unique()
     look = Look()
-    x, width, height = time(x_max, page=page, field="t"), *page.size
+    x, width, height = time(ends, page=page, field="t"), *page.size
     y = share("y", title="pmass" if i == 0 else None, labels=page.left(i))
     base = alt.Chart(data.add(f"band {alpha}", band))
     layers: list[Any] = [
@@ -75,4 +75,4 @@ def _panel(
     if own.is_empty():
         layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))
     died = own.filter("dies").get_column("line").n_unique()
-    return alt.layer(*layers, width=width, height=height, title=heading(f"α = {alpha}   n={n}  died={died}"))
+    return panel(layers, text=f"α = {alpha}   n={n}  died={died}", size=page.size)

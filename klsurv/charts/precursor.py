@@ -9,58 +9,88 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, heading, note, sheet
+from klsurv.charts.sheet import Page, Words, log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 
 TITLES = {"raw": "smoothed KL (nats)", "relative": "KL / own p95"}
+COVARIATES = {"log2_early_kl": "early KL × 2", "log2_spike": "spike × 2", "log2_alpha": "α × 2"}
+# A ratio beyond these, as where a covariate separates the dead from the rest, is drawn at the edge.
+_LEAST, _MOST = 0.01, 100.0
+# Pixels below a panel of the numbers of deaths, and between two of them.
+_BELOW, _APART = 46, 34
 
 
 def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: Words, view: dict[str, Any]) -> Figure:
     """Two panels of the event study, raw and relative, the dying against the living; then hazard ratios, if there are.
 
-    Bands are of resampled prompts.
+    Bands are of resampled prompts. The forks of the hazard model, its baseline, are not drawn.
     """
-    known = hazard.filter(pl.col("hazard_ratio").is_not_null()) if hazard is not None else None
-    forest = known is not None and not known.is_empty()
-    page = Page(n_panels=3 if forest else 2, **view)
+    ratios = pl.DataFrame()
+    if hazard is not None:
+        ratios = hazard.filter(pl.col("hazard_ratio").is_finite() & pl.col("covariate").is_in(list(COVARIATES)))
+    page = Page(n_panels=2 if ratios.is_empty() else 3, **view)
     data = Datasets()
-    panels = [_study(study.filter(pl.col("measure") == measure), measure, data, page) for measure in TITLES]
-    if known is not None and forest:
-        panels.append(_forest(known, data, page))
+    panels = [
+        _study(study.filter(pl.col("measure") == measure), measure, data, page, first=i == 0)
+        for i, measure in enumerate(TITLES)
+    ]
+    if not ratios.is_empty():
+        panels.append(_forest(ratios, data, page))
     words.entries = [
-        Entry("line", DEAD, "those that die at lag 0"),
+        Entry("line", DEAD, "those that die at token 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
         Entry("band", FAINT, "prompts resampled"),
     ]
     return sheet(panels, page=page, words=words, data=data)
 
 
-def _study(rows: pl.DataFrame, measure: str, data: Datasets, page: Page) -> Any:
+def _study(rows: pl.DataFrame, measure: str, data: Datasets, page: Page, *, first: bool) -> Any:
+    rows = rows.filter(pl.col("n_deaths") > 0)
+    width, height = page.size
     layers: list[Any] = []
     named = data.add(f"study {measure}", rows)
-    x = alt.X("lag:Q", title="tokens before the fork of death").scale(nice=False, zero=False).axis(tickCount=6)
-    width, height = page.size
+    lags: list[int] = rows.get_column("lag").to_list() or [-32]
+    # Half a token more, for a line of one lag has no length.
+    x = alt.X("lag:Q", title="token, from the fork of death").axis(tickCount=6, tickMinStep=1, zindex=1)
+    x = x.scale(domain=[min(lags) - 0.5, 0], nice=False)
     for name, colour, dash in (("alive", ALIVE, [6, 3]), ("died", DEAD, [1, 0])):
         base = alt.Chart(named)
-        y = alt.Y(f"{name}:Q", title=TITLES[measure]).scale(zero=True).axis(tickCount=5)
+        y = alt.Y(f"{name}:Q", title=TITLES[measure]).axis(tickCount=5, zindex=1)
+        y = y.scale(domain=[0, 1]) if rows.is_empty() else y.scale(zero=True)
         tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("lag", "n_deaths", "died", "alive", "difference")]
         layers += [
             base.mark_area(fill=colour, fillOpacity=0.18).encode(x=x, y=alt.Y(f"{name}_low:Q"), y2=f"{name}_high"),
             base.mark_line(stroke=colour, strokeWidth=2, strokeDash=dash).encode(x=x, y=y, tooltip=tooltip),
+            base.mark_point(filled=True, fill=colour, size=14, opacity=1).encode(x=x, y=y),
         ]
-    deaths: list[int] = rows.get_column("n_deaths").filter(rows.get_column("n_deaths") > 0).sort().to_list()
-    if not deaths:
-        layers.append(note("no death with a control", width / 2, height / 2, align="center"))
-    text = f"{measure}: {deaths[0]} to {deaths[-1]} deaths" if deaths else f"{measure}: no deaths"
-    return alt.layer(*layers, width=width, height=height, title=heading(text))
+    if rows.is_empty():
+        layers.append(note("no death after the first fork", width / 2, height / 2 - 16, align="center"))
+        layers.append(note("with another of its dose alive", width / 2, height / 2, align="center"))
+    every = max(1, round(_APART * -min(lags) / width))
+    shown = rows.filter((pl.col("lag") + 1) % every == 0).select("lag", "n_deaths")
+    counts = alt.Chart(data.add(f"deaths {measure}", shown))
+    layers.append(
+        counts.mark_text(fontSize=10, color=DEAD, baseline="middle", y=height + _BELOW).encode(
+            x=x, text=alt.Text("n_deaths:Q", format="d")
+        )
+    )
+    if first and not rows.is_empty():
+        layers.append(note("deaths", -14, height + _BELOW - 5, align="right", size=10))
+    most = max(rows.get_column("n_deaths").to_list(), default=0)
+    return panel(layers, text=f"{TITLES[measure]}, n={most} deaths", size=page.size)
 
 
 def _forest(hazard: pl.DataFrame, data: Datasets, page: Page) -> Any:
-    named = data.add("hazard", hazard.select("covariate", "hazard_ratio", "ci_low", "ci_high", "p"))
-    base = alt.Chart(named)
-    order = hazard.get_column("covariate").to_list()
-    y = alt.Y("covariate:N", title=None, sort=order)
-    x = alt.X("hazard_ratio:Q", title="hazard ratio").scale(type="log", nice=True).axis(tickCount=5, format="~g")
+    rows = hazard.select(
+        pl.col("covariate").replace(COVARIATES),
+        *(pl.col(name).clip(_LEAST, _MOST) for name in ("hazard_ratio", "ci_low", "ci_high")),
+        "p",
+    )
+    base = alt.Chart(data.add("hazard", rows))
+    bounds = rows.select("hazard_ratio", "ci_low", "ci_high")
+    drawn = [value for column in bounds.iter_columns() for value in column.drop_nulls().to_list()]
+    y = alt.Y("covariate:N", title=None, sort=rows.get_column("covariate").to_list())
+    x = log_scale("hazard_ratio", axis=alt.X, title="hazard ratio", values=drawn)
     tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in ("hazard_ratio", "ci_low", "ci_high", "p")]
     layers = [
         alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x="x:Q"),
@@ -68,5 +98,5 @@ def _forest(hazard: pl.DataFrame, data: Datasets, page: Page) -> Any:
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
     n = hazard.row(0, named=True)
-    title = heading(f"hazard ratios   {n['n']} person-forks, {n['n_events']} deaths")
-    return alt.layer(*layers, width=page.size[0], height=page.size[1], title=title)
+    text = f"hazard ratios   n={n['n']} person-forks, {n['n_events']} deaths"
+    return panel(layers, text=text, size=page.size)

@@ -10,12 +10,13 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, heading, note, sheet
+from klsurv.charts.sheet import Page, Words, note, sheet, time
+from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import ALIVE, DEAD, FAINT
 from klsurv.exprs.axes import Axes
 
-# The median's colour by the share alive.
-STOPS = (DEAD, "#a8864a", "#8a8378", "#5f8098", ALIVE)
+# The median by the share alive, none, half and all: its colour and, for grey print, its width.
+STOPS, WIDTHS = (DEAD, "#6b5b4f", ALIVE), (1.2, 2.1, 3.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,25 +30,25 @@ class Bands:
 
 
 def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, view: dict[str, Any]) -> Figure:
-    """A panel per alpha; the median is blue where all present are alive and orange where all are dead."""
+    """A panel per alpha; the median is blue and wide where all present live, orange and thin where all are dead."""
     page = Page(n_panels=len(panels), **view)
     data = Datasets()
     drawn = [_panel(panel, i, data, page, y_title) for i, panel in enumerate(panels)]
     words.entries = [
         Entry("band", FAINT, "p10–p90", opacity=0.25),
         Entry("band", FAINT, "p25–p75", opacity=0.5),
-        Entry("line", ALIVE, "median, all alive"),
-        Entry("line", DEAD, "median, all dead"),
     ]
+    stops = zip(("all dead", "half alive", "median, all alive"), STOPS, WIDTHS, strict=True)
+    words.entries += [Entry("line", colour, text, width=width) for text, colour, width in reversed(list(stops))]
     return sheet(drawn, page=page, words=words, data=data)
 
 
 def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> Any:
     axes = panel.axes
-    x_left = 0.0 if page.log_time else axes.x_domain[0]
-    log: dict[str, Any] = {"type": "symlog", "constant": 1} if page.log_time else {}
-    x = alt.X("t:Q", title="token t").scale(domain=[x_left, axes.x_max], nice=False, **log).axis(tickCount=5, zindex=1)
+    x = time((-0.15 if page.log_time else axes.x_domain[0], axes.x_max), page=page, field="t")
     hidden: dict[str, Any] = {} if page.left(i) else {"labelOpacity": 0, "labelPadding": -40}
+    if axes.kl_log:
+        hidden["values"] = [v for v in (0, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if v <= axes.y_max]
     kind: dict[str, Any] = {"type": "symlog", "constant": 0.1} if axes.kl_log else {}
 
     def y(field: str) -> alt.Y:
@@ -65,21 +66,22 @@ def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> An
     strokes = panel.bands.select(
         "t", "p50", "alive", t2=pl.col("t").shift(-1), y2=pl.col("p50").shift(-1), n="n"
     ).drop_nulls()
-    colour = alt.Color("alive:Q", legend=None).scale(domain=[0, 1], range=list(STOPS))
+    colour = alt.Color("alive:Q", legend=None).scale(domain=[0, 0.5, 1], range=list(STOPS), interpolate="rgb")
+    wide = alt.StrokeWidth("alive:Q", legend=None).scale(domain=[0, 0.5, 1], range=list(WIDTHS))
     layers.append(
         alt.Chart(data.add(f"median {panel.alpha}", strokes))
-        .mark_rule(strokeWidth=2, clip=True)
+        .mark_rule(clip=True, strokeCap="round")
         .encode(
             x=x,
             x2="t2",
             y=y("p50"),
             y2="y2",
             color=colour,
+            strokeWidth=wide,
             tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("t", "p50", "alive", "n")],
         )
     )
     if panel.bands.is_empty():
         text = f"{panel.n} without a scale (KL = 0)" if panel.n else "no trajectory"
         layers.append(note(text, axes.width / 2, axes.height / 2, align="center"))
-    title = heading(f"α = {panel.alpha}   n={panel.n}")
-    return alt.layer(*layers, width=axes.width, height=axes.height, title=title)
+    return framed(layers, text=f"α = {panel.alpha}   n={panel.n}", size=(axes.width, axes.height))

@@ -42,19 +42,24 @@ def panels_of(groups: pl.DataFrame, *, by: Sequence[str]) -> tuple[list[pl.DataF
 
 
 def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
-    """A series per value of `by`, in order; colours and dashes come again after eight."""
+    """A series per value of `by`, in order.
+
+    Alpha makes the colour and the other columns the dash; without alpha both do, and no two of 64 are drawn the same.
+    """
     if not by:
         return [Series(key=pl.DataFrame(), name="", colour=ALIVE, dash=[1, 0])]
     keys = groups.select(by).unique(maintain_order=True).sort(by, nulls_last=True)
-    doses = dose_colours(keys.height) if list(by) == ["alpha"] else None
+    names = [short(", ".join(map(_named, by, row)), 40) for row in keys.rows()]
+    places = [(i, i + i // len(SERIES)) for i in range(keys.height)]
+    colours: Sequence[str] = SERIES
+    if "alpha" in by:
+        others = keys.drop("alpha").rows()
+        doses, kinds = keys.get_column("alpha").unique().sort().to_list(), list(dict.fromkeys(others))
+        places = [(doses.index(a), kinds.index(o)) for a, o in zip(keys.get_column("alpha"), others, strict=True)]
+        colours = dose_colours(len(doses))
     return [
-        Series(
-            key=keys.slice(i, 1),
-            name=short(", ".join(_named(name, value) for name, value in zip(by, row, strict=True)), 40),
-            colour=doses[i] if doses else SERIES[i % len(SERIES)],
-            dash=[1, 0] if doses else DASHES[i % len(DASHES)],
-        )
-        for i, row in enumerate(keys.rows())
+        Series(key=keys.slice(i, 1), name=name, colour=colours[hue % len(colours)], dash=DASHES[dash % len(DASHES)])
+        for i, (name, (hue, dash)) in enumerate(zip(names, places, strict=True))
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any, Literal
 
 import altair as alt
@@ -65,33 +66,60 @@ def sheet(panels: Sequence[Any], *, page: Page, words: Words, data: Datasets, ro
     return Figure(alt.vconcat(*rows, spacing=12, title=title, config=config()), data)
 
 
-def heading(text: str) -> alt.Title:
-    """What stands over a panel."""
-    return alt.Title(short(text, 60), frame="group", offset=5)
+def panel(layers: Sequence[Any], *, text: str, size: tuple[int, int]) -> Any:
+    """The layers as one panel of this width and height, under a heading that is no wider."""
+    # A heading stands on whatever reaches highest, often half a tick label: this, in every panel, reaches higher.
+    strut = alt.Chart(alt.InlineData([{}])).mark_rule(x=0, strokeOpacity=0, aria=False)
+    strut = strut.encode(y=alt.YValue(-9), y2=alt.Y2Value(0))
+    title = alt.Title(short(text, int(size[0] / 6.2)), frame="group", offset=2)
+    return alt.layer(*layers, strut, width=size[0], height=size[1], title=title)
 
 
-def time(x_max: float, *, page: Page, field: str = "fork", title: str = "token t") -> alt.X:
-    """The time axis of a panel, from 0 to x_max tokens; with `log_time` logarithmic, but linear below 1."""
+def span(last: float, *, page: Page, room: bool = True) -> tuple[float, float]:
+    """The ends of the time axis (tokens): past the last fork, whose tread would be unseen, and a little before 0.
+
+    Without `room` it begins at 0; with it, what falls at token 0 does not lie on the y axis.
+    """
+    last = max(1.0, last)
+    if page.log_time:
+        return -0.15 * room, 1.25 * last
+    return -0.02 * last * room, 1.04 * last
+
+
+def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X:
+    """The time axis of a panel; with `log_time` logarithmic, but linear below 1 token."""
     log: dict[str, Any] = {"type": "symlog", "constant": 1} if page.log_time else {}
     ticks: dict[str, Any] = {"tickCount": 5}
     if page.log_time:
-        ticks = {"values": [v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000) if v <= x_max]}
-    left = 0.0 if page.log_time else -0.01 * x_max
+        ticks = {"values": [v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]]}
     return (
-        alt.X(f"{field}:Q", title=title)
-        .scale(domain=[left, x_max], nice=False, zero=False, **log)
-        .axis(zindex=1, **ticks)
+        alt.X(f"{field}:Q", title="token t")
+        .scale(domain=list(ends), nice=False, zero=False, **log)
+        .axis(zindex=1, labelOverlap="greedy", **ticks)
     )
 
 
-def share(field: str, *, title: str | None, labels: bool) -> alt.Y:
-    """A y axis from 0 to 1; labels of panels that do not begin a row are there, unseen, to keep titles on one line."""
+def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) -> alt.Y:
+    """A y axis from 0 to 1, and `room` beyond, so that lines at 0 and 1 are not on the edge.
+
+    Labels of panels that do not begin a row are there, unseen, to keep titles on one line.
+    """
     hidden: dict[str, Any] = {} if labels else {"labelOpacity": 0, "labelPadding": -40}
     return (
         alt.Y(f"{field}:Q", title=title)
-        .scale(domain=[0, 1], nice=False)
+        .scale(domain=[-room, 1 + room], nice=False)
         .axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f", zindex=1, **hidden)
     )
+
+
+def log_scale(field: str, *, axis: type[Any], title: str | None, values: list[float]) -> Any:
+    """A logarithmic axis that holds positive `values` and spans at least a factor of 4; ticks at 1, 2, 5 of a decade."""
+    low, high = min(values, default=1.0), max(values, default=1.0)
+    beyond = max(1.15, 2 / sqrt(high / low))
+    low, high = low / beyond, high * beyond
+    ticks = [m * 10.0**e for e in range(-6, 6) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    channel = axis(f"{field}:Q", title=title).scale(type="log", domain=[low, high], nice=False)
+    return channel.axis(values=ticks, format="~g", labelOverlap="greedy", zindex=1)
 
 
 def note(
@@ -113,5 +141,6 @@ def note(
 
 
 def short(text: str, most: int) -> str:
-    """The text, cut with an ellipsis where it is longer than `most` characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    """The text, an ellipsis in its middle where it is longer than `most`: names of cells often differ in the end."""
+    kept = max(most - 1, 1)
+    return text if len(text) <= most else f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import copysign, log1p
 from typing import Any
 
 import altair as alt
@@ -11,7 +12,8 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.series import Series, panels_of
-from klsurv.charts.sheet import Page, Words, heading, note, share, sheet, time
+from klsurv.charts.sheet import Page, Words, note, share, sheet, short, span, time
+from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import FAINT, INK, PAPER
 
 # Pixels below a panel: of the first row of numbers at risk, and between rows; and between two numbers.
@@ -29,19 +31,20 @@ def survival_chart(
     panels, series = panels_of(lifetimes, by=by)
     page = Page(n_panels=len(panels), **view)
     data = Datasets()
-    x_max = max(1.0, 1.04 * float(survival.get_column("fork").max() or 1))  # type: ignore[arg-type]
+    ends = span(float(survival.get_column("fork").max() or 1), page=page)  # type: ignore[arg-type]
     context = survival.select(*by, "fork", "survival") if len(series) == 1 and len(panels) > 1 else None
     drawn = [
-        _panel(panel, survival, lifetimes, series, context, data, by=by, i=i, page=page, x_max=x_max)
+        _panel(panel, survival, lifetimes, series, context, data, by=by, i=i, page=page, ends=ends)
         for i, panel in enumerate(panels)
     ]
     words.entries = [s.entry() for s in series if len(series) > 1]
-    words.entries.append(Entry("band", series[0].colour if series else INK, "interval of S"))
+    colour = series[0].colour if len(series) == 1 else FAINT
+    words.entries.append(Entry("band", colour, "interval of S"))
+    words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=0.5))
     words.entries.append(Entry("dot", INK, "median"))
     if context is not None:
         words.entries.append(Entry("line", FAINT, "the other doses"))
-    gap = _BELOW + _ROW * max(len(series), 1) - 20
-    return sheet(drawn, page=page, words=words, data=data, row_gap=gap)
+    return sheet(drawn, page=page, words=words, data=data, row_gap=20)
 
 
 def _panel(
@@ -55,38 +58,40 @@ def _panel(
     by: Sequence[str],
     i: int,
     page: Page,
-    x_max: float,
+    ends: tuple[float, float],
 ) -> Any:
     width, height = page.size
-    x, y = time(x_max, page=page), share("survival", title="S(t)" if i == 0 else None, labels=page.left(i))
+    x, y = time(ends, page=page), share("survival", title="S(t)" if i == 0 else None, labels=page.left(i))
     own = survival.join(panel, on=panel.columns, how="semi", nulls_equal=True) if panel.columns else survival
     layers: list[Any] = []
     if context is not None:
         others = context.join(panel, on=panel.columns, how="anti", nulls_equal=True)
-        steps = _steps(others, by=by, x_max=x_max)
+        steps = _steps(others, by=by, x_max=ends[1])
         layers.append(
             alt.Chart(data.add(f"others {i}", steps))
             .mark_line(interpolate="step-after", stroke=FAINT, strokeWidth=0.8, strokeOpacity=0.45)
             .encode(x=x, y=y, detail="curve:N")
         )
-    said = []
+    n = n_events = 0
+    empty = True
     for k, one in enumerate(series):
         rows = one.rows(own)
         life = one.rows(lifetimes.join(panel, on=panel.columns, nulls_equal=True) if panel.columns else lifetimes)
-        n, n_events = (life.get_column(name).sum() for name in ("n", "n_events"))
-        said.append(f"n={n} died={n_events}")
+        n, n_events = n + life.get_column("n").sum(), n_events + life.get_column("n_events").sum()
+        below = height + _BELOW + _ROW * k
+        if page.left(i) and len(series) > 1:
+            layers.append(note(short(one.name, 24), -14, below - 5, align="right", size=10, colour=one.colour))
         if rows.is_empty():
             continue
-        layers += _curve(rows, life, one, data, f"{i}.{k}", by=by, x=x, y=y, x_max=x_max, k=k, of=len(series))
-        layers.append(_at_risk(rows, one, x, page=page, x_max=x_max, y=height + _BELOW + _ROW * k))
+        empty = False
+        layers += _curve(rows, life, one, data, f"{i}.{k}", by=by, x=x, y=y, x_max=ends[1], k=k, of=len(series))
+        layers.append(_at_risk(rows, one, x, page=page, ends=ends, y=below))
     if page.left(i):
-        label = "at risk"
-        layers.append(note(label, -8, height + _BELOW - 5, align="right", size=10))
-    alpha = f"α = {panel.item(0, 'alpha')}   " if "alpha" in panel.columns else ""
-    text = alpha + (said[0] if len(series) == 1 else "")
-    if not any(not one.rows(own).is_empty() for one in series):
+        layers.append(note("at risk", -14, height + _BELOW - 5 - _ROW * (len(series) > 1), align="right", size=10))
+    if empty:
         layers.append(note("no trajectory was measured at a fork", width / 2, height / 2, align="center"))
-    return alt.layer(*layers, width=width, height=height, title=heading(text.strip() or "all doses"))
+    alpha = f"α = {panel.item(0, 'alpha')}" if "alpha" in panel.columns else "all doses"
+    return framed(layers, text=f"{alpha}   n={n}  died={n_events}", size=page.size)
 
 
 def _curve(
@@ -112,11 +117,13 @@ def _curve(
     ).filter(pl.col("before") > pl.col("survival"))
     medians = life.select(fork="median", survival=pl.lit(0.5)).drop_nulls()
     tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("fork", "survival", "ci_low", "ci_high", "n_risk")]
+    # Whatever the number of curves, the widest is not so wide that it hides where it lies.
+    wider = (of - 1 - k) * min(1.6, 5 / of)
     layers: list[Any] = []
     if steps.get_column("ci_low").null_count() < steps.height:
         layers.append(
             alt.Chart(data.add(f"band {name}", steps))
-            .mark_area(interpolate="step-after", fill=one.colour, fillOpacity=0.16 if of < 4 else 0.08)
+            .mark_area(interpolate="step-after", fill=one.colour, fillOpacity=min(0.16, 0.4 / of))
             .encode(x=x, y=alt.Y("ci_low:Q"), y2="ci_high")
         )
     layers += [
@@ -127,13 +134,15 @@ def _curve(
         .mark_line(
             interpolate="step-after",
             stroke=one.colour,
-            strokeWidth=1.8 + 1.6 * (of - 1 - k),
+            strokeWidth=1.8 + wider,
             strokeDash=one.dash,
             strokeCap="butt",
         )
         .encode(x=x, y=y, tooltip=tooltip),
         alt.Chart(data.add(f"median {name}", medians))
-        .mark_point(shape="circle", filled=True, fill=PAPER, stroke=one.colour, strokeWidth=1.8, size=46, opacity=1)
+        .mark_point(
+            shape="circle", filled=True, fill=PAPER, stroke=one.colour, strokeWidth=1.8, size=46 + 40 * wider, opacity=1
+        )
         .encode(x=x, y=y),
     ]
     return layers
@@ -149,19 +158,23 @@ def _steps(rows: pl.DataFrame, *, by: Sequence[str], x_max: float) -> pl.DataFra
     return pl.concat([begin, numbered, end], how="diagonal_relaxed").sort("curve", "fork", maintain_order=True)
 
 
-def _at_risk(rows: pl.DataFrame, one: Series, x: alt.X, *, page: Page, x_max: float, y: float) -> alt.Chart:
-    """The number at risk under as many forks as there is room for."""
-    low = 0.0 if page.log_time else -0.01 * x_max
-    position = pl.col("fork").log1p() if page.log_time else pl.col("fork").cast(pl.Float64)
-    span = rows.select(pl.lit(x_max).log1p() if page.log_time else pl.lit(x_max) - low).item()
-    shown, last = [], float("inf")
-    for fork, n, at in reversed(rows.select("fork", "n_risk", position.alias("at")).rows()):
-        pixel = (at - low) / span * page.size[0]
-        if last - pixel >= _APART:
+def _at_risk(
+    rows: pl.DataFrame, one: Series, x: alt.X, *, page: Page, ends: tuple[float, float], y: float
+) -> alt.Chart:
+    """The number at risk under the first fork, the last, and as many between as there is room for."""
+
+    def pixel(fork: float) -> float:
+        at, low, high = (copysign(log1p(abs(t)), t) if page.log_time else t for t in (fork, *ends))
+        return (at - low) / (high - low) * page.size[0]
+
+    shown: list[dict[str, int]] = []
+    end = rows.item(-1, "fork")
+    for fork, n in rows.select("fork", "n_risk").rows():
+        free = not shown or pixel(fork) - pixel(shown[-1]["fork"]) >= _APART
+        if free and (not shown or fork == end or pixel(end) - pixel(fork) >= _APART):
             shown.append({"fork": fork, "n_risk": n})
-            last = pixel
     chart: alt.Chart = (
-        alt.Chart(alt.InlineData(shown[::-1]))
+        alt.Chart(alt.InlineData(shown))
         .mark_text(fontSize=10, color=one.colour, baseline="middle", y=y)
         .encode(x=x, text=alt.Text("n_risk:Q", format="d"))
     )

@@ -15,8 +15,8 @@ FINISHED = "#cfc7b8"
 # Series apart in hue, in lightness and, where they are lines, in dash: safe for the colour-blind and in grey print.
 SERIES = ("#1f4e79", "#d97706", "#2f9e77", "#b0468f", "#6b7280", "#8c2d04", "#56b4e9", "#1a1a1a")
 DASHES: tuple[list[int], ...] = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 4], [12, 3], [1, 3], [6, 2, 1, 2, 1, 2])
-# Doses from little to much: light to dark.
-_RAMP = ("#8fbcd4", "#5b93b8", "#3d6f9e", "#3f4e86", "#4b2f6b", "#4a1650", "#2b0a33")
+# Doses from little to much: light to dark, and through the hues, so that eight are told apart.
+_RAMP = ("#b8ad2b", "#6fae4e", "#35a07a", "#27858c", "#356694", "#43458a", "#4a1f6f", "#2b0a33")
 
 # vl-convert carries Liberation Sans, so the picture is the same on a machine without fonts.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"

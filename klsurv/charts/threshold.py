@@ -11,7 +11,7 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.series import series_of
-from klsurv.charts.sheet import Page, Words, heading, share, sheet
+from klsurv.charts.sheet import Page, Words, panel, share, sheet
 from klsurv.charts.theme import INK
 
 PANELS = (("died", "share that died"), ("survival_end", "S at the end"), ("recovery", "share of deaths that recover"))
@@ -44,7 +44,7 @@ def threshold_chart(
                     tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("threshold", column, "n_events", "n")],
                 )
             )
-        panels.append(alt.layer(*layers, width=page.size[0], height=page.size[1], title=heading(text)))
+        panels.append(panel(layers, text=text, size=page.size))
     words.entries = [one.entry() for one in series if one.name]
     words.entries.append(Entry("dashed", INK, f"threshold {threshold:g}"))
     return sheet(panels, page=page, words=words, data=data)

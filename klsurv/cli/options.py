@@ -56,6 +56,7 @@ def runs_options(function: F) -> F:
             help="Prompt set whose pmass is scored; pmass (questions) has no KL.",
         ),
         click.option("--strict", is_flag=True, help="Fail where a cell would be left out."),
+        click.option_panel("Which runs", options=["--alphas", "--model-contains", "--where", "--metric", "--strict"]),
     )(function)
 
 
@@ -82,6 +83,9 @@ def scoring_options(function: F) -> F:
             help="Divide KL by that scale.",
         ),
         click.option("--window", type=int, help="Tokens of a full rollout; default: each cell's own."),
+        click.option_panel(
+            "Scoring", options=["--threshold", "--roll", "--calib-tokens", "--normalize-kl", "--window"]
+        ),
     )(function)
 
 
@@ -119,7 +123,9 @@ def level_option(function: F) -> F:
 def tau_option(function: F) -> F:
     """Where restricted means end."""
     return click.option(
-        "--tau", type=int, help="Tokens to which means are restricted; default: the last fork all groups share."
+        "--tau",
+        type=int,
+        help="Tokens to which means are restricted; default: the smallest last fork of the groups still alive.",
     )(function)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from klsurv.exprs.kaplan_meier import TOLERANCE
+
 
 def running(hazard: pl.Expr) -> pl.Expr:
     """P(neither by t), after each step."""
@@ -34,4 +36,6 @@ def incidence_error(hazard: pl.Expr, running: pl.Expr, n_risk: pl.Expr, incidenc
     c = pl.when(hazard < 1).then(1 / (1 - hazard)).otherwise(0.0)
     b = own * running.shift(1).fill_null(1.0) + incidence * c
     total = (variance * b * b).cum_sum() - 2 * incidence * (variance * b * c).cum_sum()
-    return (total + incidence * incidence * (variance * c * c).cum_sum()).clip(0).sqrt()
+    total += incidence * incidence * (variance * c * c).cum_sum()
+    # Where all ended in this way the sums cancel, to rounding, of which the root would be 1e-8.
+    return pl.when(incidence < 1 - TOLERANCE).then(total.clip(0).sqrt()).otherwise(0.0)

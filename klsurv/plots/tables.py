@@ -28,7 +28,7 @@ def draw_survival(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **
     names = groups(by)
     table, lives = runs.survival(names, **how, **options), runs.lifetimes(names, **how, **options)
     lives = lives.filter(pl.col("n") > 0)
-    said = words(runs, "Survival: share still alive at each token", options, n=_total(lives))
+    said = words(runs, "Kaplan–Meier survival: share still alive at each token", options, n=_total(lives))
     return survival_chart(table, lives, by=names, words=said, view=view)
 
 
@@ -38,7 +38,7 @@ def draw_incidence(runs: Runs, by: By, *, view: View, options: OutcomeOptions) -
     table = runs.incidence(names, **options)
     n = runs.lifetimes(names, **options).filter(pl.col("n") > 0).select(*names, "n")
     n = n.join(table.select(names).unique(), on=list(names), how="semi", nulls_equal=True)
-    said = words(runs, "Break, or finish? Shares by token", options, n=_total(n))
+    said = words(runs, "Break, or finish? Shares died, finished and running by token", options, n=_total(n))
     return incidence_chart(table, by=names, n=n, words=said, view=view)
 
 
@@ -56,7 +56,7 @@ def draw_threshold(runs: Runs, by: By, *, view: View, options: ScoringOptions, *
     scoring, _ = outcome(options)
     table = runs.threshold(names, **how, **options)
     n = _total(table.select(*names, "n").unique())
-    said = words(runs, "How much of it is the threshold?", options, n=n)
+    said = words(runs, "Deaths, survival and recovery against the threshold of pmass", options, n=n)
     return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, view=view)
 
 

@@ -52,14 +52,14 @@ def draw_pmass(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
     scoring = Scoring(**options)
     trajectories = score(runs.source().lazy(), scoring=scoring).drop("kl").collect().lazy()
     lines, bands = pl.collect_all([pmass_lines(trajectories), pmass_bands(trajectories)])
-    said = words(runs, "pmass at forks: can the model still answer?", options, n=runs.source().height)
+    said = words(runs, "pmass at each fork, a line per trajectory", options, n=runs.source().height)
     return pmass_chart(lines, bands, alphas=runs.alphas, threshold=scoring.threshold, words=said, view=view)
 
 
 def draw_deaths(runs: Runs, *, view: View, options: OutcomeOptions) -> Figure:
     """When each prompt died at each alpha, a panel per cell."""
     table = deaths(runs._lives(options).lazy()).collect()
-    said = words(runs, "Prompt or dose? Token of death", options, n=table.height)
+    said = words(runs, "Prompt or dose? Token of death by prompt and α", options, n=table.height)
     return deaths_chart(table, words=said, view=view)
 
 
@@ -67,7 +67,7 @@ def draw_precursor(runs: Runs, *, view: View, options: ScoringOptions, **how: An
     """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found."""
     study = runs.study((), **how, **options)
     ratios = runs.hazard((), **options) if can_fit() else None
-    said = words(runs, "What did KL do before death?", options)
+    said = words(runs, "KL before death: the dying against the living", options)
     return precursor_chart(study, ratios, words=said, view=view)
 
 
@@ -75,5 +75,5 @@ def draw_calibration(runs: Runs, *, view: View, options: ScoringOptions) -> Figu
     """The path to c_star, held-out KL against the target, c_star by seed."""
     cells = runs.cells().filter(pl.col("status").is_in(["ok", "partial"]))
     path = runs.bisection().join(cells.select("cell", "method"), on="cell", maintain_order="left")
-    said = words(runs, "Is the dose what it says?", options, timeless=True)
+    said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, timeless=True)
     return calibration_chart(path, runs.heldout(**options), runs.calibration(**options), cells, words=said, view=view)

@@ -70,6 +70,24 @@ def test_runs_of_which_none_can_be_used_exit_with_1(klsurv: Klsurv, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 
+STATISTICS = ["survival", "incidence", "compare", "dose", "threshold", "precursor", "calibration"]
+
+
+@pytest.mark.parametrize("command", STATISTICS)
+def test_statistics_exit_with_1_where_nothing_can_be_used_and_save_nothing(
+    klsurv: Klsurv, tmp_path: Path, command: str
+) -> None:
+    root = tmp_path / "runs"
+    write_file(write_cell(root, "bad") / "calib.json", "{")
+    result = klsurv(command, root, "-o", tmp_path / "a.parquet")
+    said(result, 1, "warning: bad is broken: calib.json", "none of the 1 cells can be used")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+
+
+def test_a_dose_that_no_trajectory_has_cannot_be_compared_at(klsurv: Klsurv, good: Path) -> None:
+    said(klsurv("compare", good, "--roll", "1", "--at-alpha", "7"), 1, "no trajectory has alpha 7.0")
+
+
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
@@ -140,6 +158,60 @@ def test_a_wrong_option_exits_with_2_before_anything_is_read(klsurv: Klsurv, opt
 
 
 @pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (["survival", "--level", "1"], "level must lie in (0, 1)"),
+        (["survival", "--ci", "logit"], "'logit' is not one of"),
+        (["survival", "--tau", "5"], "--tau restricts the mean of --summary"),
+        (["survival", "--summary", "--tau", "0"], "tau must be 1 or more"),
+        (["survival", "--by", ""], "name at least one column"),
+        (["incidence", "--by", "target_kl"], "cannot group by 'target_kl'"),
+        (["incidence", "--event", "kl", "--kl-threshold", "nan"], "kl_threshold must be 0 or more"),
+        (["incidence", "--event", "kl", "--kl-threshold", "inf"], "kl_threshold must be 0 or more"),
+        (["compare", "--by", "method,method"], "named twice"),
+        (["compare", "--stratify", "method"], "method cannot make groups"),
+        (["compare", "--trend", "method"], "trend must be in one of"),
+        (["compare", "--trend", "alpha", "--stratify", "alpha"], "alpha cannot make groups"),
+        (["compare", "--test", "t"], "'t' is not one of"),
+        (["compare", "--rho", "1"], "rho is for the test fh"),
+        (["compare", "--test", "fh", "--gamma", "-1"], "gamma must lie in"),
+        (["compare", "--at-alpha", "x"], "'x' is not a valid float"),
+        (["compare", "--tau", "-1"], "tau must be 1 or more"),
+        (["dose", "--by", "alpha"], "alpha cannot make groups"),
+        (["dose", "--tau", "99999999999999999999"], "tau must be 1 or more"),
+        (["dose", "--bootstrap", "-1"], "bootstrap must be 0 to"),
+        (["dose", "--bootstrap", "99999999999"], "bootstrap must be 0 to"),
+        (["dose", "--seed", "-1"], "seed must be 0 or more"),
+        (["dose", "--level", "nan"], "level must lie in (0, 1)"),
+        (["threshold", "--from", "0"], "thresholds must ascend"),
+        (["threshold", "--from", "0.5", "--to", "0.4"], "thresholds must ascend"),
+        (["threshold", "--to", "nan"], "thresholds must ascend"),
+        (["threshold", "--steps", "1"], "one step needs --from and --to to be equal"),
+        (["threshold", "--consecutive", "0"], "consecutive must lie in"),
+        (["precursor", "--lags", "0"], "lags must be 1 to"),
+        (["precursor", "--by", "alpha"], "alpha cannot make groups"),
+        (["precursor", "--table", "landmark", "--landmarks", "0"], "a landmark must be 1 or more"),
+        (["precursor", "--landmarks", "1.5"], "landmarks must be whole tokens, not 1.5"),
+        (["precursor", "--landmarks", "nan"], "landmarks must be whole tokens, not nan"),
+        (["precursor", "--landmarks", "20,inf"], "landmarks must be whole tokens, not 20.0, inf"),
+        (["precursor", "--landmarks", ""], "is not numbers separated by commas"),
+        (["precursor", "--table", "nosuch"], "'nosuch' is not one of"),
+        (["calibration", "--level", "0"], "level must lie in (0, 1)"),
+        (["calibration", "-o", "a.txt"], "unknown suffix '.txt'"),
+        (["compare", "-o", "a.csv", "-o", "nowhere/a.csv"], "there is no folder nowhere"),
+    ],
+    ids=lambda value: " ".join(value)[:60] if isinstance(value, list) else "",
+)
+def test_a_wrong_option_of_statistics_is_named_before_anything_is_read_or_written(
+    klsurv: Klsurv, tmp_path: Path, arguments: list[str], cause: str
+) -> None:
+    result = klsurv(arguments[0], MISSING, *arguments[1:], cwd=tmp_path)
+    assert " ".join(cause.split()) in " ".join(result.stderr.split())
+    said(result, 2)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["nosuch"],
@@ -157,6 +229,8 @@ def test_a_wrong_option_exits_with_2_before_anything_is_read(klsurv: Klsurv, opt
         ["export", MISSING, "a.csv", "--table", "cells"],
         ["export", MISSING, "a.csv", "--table", "nosuch"],
         ["export", MISSING, "a.csv", "--by", "t", "--table", "summary"],
+        ["export", MISSING, "a.csv", "--by", "method", "--table", "calibration"],
+        ["export", MISSING, "a.csv", "--by", "", "--table", "survival"],
         ["plot"],
         ["plot", "nosuch", MISSING],
         ["plot", "spaghetti", MISSING],
@@ -206,7 +280,7 @@ def test_names_in_messages_are_escaped_or_literal(klsurv: Klsurv, good: Path) ->
 
 @POSIX
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-@pytest.mark.parametrize("command", [["summary"], ["check"], ["schema"]])
+@pytest.mark.parametrize("command", [["summary"], ["check"], ["compare"], ["schema"]])
 def test_an_output_that_takes_nothing_is_an_error_without_a_traceback(good: Path, command: list[str]) -> None:
     arguments = command if command == ["schema"] else [*command, str(good)]
     with open("/dev/full", "w") as full:
@@ -234,7 +308,14 @@ def test_a_stream_that_is_closed_from_the_start_is_no_traceback(good: Path, redi
 
 
 @POSIX
-@pytest.mark.parametrize("arguments", [["schema"], ["summary", "RUNS", "--roll", "1", "--by", "cell,alpha,prompt"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["schema"],
+        ["summary", "RUNS", "--roll", "1", "--by", "cell,alpha,prompt"],
+        ["calibration", "RUNS", "--roll", "1"],
+    ],
+)
 def test_a_reader_that_has_seen_enough_is_no_error(good: Path, arguments: list[str]) -> None:
     words = [str(good) if word == "RUNS" else word for word in arguments]
     process = subprocess.Popen(

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pandas as pd
@@ -14,12 +13,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import klsurv as package
-from klsurv.schema import GROUP_COLUMNS, TABLES
+from klsurv.schema import GROUP_COLUMNS, STATISTICS, TABLES
+from tests.cli.tables import OPTIONS, SCORING, quiet, told
 from tests.conftest import Klsurv
 from tests.ingest.handmade import INF, NAN, write_cell
-
-SCORING: dict[str, Any] = {"threshold": 0.3, "roll": 9}
-OPTIONS = ["--threshold", "0.3", "--roll", "9"]
 
 
 def table_of(root: Path, table: str) -> pl.DataFrame:
@@ -169,3 +166,48 @@ def test_a_full_disk_is_an_error_and_leaves_what_was_there(
     assert "Traceback" not in result.stderr and "Exception ignored" not in result.stderr
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("table", STATISTICS)
+def test_statistics_are_those_of_the_method_of_their_name(
+    klsurv: Klsurv, real_cells: Path, tmp_path: Path, table: str
+) -> None:
+    path = tmp_path / "table.parquet"
+    where = ["--where", "method = 'pca'", "--alphas", "0,0.5,1"]
+    result = klsurv("export", real_cells, path, "--table", table, *OPTIONS, *where)
+    runs = quiet(real_cells, where="method = 'pca'", alphas=[0, 0.5, 1])
+    want = getattr(runs, table)(**({} if table == "bisection" else SCORING))
+    assert (result.returncode, result.stdout) == (0, "")
+    told_first = [f"warning: {said}" for said in runs.warnings]
+    assert result.stderr.splitlines() == [*told_first, f"{want.height} rows of {table} in {path}"]
+    assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
+    event = "death at the first fork with pmass < 0.3"
+    if table == "threshold":
+        event = "death at the first fork with pmass < the row's threshold"
+    timeless = table in ("calibration", "heldout", "bisection")
+    asked = {"where": "method = 'pca'", "alphas": [0.0, 0.5, 1.0], "roll": 9, "strict": False}
+    told(path, table, event=None if timeless else event, options=asked, warnings=runs.warnings)
+
+
+def test_groups_of_statistics_can_be_chosen_and_are_in_front(klsurv: Klsurv, real_cells: Path, tmp_path: Path) -> None:
+    path = tmp_path / "dose.parquet"
+    result = klsurv("export", real_cells, path, "--table", "dose", "--by", "seed,method", *OPTIONS)
+    assert result.returncode == 0, result.stderr[-300:]
+    want = quiet(real_cells).dose(["seed", "method"], **SCORING)
+    assert want.columns[:3] == ["seed", "method", "alpha"]
+    assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
+    assert {field.name for field in pq.read_schema(path) if not field.metadata} == set()
+
+
+@pytest.mark.parametrize("table", ["trajectories", "scored", "long"])
+def test_every_statistic_of_an_exported_file_is_that_of_the_run_root(
+    klsurv: Klsurv, real_cells: Path, tmp_path: Path, table: str
+) -> None:
+    path = tmp_path / "runs.parquet"
+    assert klsurv("export", real_cells, path, "--table", table).returncode == 0
+    root, file = quiet(real_cells), quiet(path)
+    for name in STATISTICS:
+        if name != "bisection":
+            want, found = (getattr(runs, name)(**SCORING) for runs in (root, file))
+            assert_frame_equal(found, want, check_exact=True)
+    assert file.warnings == root.warnings

@@ -12,7 +12,7 @@ import klsurv as package
 from klsurv.cli import cli
 from tests.conftest import Klsurv
 
-HEAVY = ("polars", "altair", "pyarrow", "pandas", "vl_convert", "rich.progress", "numpy")
+HEAVY = ("polars", "altair", "pyarrow", "pandas", "vl_convert", "rich.progress", "numpy", "scipy", "statsmodels")
 
 
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -43,7 +43,13 @@ def test_every_command_has_help_that_names_its_options(klsurv: Klsurv, words: tu
     assert command.help is not None and command.help.split()[0] in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["summary", "--help"], ["plot", "--help"]])
+def test_the_help_lists_every_command_in_the_order_in_which_one_meets_them(klsurv: Klsurv) -> None:
+    listed = re.findall(r"^│ (\w+)  ", klsurv("--help").stdout, flags=re.MULTILINE)
+    names = cli.list_commands(click.Context(cli))
+    assert [name for name in listed if name in names] == names
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["compare", "--help"], ["plot", "--help"]])
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "klsurv", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

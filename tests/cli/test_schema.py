@@ -6,6 +6,7 @@ import pytest
 
 from klsurv.frames.describe import describe
 from klsurv.schema import TABLES
+from tests.cli.terminal import on_terminal
 from tests.conftest import Klsurv
 
 
@@ -27,6 +28,17 @@ def test_a_table_shows_each_column_and_its_unit(klsurv: Klsurv) -> None:
     result = klsurv("schema", "summary", "--format", "table")
     assert all(column.name in result.stdout for column in TABLES["summary"].columns)
     assert "nats" in result.stdout
+
+
+def test_a_terminal_of_80_columns_shows_the_meaning_of_every_column_in_full() -> None:
+    code, text = on_terminal("schema", "lifetimes", width=80)
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 80
+    words = text.split()
+    for column in TABLES["lifetimes"].columns:
+        assert words.count(column.name) >= 2
+        # A long meaning goes on below.
+        assert set(column.meaning.split()) <= set(words)
 
 
 def test_a_table_that_does_not_exist_is_wrong_usage(klsurv: Klsurv) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import sys
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import klsurv as package
+from tests.cli.tables import OPTIONS, SCORING, parsed
 from tests.cli.terminal import on_terminal
 from tests.conftest import Klsurv
 from tests.ingest.handmade import KL, NAN, write_cell, write_file
-
-SCORING: dict[str, Any] = {"threshold": 0.3, "roll": 9}
-OPTIONS = ["--threshold", "0.3", "--roll", "9"]
-
-
-def parsed(text: str, format: str, schema: pl.Schema) -> pl.DataFrame:
-    if format == "csv":
-        return pl.read_csv(StringIO(text), schema=schema)
-    rows = json.loads(text) if format == "json" else [json.loads(line) for line in text.splitlines()]
-    assert [list(row) for row in rows] == [schema.names()] * len(rows)
-    return pl.DataFrame(rows, schema=schema)
 
 
 @pytest.mark.parametrize(

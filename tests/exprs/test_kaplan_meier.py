@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import polars as pl
 import pytest
 
 from klsurv.exprs import kaplan_meier as km
+from klsurv.inference import Interval
 
 
 def mean_to(forks: list[int], survival: list[float], *, tau: int | None) -> float | None:
@@ -82,3 +85,83 @@ def test_grouped_restricted_means_keep_apart() -> None:
         km.restricted_mean(pl.col("fork"), pl.col("survival"), tau=pl.col("tau"))
     )
     assert [row[1] for row in found.rows()] == [4.0, 4.0]
+
+
+N, D = pl.col("n_risk"), pl.col("n_events")
+FORK, S, TAU = pl.col("fork"), pl.col("survival"), pl.col("tau")
+
+
+def test_greenwood_s_terms_are_0_where_no_one_or_everyone_dies() -> None:
+    frame = pl.DataFrame({"n_events": [0, 1, 2, 3, 0], "n_risk": [8, 8, 5, 3, 0]})
+    assert frame.select(km.greenwood(D, N)).to_series().to_list() == [0, 1 / 56, 2 / 15, 0, 0]
+
+
+def test_the_standard_error_is_null_where_survival_is_0() -> None:
+    frame = pl.DataFrame({"survival": [1.0, 0.75, 0.5, 0.0], "greenwood": [0.0, 1 / 12, 1 / 6, 0.0]})
+    found = frame.select(km.std_error(S, pl.col("greenwood"))).to_series().to_list()
+    assert found == [0.0, pytest.approx(0.75 * math.sqrt(1 / 12)), pytest.approx(0.25), None]
+
+
+def test_the_bounds_of_0_and_1_are_exact_and_those_between_normal() -> None:
+    frame = pl.DataFrame({"survival": [1.0, 0.5, 0.0], "std_error": [0.0, 0.1, None], "n_risk": [8, 6, 8]})
+    low, high = km.bounds(S, pl.col("std_error"), N, interval=Interval(ci="plain", level=0.9))
+    found = frame.select(low=low, high=high).rows()
+    exact, width = 0.05 ** (1 / 8), 1.6448536 * 0.1
+    assert found == [
+        (pytest.approx(exact), 1.0),
+        (pytest.approx(0.5 - width), pytest.approx(0.5 + width)),
+        (0.0, pytest.approx(1 - exact)),
+    ]
+
+
+def test_survival_of_0_or_1_to_rounding_is_0_or_1() -> None:
+    frame = pl.DataFrame({"survival": [1 - 1e-15, 1e-15], "std_error": [1e-9, None], "n_risk": [8, 8]})
+    low, high = km.bounds(S, pl.col("std_error"), N, interval=Interval())
+    assert frame.select(low=low, high=high).rows() == [
+        (pytest.approx(0.025**0.125), 1.0),
+        (0.0, pytest.approx(1 - 0.025**0.125)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tau", "expected"),
+    [
+        pytest.param(10, 3.0 + 3.5, id="at the last fork"),
+        pytest.param(5, 3.0 + 1.0, id="between forks"),
+        pytest.param(3, 3.0, id="at a fork"),
+        pytest.param(20, 6.5 + 5.0, id="past the last fork"),
+        pytest.param(0, 0.0, id="at 0"),
+    ],
+)
+def test_the_least_mean_has_survival_fall_just_after_the_fork_before(tau: int, expected: float) -> None:
+    # 1 in (0, 3], 0.5 in (3, 10].
+    frame = pl.DataFrame({"fork": [0, 3, 10], "survival": [1.0, 1.0, 0.5], "tau": [tau] * 3})
+    assert frame.select(km.restricted_mean_left(FORK, S, tau=TAU)).item() == pytest.approx(expected)
+
+
+def test_the_least_mean_has_deaths_before_the_first_fork_at_the_start() -> None:
+    frame = pl.DataFrame({"fork": [4, 9], "survival": [0.25, 0.0], "tau": [9, 9]})
+    assert frame.select(km.restricted_mean_left(FORK, S, tau=TAU)).item() == pytest.approx(1.0)
+
+
+def test_the_error_of_the_mean_weighs_each_fork_with_the_area_after_it() -> None:
+    # 4 at risk, one dies at 4, one at 10: areas after are 4.5 + 1 and 1.
+    frame = pl.DataFrame(
+        {"fork": [0, 4, 10], "survival": [1.0, 0.75, 0.5], "greenwood": [0.0, 1 / 12, 1 / 6], "tau": [12] * 3}
+    )
+    found = frame.select(km.restricted_mean_error(FORK, S, pl.col("greenwood"), tau=TAU)).item()
+    assert found == pytest.approx(math.sqrt(5.5**2 / 12 + 1 / 6))
+    # A death at tau or after it does not matter.
+    short = frame.with_columns(tau=4)
+    assert short.select(km.restricted_mean_error(FORK, S, pl.col("greenwood"), tau=TAU)).item() == 0.0
+
+
+def test_means_and_errors_are_null_where_tau_is() -> None:
+    frame = pl.DataFrame({"fork": [0, 4], "survival": [1.0, 0.5], "greenwood": [0.0, 0.5]}).with_columns(
+        tau=pl.lit(None, pl.Int64)
+    )
+    found = frame.select(
+        left=km.restricted_mean_left(FORK, S, tau=TAU),
+        error=km.restricted_mean_error(FORK, S, pl.col("greenwood"), tau=TAU),
+    )
+    assert found.row(0) == (None, None)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from klsurv.stats.caveats import of_duplicates, of_failures, of_grids, of_pooling, of_size
+
+ALPHA = {"alpha": pl.Float64}
+
+
+def copies(*rows: tuple[list[str], list[float], int]) -> pl.DataFrame:
+    schema = {"cells": pl.List(pl.String), "alphas": pl.List(pl.Float64), "n": pl.Int64}
+    return pl.DataFrame(list(rows), schema=schema, orient="row")
+
+
+def sizes(*n: int, by: dict[str, list[Any]] | None = None) -> pl.DataFrame:
+    return pl.DataFrame({**(by or {"alpha": [float(i) for i in range(len(n))]}), "n": list(n)})
+
+
+def test_of_nothing_there_is_nothing_to_say() -> None:
+    assert of_duplicates(copies()) == []
+    assert of_size(sizes(5, 5), by=["alpha"]) == []
+    assert of_size(sizes().cast({"n": pl.Int64}), by=["alpha"]) == []
+    assert of_grids(pl.DataFrame(schema=ALPHA), by=["alpha"], consequence="x") == []
+    assert of_pooling([]) == []
+    empty = pl.DataFrame(schema={**ALPHA, "n_failed": pl.Int64, "end_if_died": pl.Float64, "end_if_alive": pl.Float64})
+    assert of_failures(empty, by=["alpha"]) == []
+
+
+def test_copies_are_told_with_cells_number_and_doses() -> None:
+    assert of_duplicates(copies((["a", "b", "c"], [0.0, 0.5], 16))) == [
+        "a and b and c hold the same 16 trajectories (alpha 0.0, 0.5): they are one piece of evidence, not several"
+    ]
+
+
+def test_past_five_sets_of_copies_the_rest_is_counted() -> None:
+    five = of_duplicates(copies(*((["a", f"b{i}"], [1.0], 1) for i in range(5))))
+    seven = of_duplicates(copies(*((["a", f"b{i}"], [1.0], 1) for i in range(7))))
+    assert len(five) == 5
+    assert seven == [*five, "2 more sets of cells share trajectories"]
+
+
+def test_past_five_doses_the_rest_is_counted() -> None:
+    (said,) = of_duplicates(copies((["a", "b"], [float(i) for i in range(7)], 9)))
+    assert "(alpha 0.0, 1.0, 2.0, 3.0, 4.0 and 2 more)" in said
+
+
+@pytest.mark.parametrize(("n", "few"), [(0, False), (1, True), (4, True), (5, False)])
+def test_fewer_than_five_trajectories_are_few_and_none_at_all_are_not(n: int, few: bool) -> None:
+    said = of_size(sizes(n, 100), by=["alpha"])
+    expected = f"fewer than 5 trajectories, so that intervals and tests say little: alpha=0.0 ({n})"
+    assert said == ([expected] if few else [])
+
+
+def test_small_groups_are_named_in_one_sentence() -> None:
+    (said,) = of_size(sizes(*[1] * 8), by=["alpha"])
+    assert said.endswith("alpha=0.0 (1), alpha=1.0 (1), alpha=2.0 (1), alpha=3.0 (1), alpha=4.0 (1) and 3 more")
+
+
+def test_groups_are_named_by_all_their_columns_and_no_group_is_all() -> None:
+    two = sizes(2, by={"method": ["pca"], "alpha": [0.5]})
+    assert of_size(two, by=["method", "alpha"])[0].endswith("say little: method=pca, alpha=0.5 (2)")
+    assert of_size(sizes(2), by=[])[0].endswith("say little: all trajectories (2)")
+
+
+def test_failures_are_told_with_both_ends() -> None:
+    bounds = pl.DataFrame({"alpha": [4.0], "n_failed": [3], "end_if_died": [0.12345], "end_if_alive": [1.0]})
+    assert of_failures(bounds, by=["alpha"]) == [
+        "alpha=4.0: 3 trajectories have failed measurements; survival at the end is 0.123 if each was a death, "
+        "1 if each was a survival"
+    ]
+
+
+def test_past_five_groups_with_failures_the_rest_is_counted() -> None:
+    bounds = pl.DataFrame({"alpha": [float(i) for i in range(6)], "n_failed": [1] * 6})
+    said = of_failures(bounds.with_columns(end_if_died=0.0, end_if_alive=1.0), by=["alpha"])
+    assert len(said) == 6
+    assert said[-1] == "1 more groups have failed measurements"
+
+
+def test_grids_that_differ_are_told_with_the_groups_and_what_follows() -> None:
+    mixed = pl.DataFrame({"method": ["pca", None]})
+    assert of_grids(mixed, by=["method"], consequence="left out") == [
+        "the fork grids of the cells differ in method=pca, method=None: left out"
+    ]
+
+
+def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
+    assert of_pooling([1.0]) == []
+    assert of_pooling([0.0, 1.0]) == ["groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha"]
