@@ -73,7 +73,7 @@ class Comparisons(Analysis):
             if lives.is_empty():
                 raise NothingUsableError(f"no trajectory has alpha {at_alpha}: there are {self.alphas}")
         self._told(lives, names, options, mixed_are=_TESTED)
-        if "alpha" not in (*names, *strata, *ordered):
+        if "alpha" not in (*names, *strata):
             for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list()):
                 self.say(message)
         lives, strata = by_grid(lives, strata)

@@ -180,7 +180,7 @@ def _concordances(alive: pl.DataFrame, draws: Floats, interval: Interval) -> lis
         tables.append((float(dose[0]), of_dose, *found))
     for alpha, part, concordant, comparable in [*tables, (None, alive, all_of[0], all_of[1])]:
         point = float(landmark.concordance(concordant, comparable, once)[0])
-        low, high = band(landmark.concordance(concordant, comparable, draws), interval=interval)
+        low, high = band(landmark.concordance(concordant, comparable, draws), interval=interval, prompts=n_prompts)
         rows.append(
             {
                 "alpha": alpha,

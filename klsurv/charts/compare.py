@@ -39,7 +39,7 @@ def compare_chart(compare: pl.DataFrame, *, words: Words) -> Figure:
     y = alt.Y("row:Q", axis=None).scale(domain=[-0.5, rows - 0.5], reverse=True, nice=False)
     base = alt.Chart(data.add("pairs", pairs.select("row", *_BOUNDS, "p", "p_holm", "rmst_p")))
     layers: list[Any] = [
-        alt.Chart(alt.InlineData([{"x": 0}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x="x:Q")
+        alt.Chart(alt.InlineData([{"x": 0}] if n else [])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x="x:Q")
     ]
     for low, high, colour, shift, weight in (
         ("ci_low", "ci_high", ALIVE, -step / 7, 1.6),

@@ -53,8 +53,8 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
             .encode(x=x, y=y, tooltip=tooltip, color=shade.legend(None) if i else shade.legend(values=ticks))
         )
         if len(prompts) <= 24 and width / max(len(alphas), 1) > 26:
-            # Dark squares are those in the first two thirds of the scale, which is logarithmic.
-            dark = f"datum.t < {expm1(2 / 3 * log1p(last)):g}"
+            # Dark squares are those in the first four fifths of the scale, which is logarithmic.
+            dark = f"datum.t < {expm1(0.8 * log1p(last)):g}"
             layers.append(
                 alt.Chart(died)
                 .mark_text(fontSize=9.5)
@@ -66,7 +66,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
                 )
             )
         tall = max(60, min(2 * height, 17 * len(prompts)))
-        panels.append(panel(layers, text=f"{cell}   n={rows.height}", size=(width, tall)))
+        panels.append(panel(layers, text=cell, size=(width, tall)))
     words.entries = [
         Entry("band", DEAD, "died (darker: earlier)", opacity=1),
         Entry("band", FINISHED, "finished alive (EOS)", opacity=1),

@@ -11,7 +11,7 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.series import Series, series_of
-from klsurv.charts.sheet import Page, Words, panel, share, sheet
+from klsurv.charts.sheet import Page, Words, note, panel, share, sheet
 from klsurv.charts.theme import FAINT, INK, PAPER
 
 
@@ -35,6 +35,8 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, view: dic
     marks = [
         _ed50(one.rows(dose), one, data, f"ed50 {i}", _beside(i, len(series), 0.035)) for i, one in enumerate(series)
     ]
+    if not taus:
+        mean.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 2, align="center"))
     words.entries = [one.entry() for one in series if len(series) > 1]
     words.entries += [
         Entry("bar", series[0].colour if len(series) == 1 else INK, "interval, prompts resampled"),

@@ -11,7 +11,7 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.series import series_of
-from klsurv.charts.sheet import Page, Words, panel, share, sheet, span, time
+from klsurv.charts.sheet import Page, Words, note, panel, share, sheet, span, time
 from klsurv.charts.theme import ALIVE, DEAD, FINISHED, PAPER
 
 # From the bottom up.
@@ -38,7 +38,7 @@ def incidence_chart(
         below = pl.lit(0.0)
         for name, _, colour in STATES:
             above = below + pl.col(name)
-            steps = _steps(rows.select("fork", name, low=below, high=above), x_max=ends[1])
+            steps = _steps(rows.select("fork", name, low=below, high=above), name=name, x_max=ends[1])
             below = above
             layers.append(
                 alt.Chart(data.add(f"{name} {i}", steps))
@@ -50,12 +50,19 @@ def incidence_chart(
                     tooltip=[alt.Tooltip("fork:Q"), alt.Tooltip(f"{name}:Q", format=".3f")],
                 )
             )
+        if rows.is_empty():
+            layers.append(note("no trajectory was measured", page.size[0] / 2, page.size[1] / 2, align="center"))
         panels.append(panel(layers, text=f"{group.name or 'all'}   n={size}", size=page.size))
     words.entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]
     return sheet(panels, page=page, words=words, data=data)
 
 
-def _steps(rows: pl.DataFrame, *, x_max: float) -> pl.DataFrame:
-    """The rows, and the last again at the right edge, so that the last tread is drawn."""
+def _steps(rows: pl.DataFrame, *, name: str, x_max: float) -> pl.DataFrame:
+    """The rows, the last again at the right edge, so that the last tread is drawn; all run before the first of them."""
     floats = rows.with_columns(pl.col("fork").cast(pl.Float64))
-    return pl.concat([floats, floats.tail(1).with_columns(fork=pl.lit(x_max))])
+    first, last = floats.head(1), floats.tail(1).with_columns(fork=pl.lit(x_max))
+    running = pl.lit(float(name == "p_running"))
+    before = first.filter(pl.col("fork") > 0).with_columns(
+        running.alias(name), fork=pl.lit(0.0), low=pl.lit(0.0), high=running
+    )
+    return pl.concat([before, floats, last])

@@ -29,7 +29,7 @@ class Entry:
 
 
 def _advance(text: str) -> float:
-    return sum(3.5 if c in _NARROW else 9.7 if c in _WIDE else 8.3 if c.isupper() else 6.5 for c in text)
+    return sum(3.5 if c in _NARROW else 10.2 if c in _WIDE else 8.3 if c.isupper() else 6.5 for c in text)
 
 
 def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetChart:

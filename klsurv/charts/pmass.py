@@ -70,7 +70,7 @@ def _panel(
         base.mark_line(stroke=INK, strokeWidth=1.8).encode(x=x, y=alt.Y("p50:Q")),
         alt.Chart(alt.InlineData([{"y": threshold}]))
         .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
-        .encode(y="y:Q"),
+        .encode(x=alt.XDatum(ends[0]), x2=alt.X2Datum(ends[1]), y=y),
     ]
     if own.is_empty():
         layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))

@@ -77,7 +77,7 @@ def _study(rows: pl.DataFrame, measure: str, data: Datasets, page: Page, *, firs
     if first and not rows.is_empty():
         layers.append(note("deaths", -14, height + _BELOW - 5, align="right", size=10))
     most = max(rows.get_column("n_deaths").to_list(), default=0)
-    return panel(layers, text=f"{TITLES[measure]}, n={most} deaths", size=page.size)
+    return panel(layers, text=f"{TITLES[measure]}, n={most} death{'s' * (most != 1)}", size=page.size)
 
 
 def _forest(hazard: pl.DataFrame, data: Datasets, page: Page) -> Any:

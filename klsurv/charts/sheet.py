@@ -89,7 +89,7 @@ def span(last: float, *, page: Page, room: bool = True) -> tuple[float, float]:
 def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X:
     """The time axis of a panel; with `log_time` logarithmic, but linear below 1 token."""
     log: dict[str, Any] = {"type": "symlog", "constant": 1} if page.log_time else {}
-    ticks: dict[str, Any] = {"tickCount": 5}
+    ticks: dict[str, Any] = {"tickCount": 5, "tickMinStep": 1}
     if page.log_time:
         ticks = {"values": [v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]]}
     return (
@@ -113,7 +113,7 @@ def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) ->
 
 
 def log_scale(field: str, *, axis: type[Any], title: str | None, values: list[float]) -> Any:
-    """A logarithmic axis that holds positive `values` and spans at least a factor of 4; ticks at 1, 2, 5 of a decade."""
+    """A logarithmic axis that holds positive `values` and spans a factor of 4 or more; ticks at 1, 2, 5 of a decade."""
     low, high = min(values, default=1.0), max(values, default=1.0)
     beyond = max(1.15, 2 / sqrt(high / low))
     low, high = low / beyond, high * beyond

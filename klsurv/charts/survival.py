@@ -77,7 +77,7 @@ def _panel(
     for k, one in enumerate(series):
         rows = one.rows(own)
         life = one.rows(lifetimes.join(panel, on=panel.columns, nulls_equal=True) if panel.columns else lifetimes)
-        n, n_events = n + life.get_column("n").sum(), n_events + life.get_column("n_events").sum()
+        n, n_events = n + int(life.get_column("n").sum()), n_events + int(life.get_column("n_events").sum())
         below = height + _BELOW + _ROW * k
         if page.left(i) and len(series) > 1:
             layers.append(note(short(one.name, 24), -14, below - 5, align="right", size=10, colour=one.colour))

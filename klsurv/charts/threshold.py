@@ -11,7 +11,7 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.series import series_of
-from klsurv.charts.sheet import Page, Words, panel, share, sheet
+from klsurv.charts.sheet import Page, Words, note, panel, share, sheet
 from klsurv.charts.theme import INK
 
 PANELS = (("died", "share that died"), ("survival_end", "S at the end"), ("recovery", "share of deaths that recover"))
@@ -28,11 +28,22 @@ def threshold_chart(
     series = series_of(table, by=by)
     page = Page(n_panels=len(PANELS), **view)
     data = Datasets()
-    rule = alt.Chart(alt.InlineData([{"x": threshold}])).mark_rule(stroke=INK, strokeDash=[4, 3]).encode(x="x:Q")
+    rule = (
+        alt.Chart(alt.InlineData([{"threshold": threshold}]))
+        .mark_rule(stroke=INK, strokeDash=[4, 3])
+        .encode(x="threshold:Q")
+    )
     x = alt.X("threshold:Q", title="threshold of pmass").scale(domain=[0, 1], nice=False).axis(tickCount=5, zindex=1)
     panels = []
     for i, (column, text) in enumerate(PANELS):
-        layers: list[Any] = [rule]
+        y = share(column, title="share" if i == 0 else None, labels=page.left(i))
+        # With the axes: where no group was measured no line brings them.
+        layers: list[Any] = [
+            rule.encode(x=x, y=alt.YDatum(0), y2=alt.Y2Datum(1)),
+            rule.mark_point(opacity=0).encode(x=x, y=y),
+        ]
+        if table.is_empty():
+            layers.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 2, align="center"))
         for k, one in enumerate(series):
             named = data.add(f"{column} {k}", one.rows(rows).select("threshold", column, "n", "n_events"))
             layers.append(
@@ -40,7 +51,7 @@ def threshold_chart(
                 .mark_line(interpolate="step-after", stroke=one.colour, strokeWidth=1.8, strokeDash=one.dash)
                 .encode(
                     x=x,
-                    y=share(column, title="share" if i == 0 else None, labels=page.left(i)),
+                    y=y,
                     tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("threshold", column, "n_events", "n")],
                 )
             )

@@ -14,6 +14,9 @@ from klsurv.names import clean
 from klsurv.output.files import TABLES
 from klsurv.params import groups
 
+# What only their commands show.
+NOT_EXPORTED = ("check", "story")
+EXPORTED = [name for name in NAMES if name not in NOT_EXPORTED]
 NESTED = ("cells", "trajectories")
 # Those without groups of one's choice.
 UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout", "bisection")
@@ -25,10 +28,11 @@ UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout"
 @click.option(
     "--table",
     "name",
-    type=click.Choice([name for name in NAMES if name != "check"]),
+    type=click.Choice(EXPORTED),
+    metavar="NAME",
     default="scored",
     show_default=True,
-    help="Which table.",
+    help=f"Which table: {', '.join(EXPORTED)}.",
 )
 @click.option("--by", metavar="COLUMN,…", help="Groups, of a table that has them; default: as its command has.")
 @scoring_options

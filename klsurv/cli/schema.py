@@ -27,6 +27,7 @@ NAMES = (
     "calibration",
     "heldout",
     "bisection",
+    "story",
 )
 
 

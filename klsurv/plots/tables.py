@@ -27,7 +27,7 @@ def draw_survival(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **
     """Kaplan–Meier curves."""
     names = groups(by)
     table, lives = runs.survival(names, **how, **options), runs.lifetimes(names, **how, **options)
-    lives = lives.filter(pl.col("n") > 0)
+    lives = _present(lives, names)
     said = words(runs, "Kaplan–Meier survival: share still alive at each token", options, n=_total(lives))
     return survival_chart(table, lives, by=names, words=said, view=view)
 
@@ -36,8 +36,7 @@ def draw_incidence(runs: Runs, by: By, *, view: View, options: OutcomeOptions) -
     """Stacked areas of died, finished, running."""
     names = groups(by)
     table = runs.incidence(names, **options)
-    n = runs.lifetimes(names, **options).filter(pl.col("n") > 0).select(*names, "n")
-    n = n.join(table.select(names).unique(), on=list(names), how="semi", nulls_equal=True)
+    n = _present(runs.lifetimes(names, **options), names).select(*names, "n")
     said = words(runs, "Break, or finish? Shares died, finished and running by token", options, n=_total(n))
     return incidence_chart(table, by=names, n=n, words=said, view=view)
 
@@ -66,6 +65,11 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     dose = "" if how.get("at_alpha") is None else f" at α = {how['at_alpha']:g}"
     title = f"Difference of mean tokens alive, by {', '.join(groups(by))}{dose}"
     return compare_chart(table, words=words(runs, title, options))
+
+
+def _present(lives: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The groups that are drawn: of doses all, as an alpha that no cell has keeps its panel; of others those there."""
+    return lives if list(names) == ["alpha"] else lives.filter(pl.col("n") > 0)
 
 
 def _total(table: pl.DataFrame) -> int:

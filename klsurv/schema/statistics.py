@@ -10,7 +10,7 @@ import polars as pl
 from klsurv.schema.declare import Column, Table
 
 _I, _F, _S = pl.Int64, pl.Float64, pl.String
-_PROMPTS = "whole prompts resampled; null without a bootstrap"
+_PROMPTS = "whole prompts resampled; null without a bootstrap, with one prompt, or where no draw differs"
 _MODEL = (
     Column("model", _S, "", "name of the model"),
     Column("method", _S, "", "how the steering vector was found"),

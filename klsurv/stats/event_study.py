@@ -46,7 +46,7 @@ def study(sums: pl.DataFrame, *, n_lags: int, draws: Floats, interval: Interval)
             row: dict[str, object] = {"measure": measure, "lag": i - n_lags, "n_deaths": int(counts[i])}
             for name in ("died", "alive", "difference"):
                 value = float(point[name][0, i])
-                low, high = band(drawn[name][:, i], interval=interval)
+                low, high = band(drawn[name][:, i], interval=interval, prompts=prompts)
                 row |= {name: value if np.isfinite(value) else None, f"{name}_low": low, f"{name}_high": high}
             rows.append(row)
     return [{name: row[name] for name in STUDY.names} for row in rows]

@@ -254,8 +254,8 @@ def test_tau_is_the_smallest_last_fork_of_the_groups_if_not_said() -> None:
 
 def test_death_by_kl_is_seen_at_every_token() -> None:
     calm, wild = [0.1] * 10, [0.1, 0.1, 3.0] + [0.1] * 7
-    rows = [life(None, method=method, prompt=i, kl=kl) for method, kl in (("pca", calm), ("sae", wild)) for i in "0123"]
-    runs = quietly(frame(*[{**row, "prompt": int(row["prompt"])} for row in rows]))
+    of_methods = {"pca": calm, "sae": wild}
+    runs = quietly(frame(*(life(None, method=m, prompt=i, kl=kl) for m, kl in of_methods.items() for i in range(4))))
     assert pair(runs)["rmst_diff"] == 0
     row = pair(runs, event="kl", kl_threshold=1.0)
     # Alive at the tokens 0 and 1; the others up to the last, 9.

@@ -123,7 +123,7 @@ def test_copies_of_every_row_leave_the_bands_as_they_are() -> None:
 
 def test_doses_that_mix_fork_grids_have_values_without_bands() -> None:
     rows = [
-        life(grid[1] if i < alpha else None, fork=grid, alpha=alpha, seed=seed, prompt=i)
+        life(grid[1] if i < alpha - 2 else 10 if i < alpha else None, fork=grid, alpha=alpha, seed=seed, prompt=i)
         for seed, grid in ((0, (0, 3, 10)), (1, (0, 5, 10)))
         for alpha in (1.0, 4.0, 6.0)
         for i in range(6)

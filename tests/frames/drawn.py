@@ -26,6 +26,7 @@ def rows(
     alphas: Sequence[float] = (0.0, 1.0),
     methods: Sequence[str | None] = ("pca", None),
     kl: Sequence[float] = KL,
+    pmass: Sequence[float | None] = PMASS,
     most: int = 12,
 ) -> list[Row]:
     """One to eight trajectories on one grid of forks; some have fewer forks, or more KL than they generated."""
@@ -40,7 +41,7 @@ def rows(
                 method=draw(st.sampled_from(methods)),
                 gen_len=draw(st.integers(0, most)),
                 fork=seen,
-                pmass=draw(st.lists(st.sampled_from(PMASS), min_size=len(seen), max_size=len(seen))),
+                pmass=draw(st.lists(st.sampled_from(pmass), min_size=len(seen), max_size=len(seen))),
             )
         )
     return made

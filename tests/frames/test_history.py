@@ -18,6 +18,8 @@ from tests.frames.source import Row, scored, trajectory
 
 ROLLS = st.sampled_from([0, 1, 2, 3, 4, 5, 9, 65])
 CALIB = st.sampled_from([1, 2, 4, 20])
+# Most live on for several forks, and most KL is finite.
+STEERED = rows(alphas=(1.0, 0.5), kl=(0.02, 0.4, 1.0, 3.0, 25.0, 0.0, NAN, INF), pmass=(0.9,) * 8 + (0.1, None))
 
 
 def at_risk(*made: Row, keep: tuple[str, ...] = ("prompt",)) -> pl.DataFrame:
@@ -109,7 +111,7 @@ def test_intervals_are_the_forks_at_risk_of_the_steered(made: list[Row]) -> None
 
 
 @PROPERTY
-@given(made=rows(alphas=(1.0,)), roll=ROLLS, calib_tokens=CALIB, n_lags=st.sampled_from([1, 2, 5, 40]))
+@given(made=STEERED, roll=ROLLS, calib_tokens=CALIB, n_lags=st.sampled_from([1, 2, 5, 40]))
 def test_lags_are_r2_and_r3_of_the_kl_cut_at_the_fork(
     made: list[Row], roll: int, calib_tokens: int, n_lags: int
 ) -> None:
@@ -131,7 +133,7 @@ def test_lags_are_r2_and_r3_of_the_kl_cut_at_the_fork(
 
 
 @PROPERTY
-@given(made=rows(alphas=(1.0,)), other=rows(alphas=(1.0,)), roll=ROLLS, calib_tokens=CALIB)
+@given(made=STEERED, other=STEERED, roll=ROLLS, calib_tokens=CALIB)
 def test_no_token_at_or_after_the_fork_enters_a_lag(
     made: list[Row], other: list[Row], roll: int, calib_tokens: int
 ) -> None:
@@ -206,6 +208,15 @@ def test_covariates_are_of_the_interval_before_and_end_where_the_interval_begins
     assert second["spike"] == pytest.approx(8.0 / 2.9)
 
 
+@pytest.mark.parametrize("roll", [3, 4])
+def test_the_own_scale_is_of_the_kl_that_was_known_when_the_interval_began(roll: int) -> None:
+    # Smoothing reaches from the first four tokens over the fifth, which is not there at token 4.
+    calm, spike = ([1.0] * 4 + [later] * 4 for later in (1.0, 100.0))
+    for kl in (calm, spike):
+        row, _ = known(trajectory(kl, fork=[0, 4, 7, 8], pmass=[0.9] * 4), scoring=Scoring(roll=roll, calib_tokens=4))
+        assert (row["fork"], row["prev"], row["spike"]) == (7, 4, 1.0)
+
+
 def test_intervals_that_began_before_the_first_tokens_were_there_are_left_out() -> None:
     made = lived(20, [0, 2, 5, 9, 14])
     forks = {
@@ -240,7 +251,7 @@ def test_covariates_are_of_finite_values_and_null_where_there_are_none(
 
 
 @PROPERTY
-@given(made=rows(alphas=(1.0, 0.5)), roll=ROLLS, calib_tokens=st.sampled_from([1, 2, 4]))
+@given(made=STEERED, roll=ROLLS, calib_tokens=st.sampled_from([1, 2, 4]))
 def test_covariates_are_what_a_loop_finds(made: list[Row], roll: int, calib_tokens: int) -> None:
     expected = []
     for i, row in enumerate(made):
@@ -259,7 +270,7 @@ def test_covariates_are_what_a_loop_finds(made: list[Row], roll: int, calib_toke
 
 @PROPERTY
 @given(
-    made=rows(alphas=(1.0,)),
+    made=STEERED,
     roll=ROLLS,
     calib_tokens=st.sampled_from([1, 2, 4]),
     later=st.sampled_from([0.0, 7.0, NAN, INF]),

@@ -208,7 +208,16 @@ def test_the_study_of_runs_is_what_loops_over_the_rules_find(roll: int, by: str)
     assert deaths > 50
 
 
-def test_the_study_of_the_same_runs_is_the_same_to_the_last_bit() -> None:
-    table = pl.DataFrame(frame(1) + [{**row, "prompt": row["prompt"] + 8} for row in frame(2)])
-    first, *others = (klsurv.scan(table, tell=lambda message: None).study(lags=9, bootstrap=30) for _ in range(5))
-    assert all(first.equals(other) for other in others)
+def test_the_order_of_the_sums_changes_no_bit() -> None:
+    lags = [
+        at_lag(event, value * 1.1, fork=fork, prompt=fork % N_PROMPTS)
+        for fork, value in enumerate([1e16, 1.0, 3.0, 1e-3, 7e8], 1)
+        for event in (True, False, False)
+    ]
+    table = sums(pl.DataFrame(lags, schema={**SCHEMA, **dict.fromkeys(MEASURES, pl.Float64)}).lazy(), by=()).collect()
+    draws = np.ones((2, N_PROMPTS)) * [[1], [2]]
+    answers = [
+        study(table.sample(fraction=1, shuffle=True, seed=seed), n_lags=1, draws=draws, interval=Interval())
+        for seed in range(20)
+    ]
+    assert all(answer == answers[0] for answer in answers)

@@ -213,7 +213,7 @@ def test_restricted_means_and_their_errors_are_those_of_surv_rm2(samples: Sample
 
 
 def test_restricted_means_are_those_of_lifelines(samples: Samples) -> None:
-    for (data, _), row in list(zip(samples, lifetimes(samples, 5), strict=True))[::4]:
+    for (data, _), row in list(zip(samples, lifetimes(samples, 5), strict=True))[::8]:
         # It takes S from its own table, which must begin at 0.
         fit = KaplanMeierFitter().fit(data.time, data.died)
         assert row["rmst"] == near(float(restricted_mean_survival_time(fit, t=5)))

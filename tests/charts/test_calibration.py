@@ -1,0 +1,47 @@
+"""The calibration figure, by its specification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import klsurv
+from tests.charts.figures import draw, headings, layers, legend, panels, rows, spec, texts
+from tests.ingest.handmade import write_cell
+
+
+def test_the_bisection_is_drawn_by_step_so_that_no_point_hides_another(real_cells: Path) -> None:
+    read = spec(draw("calibration", real_cells))
+    points = [layer for layer in layers(panels(read)[0], "point")]
+    assert [layer["encoding"]["x"]["field"] for layer in points] == ["step", "step"]
+    drawn = [(row["cell"], row["step"], row["kl_p95"]) for layer in points for row in rows(read, layer)]
+    table = klsurv.scan(real_cells).bisection()
+    assert drawn == table.select("cell", "step", "kl_p95").rows()
+
+
+def test_axes_hold_what_is_drawn_and_their_ticks(real_cells: Path) -> None:
+    for alphas in (None, [1.0]):
+        read = spec(draw("calibration", real_cells, alphas=alphas))
+        for panel in panels(read)[:2]:
+            for layer in layers(panel, "point"):
+                y = layer["encoding"]["y"]
+                low, high = y["scale"]["domain"]
+                assert all(low < row["kl_p95"] < high for row in rows(read, layer))
+                assert y["axis"]["values"] and all(low <= tick <= high for tick in y["axis"]["values"])
+
+
+def test_dots_of_c_star_stand_above_the_interval_of_their_mean(real_cells: Path) -> None:
+    source = klsurv.scan(real_cells)
+    read = spec(draw("calibration", real_cells))
+    panel = panels(read)[2]
+    found = sorted(row["c_star"] for layer in layers(panel, "point") for row in rows(read, layer))
+    assert found == sorted(source.cells()["c_star"].to_list())
+    assert all(layer["mark"]["yOffset"] > 0 for layer in layers(panel, "tick"))
+    assert headings(read)[2] == "c_star of 2 cells; mean, 95 % interval"
+    assert legend(read) == ["mean_diff", "pca", "0.7–1.4 of the target", "target × α²"]
+
+
+def test_without_a_history_the_panel_says_so(tmp_path: Path) -> None:
+    write_cell(tmp_path, "a", calib={"method": ...})
+    read = spec(draw("calibration", tmp_path, options={}))
+    assert "no history.json" in texts(panels(read)[0])
+    assert legend(read)[0] == "unknown"

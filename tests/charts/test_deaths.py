@@ -1,0 +1,39 @@
+"""The map of deaths, by its specification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from klsurv.charts.deaths import EARLY_TO_LATE, FINISHED, RUNNING
+from klsurv.frames.deaths import deaths
+from tests.charts.figures import OPTIONS, draw, headings, layers, panels, rows, spec
+
+
+def test_each_cell_has_a_panel_with_a_square_per_prompt_and_dose(real_cells: Path) -> None:
+    import klsurv
+
+    read = spec(draw("deaths", real_cells))
+    table = deaths(klsurv.scan(real_cells)._lives(OPTIONS).lazy()).collect()
+    assert headings(read) == sorted(table["cell"].unique())
+    for panel in panels(read):
+        drawn = [row for layer in layers(panel, "rect") for row in rows(read, layer)]
+        want = table.filter(cell=panel["title"]["text"])
+        assert sorted((row["alpha"], row["prompt"], row["outcome"], row["t"]) for row in drawn) == sorted(
+            want.select("alpha", "prompt", "outcome", "t").rows()
+        )
+
+
+def test_in_grey_the_dead_are_darker_than_the_living_and_those_than_the_finished() -> None:
+    def grey(colour: str) -> float:
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    greys = [grey(colour) for colour in (*EARLY_TO_LATE, RUNNING, FINISHED)]
+    assert all(second - first > 20 for first, second in zip(greys, greys[1:], strict=False))
+
+
+def test_only_the_first_panel_has_the_scale_of_tokens(real_cells: Path) -> None:
+    read = spec(draw("deaths", real_cells))
+    scales = [layers(panel, "rect")[-1]["encoding"]["color"] for panel in panels(read)]
+    assert scales[0]["legend"]["values"] == [0, 10, 96] and scales[1]["legend"] is None
+    assert {tuple(scale["scale"]["domain"]) for scale in scales} == {(0, 96)}

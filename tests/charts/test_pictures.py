@@ -1,0 +1,89 @@
+"""Every chart as a picture, and of runs with little to show.
+
+The pictures in `tests/charts/pictures` are remade by `python -m tests.charts.figures [CHART …]`; look at them before
+they are committed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import klsurv
+from klsurv.charts.theme import PAPER
+from klsurv.output.images import drawn_svg
+from tests.charts.figures import CHARTS, PICTURES, draw, pixels, png, spec
+from tests.conftest import Klsurv
+from tests.ingest.handmade import NAN, write_cell
+
+BOTH: Any = {"gen_lens_eval": {"0.0": [8, 8], "1.0": [8, 8]}}
+ODD: dict[str, dict[str, dict[str, Any]]] = {
+    "nothing measured": {"a": {"pmass": {"pmass_eval": {"0.0": [[NAN] * 4] * 2, "1.0": [[NAN] * 4] * 2}}}},
+    "no forks": {"a": {"pmass": {"fork_points": [], "pmass_eval": {"0.0": [[], []], "1.0": [[], []]}}}},
+    "no token": {"a": {"pmass": {"gen_lens_eval": {"0.0": [0, 0], "1.0": [0, 0]}}}},
+    "all dead at fork 0": {"a": {"pmass": {"pmass_eval": {"0.0": [[0.1] * 4] * 2, "1.0": [[0.1] * 4] * 2}, **BOTH}}},
+    "no method": {"a": {"calib": {"method": ...}}},
+    "long names": {
+        f"{'x' * 190}_{seed}": {"calib": {"method": f"{'m' * 199}{seed}", "model": "n" * 200, "seed": seed}}
+        for seed in range(2)
+    },
+}
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_the_picture_of_the_real_cells_is_the_one_that_was_looked_at(real_cells: Path, chart: str) -> None:
+    now, then = pixels(png(draw(chart, real_cells))), pixels((PICTURES / f"{chart}.png").read_bytes())
+    assert now.shape == then.shape
+    assert np.abs(now - then).mean(axis=(0, 1)).max() < 1.5
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("odd", ODD)
+def test_runs_with_little_to_show_are_drawn_without_a_stray_axis(tmp_path: Path, odd: str, chart: str) -> None:
+    for name, cell in ODD[odd].items():
+        write_cell(tmp_path, name, **cell)
+    svg = drawn_svg(draw(chart, tmp_path, options={}))
+    said = ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter()]
+    # Without a scale Vega names an axis by its fields and numbers it from NaN.
+    assert not {"x", "y", "p10, p90, p50, y", "NaN", "undefined", "null"} & set(said)
+
+
+@pytest.mark.parametrize("chart", [name for name in CHARTS if name != "compare"])
+def test_one_alpha_and_an_alpha_that_no_cell_has_are_drawn(real_cells: Path, chart: str) -> None:
+    with pytest.warns(klsurv.KlsurvWarning, match="no cell has alpha 3"):
+        runs = klsurv.scan(real_cells, alphas=[1.0, 3.0])
+    read = spec(draw(chart, runs))
+    if chart in ("survival", "quantiles", "pmass", "incidence"):
+        assert [panel["title"]["text"].split()[2:4] for panel in read["vconcat"][1]["concat"]] == [
+            ["1.0", "n=16"],
+            ["3.0", "n=0"],
+        ]
+    assert drawn_svg(draw(chart, runs)).startswith("<svg")
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_alpha_0_alone_is_drawn(real_cells: Path, chart: str) -> None:
+    assert drawn_svg(draw(chart, real_cells, alphas=[0.0])).startswith("<svg")
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_titles_say_what_is_shown_and_of_which_model(real_cells: Path, chart: str) -> None:
+    read = spec(draw(chart, real_cells))
+    assert len(read["title"]["text"]) > 20
+    assert read["title"]["subtitle"].startswith("Model: SmolLM2-135M-Instruct. window=96.")
+    if chart not in ("precursor", "calibration", "compare"):
+        assert "n=112 trajectories." in read["title"]["subtitle"]
+    assert read["config"]["background"] == PAPER
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".html", ".json"])
+def test_a_chart_is_saved_in_every_format(klsurv: Klsurv, real_cells: Path, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"dose{suffix}"
+    result = klsurv("plot", "dose", real_cells, "-o", path, "--threshold", "0.3", "--bootstrap", "100")
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    starts = {".png": b"\x89PNG", ".svg": b"<svg", ".pdf": b"%PDF-", ".html": b"<!", ".json": b"{"}
+    assert path.read_bytes().startswith(starts[suffix])

@@ -1,0 +1,35 @@
+"""The pmass figure, by its specification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from klsurv.charts.theme import ALIVE, DEAD
+from tests.charts.figures import draw, headings, layers, panels, rows, spec
+
+
+def test_each_trajectory_is_a_line_orange_if_it_dies(real_cells: Path) -> None:
+    read = spec(draw("pmass", real_cells, alphas=[1.0]))
+    assert headings(read) == ["α = 1.0   n=16  died=5"]
+    lives, dies, median = layers(panels(read)[0], "line")
+    assert (lives["mark"]["stroke"], dies["mark"]["stroke"]) == (ALIVE, DEAD)
+    assert lives["encoding"]["detail"]["field"] == "line"
+    assert [len({row["line"] for row in rows(read, layer)}) for layer in (lives, dies)] == [11, 5]
+    assert all(row["dies"] for row in rows(read, dies))
+    assert median["encoding"]["y"]["field"] == "p50"
+
+
+def test_a_line_dies_where_it_goes_below_the_threshold_that_is_drawn(real_cells: Path) -> None:
+    read = spec(draw("pmass", real_cells, alphas=[1.0]))
+    (rule,) = layers(panels(read)[0], "rule")
+    assert rows(read, rule) == [{"y": 0.3}]
+    lives, dies, _ = (rows(read, layer) for layer in layers(panels(read)[0], "line"))
+    assert min(row["y"] for row in lives) >= 0.3
+    below = {row["line"] for row in dies if row["y"] < 0.3}
+    assert below == {row["line"] for row in dies}
+
+
+def test_the_band_is_p10_to_p90(real_cells: Path) -> None:
+    read = spec(draw("pmass", real_cells, alphas=[1.0]))
+    (area,) = layers(panels(read)[0], "area")
+    assert (area["encoding"]["y"]["field"], area["encoding"]["y2"]["field"]) == ("p10", "p90")

@@ -1,0 +1,59 @@
+"""The precursor figure, by its specification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import klsurv
+from klsurv.charts.precursor import precursor_chart
+from klsurv.charts.sheet import Words
+from klsurv.plots import trajectories
+from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec
+
+VIEW = {"columns": None, "log_time": False}
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_both_measures_are_the_table_with_the_deaths_below(real_cells: Path) -> None:
+    read = spec(draw("precursor", real_cells))
+    table = klsurv.scan(real_cells).study((), **FEW, **OPTIONS).filter(pl.col("n_deaths") > 0)
+    assert headings(read) == ["smoothed KL (nats), n=6 deaths", "KL / own p95, n=6 deaths"]
+    for panel, measure in zip(panels(read), ("raw", "relative"), strict=True):
+        alive, died = layers(panel, "line")
+        assert (alive["encoding"]["y"]["field"], died["encoding"]["y"]["field"]) == ("alive", "died")
+        want = table.filter(measure=measure)
+        assert [row["died"] for row in rows(read, died)] == pytest.approx(want["died"].to_list())
+        numbers = next(layer for layer in layers(panel, "text") if "field" in layer["encoding"]["text"])
+        assert rows(read, numbers)[-1] == {"lag": -1, "n_deaths": 6}
+
+
+def hazard(**columns: list[float]) -> pl.DataFrame:
+    names = ["log2_early_kl", "log2_spike", "log2_alpha", "fork 17"]
+    usual = {"hazard_ratio": [1.0, 2.0, 5.0, 1.0], "ci_low": [0.5, 0.7, 2.0, 0.1], "ci_high": [2.0, 6.0, 12.0, 9.0]}
+    return pl.DataFrame({"covariate": names, **usual, "p": [0.5] * 4, "n": [40] * 4, "n_events": [9] * 4, **columns})
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_a_forest_has_the_covariates_without_the_baseline(real_cells: Path) -> None:
+    study = klsurv.scan(real_cells).study((), **FEW, **OPTIONS)
+    read = spec(precursor_chart(study, hazard(), words=Words("", ""), view=VIEW))
+    assert headings(read)[2] == "hazard ratios   n=40 person-forks, 9 deaths"
+    point = layers(panels(read)[2], "point")[0]
+    assert [row["covariate"] for row in rows(read, point)] == ["early KL × 2", "spike × 2", "α × 2"]
+    low, high = point["encoding"]["x"]["scale"]["domain"]
+    assert low < 0.5 and high > 12 and all(low <= tick <= high for tick in point["encoding"]["x"]["axis"]["values"])
+    wild = precursor_chart(study, hazard(ci_high=[1e300, 6, 12, 9]), words=Words("", ""), view=VIEW)
+    assert layers(panels(spec(wild))[2], "point")[0]["encoding"]["x"]["scale"]["domain"][1] < 200
+
+
+def test_without_statsmodels_there_is_no_forest(real_cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trajectories, "can_fit", lambda: False)
+    assert len(panels(spec(draw("precursor", real_cells)))) == 2
+
+
+def test_a_figure_without_deaths_says_so(real_cells: Path) -> None:
+    read = spec(draw("precursor", real_cells, alphas=[1.0]))
+    assert headings(read) == ["smoothed KL (nats), n=0 deaths", "KL / own p95, n=0 deaths"]

@@ -1,0 +1,61 @@
+"""Layout, legends and axes that charts share."""
+
+from __future__ import annotations
+
+import altair as alt
+import pytest
+
+from klsurv.charts.figure import Datasets
+from klsurv.charts.legend import Entry, legend
+from klsurv.charts.sheet import Page, Words, log_scale, panel, share, sheet, short, span, time
+
+
+def test_a_page_has_at_most_four_panels_in_a_row_unless_it_is_told() -> None:
+    assert [Page(n_panels=n).across for n in (0, 1, 4, 5, 8, 9)] == [1, 1, 4, 3, 4, 3]
+    assert Page(n_panels=8, columns=2).across == 2 and Page(n_panels=1, columns=5).across == 1
+    assert [Page(n_panels=8).left(i) for i in range(5)] == [True, False, False, False, True]
+
+
+def test_a_long_name_is_cut_in_its_middle() -> None:
+    assert short("abcdefghij", 10) == "abcdefghij"
+    assert short("abcdefghijk", 10) == "abcde…hijk"
+    assert [len(short("x" * 200, most)) for most in (2, 3, 36, 199)] == [2, 3, 36, 199]
+
+
+def test_a_heading_is_no_wider_than_its_panel() -> None:
+    for width in (225, 300, 700):
+        title = panel([], text="n" * 200, size=(width, 100)).to_dict()["title"]["text"]
+        assert len(title) * 6.2 <= width
+
+
+def test_time_begins_before_0_and_ends_past_the_last_fork() -> None:
+    page, log = Page(n_panels=1), Page(n_panels=1, log_time=True)
+    assert span(100, page=page) == (-2, 104) and span(100, page=page, room=False) == (0, 104)
+    assert span(100, page=log) == (-0.15, 125) and span(0, page=page)[1] > 0
+    axis = time(span(100, page=log), page=log).to_dict()
+    assert axis["axis"]["values"] == [0, 1, 3, 10, 30, 100] and axis["scale"]["type"] == "symlog"
+
+
+def test_hidden_labels_keep_their_place() -> None:
+    assert "labelOpacity" not in share("y", title="S", labels=True).to_dict()["axis"]
+    assert share("y", title=None, labels=False).to_dict()["axis"]["labelOpacity"] == 0
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [0.9, 1.1], [0.01, 100.0]])
+def test_a_logarithmic_axis_spans_a_factor_of_four_and_holds_its_ticks(values: list[float]) -> None:
+    axis = log_scale("y", axis=alt.Y, title=None, values=values).to_dict()
+    low, high = axis["scale"]["domain"]
+    assert high / low >= 3.999 and all(low < value < high for value in values)
+    assert len(axis["axis"]["values"]) >= 2 and all(low <= tick <= high for tick in axis["axis"]["values"])
+
+
+def test_a_legend_goes_on_in_a_new_line_where_it_is_full() -> None:
+    kinds = ("line", "dashed", "tick", "bar", "band", "dot")
+    entries = [Entry(kind, "#000000", f"a name of some length {kind}") for kind in kinds]  # type: ignore[arg-type]
+    assert legend(entries, width=2000).to_dict()["height"] == 16
+    assert legend(entries, width=300).to_dict()["height"] == 16 * 6
+
+
+def test_without_panels_a_sheet_says_that_there_is_nothing() -> None:
+    figure = sheet([], page=Page(n_panels=0), words=Words("t", "s"), data=Datasets())
+    assert "nothing to show" in figure.spec()

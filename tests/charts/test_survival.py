@@ -1,0 +1,86 @@
+"""The survival figure, by its specification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import klsurv
+from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
+
+
+def curves(panel: dict[str, Any], read: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """The rows of the thick curves, without those of other doses."""
+    return [rows(read, layer) for layer in layers(panel, "line") if layer["data"]["name"].startswith("curve")]
+
+
+def test_each_dose_has_a_panel_with_its_n_and_deaths(real_cells: Path) -> None:
+    assert headings(spec(draw("survival", real_cells))) == [
+        "α = 0.0   n=16  died=6",
+        "α = 0.25   n=16  died=3",
+        "α = 0.5   n=16  died=4",
+        "α = 1.0   n=16  died=5",
+        "α = 1.5   n=16  died=6",
+        "α = 2.0   n=16  died=5",
+        "α = 4.0   n=16  died=16",
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_steps_are_the_table_from_one_at_token_0_to_the_right_edge(real_cells: Path) -> None:
+    read = spec(draw("survival", real_cells))
+    table = klsurv.scan(real_cells).survival("alpha", **OPTIONS)
+    for panel, alpha in zip(panels(read), (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0), strict=True):
+        want = table.filter(alpha=alpha).select("fork", "survival", "ci_low", "ci_high").rows()
+        (first, *steps, last) = curves(panel, read)[0]
+        assert (first["fork"], first["survival"]) == (0, 1)
+        assert [(s["fork"], s["survival"], s["ci_low"], s["ci_high"]) for s in steps] == pytest.approx(want)
+        edge = layers(panel, "line")[-1]["encoding"]["x"]["scale"]["domain"][1]
+        assert last["fork"] == edge > steps[-1]["fork"] and last["survival"] == steps[-1]["survival"]
+
+
+def test_numbers_at_risk_start_with_all_and_stand_under_forks_of_the_same_axis(real_cells: Path) -> None:
+    for view in ({}, {"log_time": True}):
+        read = spec(draw("survival", real_cells, view=view))
+        for panel in panels(read):
+            numbers = next(layer for layer in layers(panel, "text") if "field" in layer["encoding"]["text"])
+            shown = rows(read, numbers)
+            assert shown[0] == {"fork": 0, "n_risk": 16}
+            assert numbers["encoding"]["x"]["scale"] == layers(panel, "line")[-1]["encoding"]["x"]["scale"]
+            assert numbers["mark"]["y"] > panel["height"]
+
+
+def test_a_median_is_marked_at_one_half_where_it_is_reached(real_cells: Path) -> None:
+    read = spec(draw("survival", real_cells))
+    found = [rows(read, layers(panel, "point")[-1]) for panel in panels(read)]
+    assert found == [[{"fork": 96, "survival": 0.5}], [], [], [], [], [], [{"fork": 0, "survival": 0.5}]]
+
+
+def test_curves_that_coincide_are_seen_the_first_widest_and_the_last_thinnest(real_cells: Path) -> None:
+    read = spec(draw("survival", real_cells, by=["method", "alpha"]))
+    lines = [layer["mark"] for layer in layers(panels(read)[0], "line")]
+    assert [line["strokeWidth"] for line in lines] == pytest.approx([3.4, 1.8])
+    assert lines[0]["stroke"] != lines[1]["stroke"] and lines[0]["strokeDash"] != lines[1]["strokeDash"]
+    assert {"mean_diff", "pca"} < set(legend(read))
+    # The rows of numbers bear the names of their curves.
+    assert {"mean_diff", "pca", "at risk"} <= set(texts(panels(read)[0]))
+
+
+def test_ten_curves_are_no_wider_than_seven_pixels(real_cells: Path) -> None:
+    runs = klsurv.scan(klsurv.scan(real_cells, alphas=[1.0]).source().with_columns(method="prompt"))
+    read = spec(draw("survival", runs, by="prompt"))
+    widths = [layer["mark"]["strokeWidth"] for layer in layers(panels(read)[0], "line")]
+    assert len(widths) == 8 and max(widths) < 7
+
+
+def test_other_doses_are_drawn_grey_behind_only_where_there_are_several(real_cells: Path) -> None:
+    assert "the other doses" in legend(spec(draw("survival", real_cells)))
+    assert "the other doses" not in legend(spec(draw("survival", real_cells, alphas=[1.0])))
+
+
+def test_s_has_room_beyond_0_and_1_and_ticks_within(real_cells: Path) -> None:
+    y = layers(panels(spec(draw("survival", real_cells)))[0], "line")[-1]["encoding"]["y"]
+    assert y["scale"]["domain"] == [-0.02, 1.02] and y["axis"]["values"] == [0, 0.25, 0.5, 0.75, 1]
+    assert y["title"] == "S(t)"

@@ -1,0 +1,34 @@
+"""The threshold figure, by its specification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import klsurv
+from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_lines_are_the_table(real_cells: Path) -> None:
+    read = spec(draw("threshold", real_cells))
+    table = klsurv.scan(real_cells).threshold("alpha", **OPTIONS)
+    assert headings(read) == ["share that died", "S at the end", "share of deaths that recover"]
+    table = table.with_columns(died=table["n_events"] / table["n"])
+    for panel, column in zip(panels(read), ("died", "survival_end", "recovery"), strict=True):
+        drawn = [(row["threshold"], row[column]) for layer in layers(panel, "line") for row in rows(read, layer)]
+        assert drawn == table.select("threshold", column).rows()
+
+
+def test_the_threshold_of_the_other_figures_is_marked(real_cells: Path) -> None:
+    read = spec(draw("threshold", real_cells))
+    assert legend(read)[-1] == "threshold 0.3"
+    for panel in panels(read):
+        assert rows(read, layers(panel, "rule")[0]) == [{"threshold": 0.3}]
+
+
+def test_of_method_and_alpha_no_two_lines_are_drawn_the_same(real_cells: Path) -> None:
+    read = spec(draw("threshold", real_cells, by=["method", "alpha"]))
+    marks = [layer["mark"] for layer in layers(panels(read)[0], "line")]
+    assert len({(mark["stroke"], *mark["strokeDash"]) for mark in marks}) == len(marks) == 14

@@ -1,0 +1,82 @@
+"""Quantiles across trajectories, against plain loops."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from klsurv.exprs.axes import Axes
+from klsurv.frames.bands import PERCENTS, kl_bands, pmass_bands, pmass_lines
+
+WIDE = Axes(width=400, height=100, x_max=100, y_max=1)
+
+
+def drawn(n: int, seed: int) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for _ in range(n):
+        length = int(rng.integers(1, 30))
+        y = [float(v) if rng.random() > 0.1 else math.nan for v in rng.gamma(1, 1, length)]
+        death = int(rng.integers(0, 30)) if rng.random() < 0.5 else None
+        rows.append({"length": length, "window": 25, "y": y, "death_t": death})
+    return rows
+
+
+def test_bands_of_kl_are_those_of_a_plain_loop() -> None:
+    rows = drawn(17, seed=3)
+    schema = {"length": pl.Int64, "window": pl.Int64, "y": pl.List(pl.Float64), "death_t": pl.Int64}
+    found = {row["t"]: row for row in kl_bands(pl.LazyFrame(rows, schema=schema), axes=WIDE).collect().to_dicts()}
+    for t in range(30):
+        present = [row for row in rows if t < row["length"] and t < 25 and math.isfinite(row["y"][t])]
+        assert (t in found) == bool(present)
+        if present:
+            values = [row["y"][t] for row in present]
+            for p in PERCENTS:
+                assert found[t][f"p{p}"] == pytest.approx(np.percentile(values, p))
+            alive = [row["death_t"] is None or t < row["death_t"] for row in present]
+            assert (found[t]["n"], found[t]["alive"]) == (len(present), pytest.approx(sum(alive) / len(alive)))
+
+
+def test_there_are_no_more_tokens_than_two_to_a_pixel() -> None:
+    frame = pl.LazyFrame({"length": [1000], "window": [2000], "y": [[1.0] * 1000], "death_t": [None]})
+    frame = frame.with_columns(pl.col("death_t").cast(pl.Int64))
+    axes = Axes(width=50, height=100, x_max=1000, y_max=1)
+    t = kl_bands(frame, axes=axes).collect()["t"].to_list()
+    assert t == list(range(0, 1000, 10))
+
+
+def scored(n: int, seed: int) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for i in range(n):
+        pmass = [float(v) if rng.random() > 0.2 else None for v in rng.random(4)]
+        gen_len = int(rng.integers(0, 12))
+        death = next((f for f, p in zip((0, 2, 5, 9), pmass, strict=True) if p is not None and p < 0.3), None)
+        row = {"cell": "a", "alpha": float(i % 2), "prompt": i, "gen_len": gen_len, "death_t": death}
+        rows.append({**row, "fork": [0, 2, 5, 9], "pmass": pmass})
+    return rows
+
+
+def test_bands_and_lines_of_pmass_are_those_of_a_plain_loop() -> None:
+    rows = scored(40, seed=5)
+    frame = pl.LazyFrame(rows, infer_schema_length=None)
+    want: dict[tuple[float, int], list[float]] = {}
+    lines = []
+    for line, row in enumerate(rows):
+        dies = row["death_t"] is not None and row["death_t"] <= row["gen_len"]
+        for fork, pmass in zip(row["fork"], row["pmass"], strict=True):
+            if pmass is not None and fork <= row["gen_len"]:
+                want.setdefault((row["alpha"], fork), []).append(pmass)
+                lines.append((line, "a", row["alpha"], row["prompt"], fork, pmass, dies))
+    bands = pmass_bands(frame).collect()
+    assert [(row["alpha"], row["t"], row["n"]) for row in bands.to_dicts()] == [
+        (*key, len(want[key])) for key in sorted(want)
+    ]
+    for row in bands.to_dicts():
+        for p in PERCENTS:
+            assert row[f"p{p}"] == pytest.approx(np.percentile(want[row["alpha"], row["t"]], p))
+    assert pmass_lines(frame).collect().rows() == lines

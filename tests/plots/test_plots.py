@@ -1,0 +1,38 @@
+"""The charts as methods of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import altair as alt
+import pytest
+
+import klsurv
+from klsurv.errors import ParameterError
+from tests.charts.figures import CHARTS, FEW, OPTIONS, draw
+
+RESAMPLED = ("dose", "precursor", "compare")
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+@pytest.mark.parametrize("chart", CHARTS)
+def test_the_method_gives_the_chart_of_the_command_with_its_data(real_cells: Path, chart: str) -> None:
+    plots = klsurv.scan(real_cells).plot
+    found = getattr(plots, chart)(**OPTIONS, **(FEW if chart in RESAMPLED else {}))
+    assert isinstance(found, alt.VConcatChart)
+    read, figure = found.to_dict(), draw(chart, real_cells)
+    assert read["title"] == figure.chart.to_dict()["title"]
+    assert set(figure.data.frames) <= set(read["datasets"])
+    assert all(len(read["datasets"][name]) == frame.height for name, frame in figure.data.frames.items())
+
+
+def test_columns_are_checked(real_cells: Path) -> None:
+    with pytest.raises(ParameterError, match="columns"):
+        klsurv.scan(real_cells).plot.survival(columns=0)
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_columns_and_a_logarithmic_time_axis_are_taken(real_cells: Path) -> None:
+    read = klsurv.scan(real_cells).plot.pmass(columns=2, log_time=True, **OPTIONS).to_dict()
+    assert read["vconcat"][1]["columns"] == 2
+    assert "symlog" in str(read["vconcat"][1])
