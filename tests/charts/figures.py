@@ -39,7 +39,18 @@ CHARTS: dict[str, Any] = {
 }
 
 
-def draw(chart: str, root: Any, *, alphas: list[float] | None = None, options: Any = OPTIONS, **how: Any) -> Figure:
+_DRAWN: dict[str, Figure] = {}
+
+
+def draw(chart: str, root: Any, **how: Any) -> Figure:
+    """As `_draw`, but the same figure of the same root is drawn once."""
+    key = f"{chart} {root} {how}"
+    if isinstance(root, klsurv.Runs) or key not in _DRAWN:
+        _DRAWN[key] = _draw(chart, root, **how)
+    return _DRAWN[key]
+
+
+def _draw(chart: str, root: Any, *, alphas: list[float] | None = None, options: Any = OPTIONS, **how: Any) -> Figure:
     """The figure of a root, or of runs; `how` replaces what the chart is called with, `view` how it is laid out."""
     function, usual = CHARTS[chart]
     view = {} if chart == "compare" else {"view": {"columns": None, "log_time": False, **how.pop("view", {})}}

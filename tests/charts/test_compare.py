@@ -39,7 +39,7 @@ def pairs(n: int, **columns: Any) -> pl.DataFrame:
             "tau": [96] * n,
             **columns,
         }
-    )
+    ).cast({name: pl.Float64 for name in (*numbers, "rmst_diff")})
 
 
 def test_of_91_pairs_the_40_largest_are_drawn_in_order_and_the_heading_says_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from klsurv.charts.deaths import EARLY_TO_LATE, FINISHED, RUNNING
@@ -29,7 +30,7 @@ def test_in_grey_the_dead_are_darker_than_the_living_and_those_than_the_finished
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
     greys = [grey(colour) for colour in (*EARLY_TO_LATE, RUNNING, FINISHED)]
-    assert all(second - first > 20 for first, second in zip(greys, greys[1:], strict=False))
+    assert all(second - first > 20 for first, second in pairwise(greys))
 
 
 def test_only_the_first_panel_has_the_scale_of_tokens(real_cells: Path) -> None:

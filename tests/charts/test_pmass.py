@@ -21,7 +21,7 @@ def test_each_trajectory_is_a_line_orange_if_it_dies(real_cells: Path) -> None:
 
 def test_a_line_dies_where_it_goes_below_the_threshold_that_is_drawn(real_cells: Path) -> None:
     read = spec(draw("pmass", real_cells, alphas=[1.0]))
-    (rule,) = layers(panels(read)[0], "rule")
+    rule = layers(panels(read)[0], "rule")[0]
     assert rows(read, rule) == [{"y": 0.3}]
     lives, dies, _ = (rows(read, layer) for layer in layers(panels(read)[0], "line"))
     assert min(row["y"] for row in lives) >= 0.3

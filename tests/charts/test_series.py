@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import polars as pl
 
 from klsurv.charts.series import panels_of, series_of
@@ -15,7 +17,7 @@ def grey(colour: str) -> float:
 
 def test_doses_go_from_light_to_dark_and_eight_are_apart_in_grey() -> None:
     greys = [grey(colour) for colour in dose_colours(8)]
-    assert all(first - second > 5 for first, second in zip(greys, greys[1:], strict=False))
+    assert all(first - second > 5 for first, second in pairwise(greys))
     assert dose_colours(1) == [ALIVE]
 
 

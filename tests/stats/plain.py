@@ -75,18 +75,13 @@ def median(data: DataSet) -> int | None:
 
 def restricted_mean(data: DataSet, tau: int) -> tuple[float, float]:
     """The area under S to tau, token by token, and its standard error as survRM2 has it."""
-    curve = dict(zip((t for t, _, _ in counts(data)), survival(data), strict=True))
-
-    def at(token: int) -> Fraction:
-        """S in [token, token + 1)."""
-        return curve[min(token, max(curve))]
-
-    mean = sum((at(token) for token in range(tau)), Fraction(0))
-    variance = Fraction(0)
-    for t, n, d in counts(data):
-        if n > d:
-            variance += sum((at(token) for token in range(t, tau)), Fraction(0)) ** 2 * Fraction(d, n * (n - d))
-    return float(mean), math.sqrt(variance)
+    curve = survival(data)
+    after = [Fraction(0)]
+    for token in reversed(range(tau)):
+        after.append(after[-1] + curve[min(token, len(curve) - 1)])
+    after.reverse()
+    terms = [after[t] ** 2 * Fraction(d, n * (n - d)) for t, n, d in counts(data) if t < tau and 0 < d < n]
+    return float(after[0]), math.sqrt(sum(terms))
 
 
 def logrank(strata: Sequence[DataSet], groups: int, weight: Weight) -> tuple[np.ndarray, np.ndarray]:
@@ -133,14 +128,16 @@ def incidence(data: DataSet) -> list[tuple[int, list[float], list[float]]]:
 
     At each time the two numbers of ends are multinomial; the derivatives are taken with respect to both shares.
     """
-    steps: list[tuple[int, list[int]]] = []
+    times = sorted({int(time) for time in data.time})
+    steps = [
+        (int((data.time >= t).sum()), [int(((data.time == t) & (data.way == way)).sum()) for way in (DIED, FINISHED)])
+        for t in times
+    ]
+    reached = [_reached(steps, way) for way in (0, 1)]
     rows = []
-    for t in sorted({int(time) for time in data.time}):
-        n = int((data.time >= t).sum())
-        steps.append((n, [int(((data.time == t) & (data.way == way)).sum()) for way in (DIED, FINISHED)]))
-        reached = [_reached(steps, way) for way in (0, 1)]
-        errors = [math.sqrt(_variance(steps, way, reached[way])) for way in (0, 1)]
-        rows.append((t, [float(values[-1]) for values in reached], errors))
+    for i, t in enumerate(times, 1):
+        errors = [math.sqrt(_variance(steps[:i], way, reached[way][:i])) for way in (0, 1)]
+        rows.append((t, [float(reached[way][i - 1]) for way in (0, 1)], errors))
     return rows
 
 
@@ -158,12 +155,12 @@ def _variance(steps: list[tuple[int, list[int]]], way: int, reached: list[Fracti
     for (n, ends), so_far in zip(steps, reached, strict=True):
         if not sum(ends):
             continue
-        share = [Fraction(end, n) for end in ends]
-        left = 1 - sum(share)
+        left = Fraction(n - sum(ends), n)
         later = (reached[-1] - so_far) / left if left else Fraction(0)
-        gradient = [running * (other == way) - later for other in (0, 1)]
-        for a in (0, 1):
-            for b in (0, 1):
-                variance += gradient[a] * gradient[b] * (share[a] * (a == b) - share[a] * share[b]) / n
+        own, other = Fraction(ends[way], n), Fraction(ends[1 - way], n)
+        # The derivatives with respect to both shares, in the multinomial variance: of the squares less of the mean.
+        by_own, by_other = running - later, -later
+        mean = by_own * own + by_other * other
+        variance += (by_own**2 * own + by_other**2 * other - mean**2) / n
         running *= left
     return variance
