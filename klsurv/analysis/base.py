@@ -155,6 +155,11 @@ def resampled(
     return draws
 
 
+def unmeasured(lives: pl.DataFrame, curves: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """The groups that have trajectories, but none measured at a fork: the columns `by`, sorted."""
+    return lives.select(by).unique().join(curves, on=list(by), how="anti", nulls_equal=True).sort(by, nulls_last=True)
+
+
 def tau_at(tau: int | None) -> int | None:
     """A user's tau (tokens), checked."""
     check(tau is None or 1 <= tau < MOST, f"tau must be 1 or more tokens and below 2³¹, not {tau}")

@@ -45,6 +45,7 @@ class Calibrations(Analysis):
 
         A cell without the file has no row; one whose file cannot be used is told. Only run cells have it.
         """
+        self.source()
         cells = self.cells()
         usable = cells.filter(pl.col("status").is_in(_USABLE)).select("cell", "path").drop_nulls()
         table, errors = bisections([CellDir(cell, Path(as_written(path))) for cell, path in usable.rows()])

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from typing import Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, By, Step, apart, by_grid, count, curves, declared, resampled, sized, tau_at
+from klsurv.analysis.base import (
+    Analysis,
+    By,
+    Step,
+    apart,
+    by_grid,
+    count,
+    curves,
+    declared,
+    resampled,
+    sized,
+    tau_at,
+    unmeasured,
+)
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.inference import Interval, LogRank, Resampling, Test
-from klsurv.params import OutcomeOptions, groups
+from klsurv.params import OutcomeOptions, check, groups
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS
 from klsurv.stats import caveats
 from klsurv.stats import compare as comparing
@@ -66,6 +80,7 @@ class Comparisons(Analysis):
         ordered = groups(trend) if trend is not None else ()
         if ordered and (len(ordered) > 1 or ordered[0] not in ORDERED):
             raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
+        check(at_alpha is None or math.isfinite(at_alpha), f"at_alpha must be a finite number, not {at_alpha}")
         apart((*names, *ordered), strata, "the test is stratified by it")
         lives = self._lives(options)
         if at_alpha is not None:
@@ -79,6 +94,10 @@ class Comparisons(Analysis):
         lives, strata = by_grid(lives, strata)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)
+        for message in caveats.of_unmeasured(unmeasured(lives, table, names), by=names):
+            self.say(message)
+        if lives.select(names).n_unique() < 2:
+            self.say(f"there is only one group by {', '.join(names)}: nothing to compare it with")
         means = surviving.lifetimes(table, by=names, tau_at=tau)
         reach = surviving.tau(table, by=names) if tau is None else tau
         compared = comparing.compare(
@@ -116,6 +135,8 @@ class Comparisons(Analysis):
         self._told(lives, doses, options, mixed_are=_TESTED)
         lives, strata = by_grid(lives, ())
         table = curves(lives, doses, interval)
+        for message in caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses):
+            self.say(message)
         if table.is_empty():
             return pl.DataFrame(schema={name: GROUP_COLUMNS[name].dtype for name in names} | dict(DOSE.schema))
         means = surviving.lifetimes(table, by=doses, tau_at=tau)

@@ -94,9 +94,13 @@ class Survival(Analysis):
         told = self._told(lives, names, options, mixed_are=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         rows = steps_of(kept.lazy(), by=names).collect()
+        table = competing.incidence(rows, by=names)
         if outcome(options)[1].event == "kl":
-            rows = rows.filter(pl.col("n_events") > 0)
-        return declared(competing.incidence(rows, by=names), names, INCIDENCE)
+            # Every token is a fork: only those at which something happens, and the last, have a row.
+            before = pl.col("p_running").shift(1).over(names).fill_null(1.0)
+            last = pl.col("fork") == pl.col("fork").max().over(names)
+            table = table.filter((pl.col("p_running") != before) | last)
+        return declared(table, names, INCIDENCE)
 
     def threshold(
         self,

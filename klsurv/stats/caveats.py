@@ -50,6 +50,13 @@ def of_grids(mixed: pl.DataFrame, *, by: Sequence[str], consequence: str) -> lis
     return [f"the fork grids of the cells differ in {_listed([_name(x) for x in _labels(mixed, by)])}: {consequence}"]
 
 
+def of_unmeasured(groups: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
+    """`groups`: those of which no trajectory was measured at any fork."""
+    if groups.is_empty():
+        return []
+    return [f"left out, as none was measured at a fork: {_listed([_name(label) for label in _labels(groups, by)])}"]
+
+
 def of_pooling(alphas: Sequence[float]) -> list[str]:
     """Doses that were thrown together."""
     if len(alphas) < 2:

@@ -42,6 +42,8 @@ def logrank(n_risk: Floats, n_events: Floats, *, test: LogRank, scores: Floats |
     excess = np.einsum("sf,sgf->g", w, n_events - n_risk * rate[:, None])
     v = w**2 * spread
     covariance = np.diag(np.einsum("sf,sgf->g", v * n, n_risk)) - np.einsum("sf,sgf,shf->gh", v, n_risk, n_risk)
+    if scores is not None and len(scores) < 2:
+        return Result(None, 0, None, excess, covariance)
     if scores is not None:
         # Centred, which changes neither part, so that doses far from 0 cancel nothing.
         centred = scores - scores.mean()
