@@ -89,7 +89,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             "dose",
             "Dose",
             "What does the dose do?",
-            "Left: mean tokens alive; right: the share alive at the end. Bands: whole prompts drawn again. A ring "
+            "Left: mean tokens alive; right: the share alive at the end. Bars: whole prompts drawn again. A ring "
             "marks the dose at which half are dead.",
             numbers.of_dose(table),
             dose_chart(table, by=several, words=over("Dose–response"), view=_LINEAR),
