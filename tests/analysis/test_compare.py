@@ -236,10 +236,22 @@ def test_doses_that_are_pooled_are_told() -> None:
         assert not any("pool" in text for text in apart.warnings)
 
 
-@pytest.mark.parametrize("alpha", [3.0, -1.0, float("nan")])
+@pytest.mark.parametrize("alpha", [3.0, -1.0])
 def test_a_dose_that_no_cell_has_is_an_error_that_says_which_there_are(alpha: float) -> None:
     with pytest.raises(NothingUsableError, match=r"there are \[0\.5, 1\.0, 2\.0\]"):
         quietly(DOSES).compare(at_alpha=alpha)
+
+
+def test_a_dose_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ParameterError, match="finite"):
+        quietly(DOSES).compare(at_alpha=float("nan"))
+
+
+def test_one_group_alone_is_told_and_compared_with_nothing() -> None:
+    runs = quietly(DOSES)
+    found = runs.compare("model", at_alpha=1.0, bootstrap=0)
+    assert found.height == 1 and found.get_column("statistic").to_list() == [None]
+    assert any("only one group by model" in text for text in runs.warnings)
 
 
 def test_tau_is_the_smallest_last_fork_of_the_groups_if_not_said() -> None:
