@@ -10,7 +10,7 @@ from scipy.special import chdtrc
 from klsurv.inference import LogRank
 from klsurv.stats.counted import Floats
 
-# Relative to the largest eigenvalue of the covariance, what counts as 0: groups never at risk together with others.
+# Relative to the covariance before its parts cancel, the eigenvalue that counts as 0: groups never at risk together with others.
 RANK = 1e-10
 
 
@@ -41,7 +41,8 @@ def logrank(n_risk: Floats, n_events: Floats, *, test: LogRank, scores: Floats |
     w = _weights(n, d, test)
     excess = np.einsum("sf,sgf->g", w, n_events - n_risk * rate[:, None])
     v = w**2 * spread
-    covariance = np.diag(np.einsum("sf,sgf->g", v * n, n_risk)) - np.einsum("sf,sgf,shf->gh", v, n_risk, n_risk)
+    total = np.einsum("sf,sgf->g", v * n, n_risk)
+    covariance = np.diag(total) - np.einsum("sf,sgf,shf->gh", v, n_risk, n_risk)
     if scores is not None and len(scores) < 2:
         return Result(None, 0, None, excess, covariance)
     if scores is not None:
@@ -52,7 +53,7 @@ def logrank(n_risk: Floats, n_events: Floats, *, test: LogRank, scores: Floats |
             return Result(None, 0, None, excess, covariance)
         return _tested(float(centred @ excess) ** 2 / variance, 1, excess, covariance)
     values, vectors = np.linalg.eigh(covariance)
-    kept = values > RANK * max(float(values.max(initial=0.0)), 1e-300)
+    kept = values > RANK * max(float(total.max(initial=0.0)), 1e-300)
     df = int(kept.sum())
     if df == 0:
         return Result(None, 0, None, excess, covariance)
