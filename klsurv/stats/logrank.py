@@ -10,7 +10,7 @@ from scipy.special import chdtrc
 from klsurv.inference import LogRank
 from klsurv.stats.counted import Floats
 
-# Relative to the covariance before its parts cancel, the eigenvalue that counts as 0: groups never at risk together with others.
+# Relative to the covariance before its parts cancel, the eigenvalue that counts as 0: groups never at risk together.
 RANK = 1e-10
 
 
