@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from klsurv.exprs.axes import Axes
+from klsurv.exprs.death import died_within
 
 _Y, _T = pl.col("y"), pl.col("t")
 PERCENTS = (10, 25, 50, 75, 90)
@@ -43,7 +44,7 @@ def pmass_lines(trajectories: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _measured(trajectories: pl.LazyFrame) -> pl.LazyFrame:
-    dies = (pl.col("death_t") <= pl.col("gen_len")).fill_null(False)
+    dies = died_within(pl.col("death_t"), pl.col("gen_len"))
     return (
         trajectories.select("cell", "alpha", "prompt", "gen_len", dies=dies, t="fork", y="pmass")
         .with_row_index("line")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from klsurv.errors import CellError
 from klsurv.ingest.discover import CellDir, enter
@@ -64,14 +62,6 @@ def generations(cell: CellDir, *, metric: Metric = "pmass_eval") -> tuple[list[G
         )
     problem = CellError(f"{bad} lines are not generations", cell=cell.name, file=GENS) if bad else None
     return found, str(problem) if problem else None
-
-
-def every_generation(
-    cells: Sequence[tuple[str, str]], *, metric: Metric = "pmass_eval"
-) -> Iterator[tuple[str, list[Generation], str | None]]:
-    """The generations of each of (name, path)."""
-    for name, path in cells:
-        yield name, *generations(CellDir(name, Path(path)), metric=metric)
 
 
 def _list(value: object) -> list[object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,7 +11,8 @@ import polars as pl
 from klsurv import __version__
 from klsurv.frames import spaghetti
 from klsurv.frames.score import score
-from klsurv.ingest.gens import Generation, every_generation
+from klsurv.ingest.discover import CellDir
+from klsurv.ingest.gens import Generation, generations
 from klsurv.names import as_written
 from klsurv.params import Metric, Scoring, ScoringOptions
 from klsurv.plots.words import words
@@ -48,8 +50,8 @@ def build(
             progress(len(made), 11)
     usable = cells.filter(pl.col("status").is_in(["ok", "partial"]))
     texts: dict[Key, Generation] = {}
-    places = [(cell, as_written(path)) for cell, path in usable.select("cell", "path").drop_nulls().rows()]
-    for cell, found, problem in every_generation(places, metric=metric):
+    for cell, path in usable.select("cell", "path").drop_nulls().rows():
+        found, problem = generations(CellDir(cell, Path(as_written(path))), metric=metric)
         texts |= {(cell, one.alpha, one.prompt): one for one in found}
         if problem is not None:
             runs.say(problem)
