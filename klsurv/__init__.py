@@ -1,6 +1,7 @@
 """Survival analysis of steered language models: run cells in, tables and figures out.
 
-`klsurv.scan` is the way in. Names load when they are first used, so that importing klsurv loads no library.
+`klsurv.scan` is the way in; `klsurv.CellWriter` writes what it reads. Names load when they are first used, so that
+importing klsurv loads no library.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
         OutputError,
         ParameterError,
     )
+    from klsurv.produce.convert import convert
+    from klsurv.produce.writer import CellWriter
     from klsurv.runs import Runs, scan
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CellError",
+    "CellWriter",
     "KlsurvError",
     "KlsurvWarning",
     "LayoutError",
@@ -31,8 +35,16 @@ __all__ = [
     "ParameterError",
     "Runs",
     "__version__",
+    "convert",
     "scan",
 ]
+
+_ELSEWHERE = {
+    "CellWriter": "klsurv.produce.writer",
+    "Runs": "klsurv.runs",
+    "convert": "klsurv.produce.convert",
+    "scan": "klsurv.runs",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,7 +52,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'klsurv' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("klsurv.runs" if name in ("Runs", "scan") else "klsurv.errors"), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "klsurv.errors")), name)
 
 
 def __dir__() -> list[str]:

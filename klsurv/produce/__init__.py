@@ -1,0 +1,1 @@
+"""Run cells from elsewhere. In: arrays while a sweep runs, or a long table. Out: cells as a producer writes them."""

@@ -1,0 +1,124 @@
+"""Values from a producer. In: anything array-like: lists, numpy, tensors. Out: rows of float64, whole numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, SupportsFloat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from klsurv.ingest.values import finite, whole
+from klsurv.params import MOST, check
+
+Vector = NDArray[np.float64]
+
+
+def rows(values: object, name: str) -> list[Vector]:
+    """One row of numbers per prompt, of lengths of their own; None and what is masked become NaN.
+
+    Raises:
+        ParameterError: it is not two-dimensional, or holds something that is not a number.
+    """
+    values = _plain(values)
+    if hasattr(values, "__array__") and np.ndim(values) == 2:
+        # A frame, iterated, would give its columns.
+        values = np.asarray(values)
+    check(
+        isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping)),
+        f"{name} must be one row of numbers per prompt, not {type(values).__name__}",
+    )
+    assert isinstance(values, Iterable)
+    return [vector(row, f"{name}[{i}]") for i, row in enumerate(values)]
+
+
+def vector(values: object, name: str) -> Vector:
+    """One row of numbers as float64; None and what is masked become NaN.
+
+    Raises:
+        ParameterError: it is not one-dimensional, or holds something that is not a number.
+    """
+    try:
+        array = np.asarray(_plain(values))
+    except (ValueError, TypeError, RuntimeError) as error:
+        check(False, f"{name} cannot be taken as a row of numbers: {error}")
+        raise
+    check(array.ndim == 1, f"{name} must be a row of numbers, and has the shape {array.shape}")
+    if array.dtype.kind == "O":
+        return np.array([_number(x, f"{name}[{i}]") for i, x in enumerate(array)], dtype=np.float64)
+    check(array.size == 0 or array.dtype.kind in "iuf", f"{name} holds {array.dtype}, not numbers")
+    return array.astype(np.float64)
+
+
+def lengths(values: object, name: str) -> list[int]:
+    """Numbers of tokens, whole and not negative, in an order that is the prompts'.
+
+    Raises:
+        ParameterError: it is not one-dimensional, or holds something that is no number of tokens.
+    """
+    return [tokens(x, f"{name}[{i}]") for i, x in enumerate(vector(values, name).tolist())]
+
+
+def tokens(value: object, name: str) -> int:
+    """A number of tokens, whole and not negative.
+
+    Raises:
+        ParameterError: it is something else.
+    """
+    number = integer(value, name)
+    check(0 <= number < MOST, f"{name} must be a number of tokens from 0 on, not {number}")
+    return number
+
+
+def integer(value: object, name: str) -> int:
+    """A whole number of 64 bits; 96.0 counts as 96.
+
+    Raises:
+        ParameterError: it is something else.
+    """
+    number = whole(scalar(value))
+    check(number is not None, f"{name} must be a whole number, not {value!r}")
+    assert number is not None
+    return number
+
+
+def real(value: object, name: str) -> float:
+    """A finite number.
+
+    Raises:
+        ParameterError: it is something else.
+    """
+    number = finite(scalar(value))
+    check(number is not None, f"{name} must be a finite number, not {value!r}")
+    assert number is not None
+    return number + 0.0
+
+
+def scalar(value: Any) -> Any:
+    """A number of numpy or of a tensor as Python's own; anything else as it is."""
+    value = _plain(value)
+    return value.item() if hasattr(value, "item") and np.ndim(value) == 0 else value
+
+
+def listed(values: Sequence[Vector]) -> list[list[float]]:
+    """The rows as lists of Python's floats."""
+    return [row.tolist() for row in values]
+
+
+def _plain(values: Any) -> Any:
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    if hasattr(values, "detach"):
+        # A tensor may hang on a graph, lie on another device, or be of a type that numpy lacks, such as bfloat16.
+        return values.detach().cpu().double()
+    return values
+
+
+def _number(value: object, name: str) -> float:
+    if value is None:
+        return math.nan
+    value = scalar(value)
+    ok = isinstance(value, SupportsFloat) and not isinstance(value, (bool, str))
+    check(ok, f"{name} is {value!r}, not a number")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,101 @@
+"""Run cells and long tables, one from the other. In: either. Out: the other, with nothing lost unsaid."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from klsurv.errors import CellError, KlsurvWarning, OutputError
+from klsurv.exports import export
+from klsurv.ingest.layout import read_parquet
+from klsurv.ingest.root import Progress
+from klsurv.names import clean
+from klsurv.output.files import check_target
+from klsurv.params import Selection
+from klsurv.produce.beside import beside
+from klsurv.produce.cells import write_cells
+from klsurv.produce.table import check_table
+from klsurv.runs import scan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """How much was written."""
+
+    cells: int
+    trajectories: int
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Converted:
+    """Run cells from a parquet file, or a parquet file in the layout `long` from run cells.
+
+    A parquet file becomes a directory with a run cell for each of its cells. It has the columns of the table `long`,
+    or of `trajectories`; those that another team may add or leave out are told in docs/producers.md. Run cells become
+    the table `long` with their facts in its footer. Both ways and back, `klsurv.scan` reads the same: KL, pmass, forks,
+    gen_len and facts, what is NaN, infinite or missing included. What else a cell holds (generations, history, the
+    question-and-answer prompts) and further columns of a table have no place in the other; they are told of.
+
+    Args:
+        source: a parquet file; or a run root or one run cell.
+        target: the directory for the cells, made if need be; or the parquet file.
+        force: replace the cells, or the file, that are there already.
+        strict: raise where a cell of the source would be left out.
+        progress: called with (cells done, all cells).
+        tell: takes each warning; None warns with `KlsurvWarning`.
+
+    Raises:
+        OutputError: the target cannot be written, or it is there already and not `force`.
+        LayoutError: the file is in none of the layouts, or holds what run cells cannot.
+        CellError: a cell cannot be carried over, or is not `ok`, and `strict`.
+        NothingUsableError: there is nothing to convert.
+    """
+    tell = tell or _warn
+    source, target = (Path(os.path.expanduser(path)) for path in (source, target))
+    if source.is_file():
+        return _to_cells(source, target, force=force, strict=strict, progress=progress, tell=tell)
+    check_target(target, (".parquet",))
+    if os.path.lexists(target) and not force:
+        raise OutputError(f"{clean(str(target))} is there already: force (--force) replaces it")
+    runs = scan(source, strict=strict, progress=progress, tell=tell)
+    export(runs, target, name="long")
+    if message := beside(runs.cells()):
+        tell(message)
+    rollouts = runs.rollouts()
+    return Converted(cells=rollouts.get_column("cell").n_unique(), trajectories=rollouts.height)
+
+
+def _to_cells(
+    path: Path,
+    target: Path,
+    *,
+    force: bool,
+    strict: bool,
+    progress: Progress | None,
+    tell: Callable[[str], None],
+) -> Converted:
+    cells, source = read_parquet(path, selection=Selection())
+    absent = cells.join(source, on="cell", how="anti").select("cell", "status", "reason").rows()
+    for name, status, reason in absent:
+        if strict:
+            raise CellError(reason or status, cell=name)
+        tell(f"{name} is {status}, and left out: {reason}")
+    cells, messages = check_table(path, cells, source)
+    for message in messages:
+        tell(message)
+    write_cells(cells, source, target, force=force, progress=progress)
+    return Converted(cells=source.get_column("cell").n_unique(), trajectories=source.height)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, KlsurvWarning, stacklevel=3)

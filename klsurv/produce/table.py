@@ -1,0 +1,92 @@
+"""A parquet file that shall be run cells. In: it, and what was read of it. Out: what it says of cells, or a refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from klsurv.errors import LayoutError
+from klsurv.names import clean
+from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, KEY, SCORED, TRAJECTORIES
+
+# What a table of another team may say of its cells, once in each row.
+_OF_CELL = (*FACTS, "c_star", "layer")
+_KL, _PMASS = pl.col("kl"), pl.col("pmass")
+
+
+def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The table `cells` with what the file's columns say of them, and messages on what stays behind.
+
+    Raises:
+        LayoutError: the file has values that are not in `source`, or several of a fact in one cell.
+    """
+    frame = pl.scan_parquet(path)
+    names = frame.collect_schema().names()
+    if "cell" not in names:
+        frame = frame.with_columns(cell=pl.lit("frame"))
+    told = FOOTER_CELLS in pl.read_parquet_metadata(path)
+    if not told:
+        cells = _with_facts(cells, frame, names)
+    if "gen_len" in names:
+        _one_each(frame, KEY, ["gen_len"])
+    messages = []
+    if "t" in names:
+        messages += _check_values(frame, source)
+    known = {*SCORED.names, *TRAJECTORIES.names, *FACTS, "row", *(() if told else ("c_star", "layer"))}
+    if further := [name for name in names if name not in known]:
+        messages.append(f"left behind, as run cells have no place for it: column {clean(', '.join(further))}")
+    return cells, messages
+
+
+def _with_facts(cells: pl.DataFrame, frame: pl.LazyFrame, names: list[str]) -> pl.DataFrame:
+    facts = [name for name in _OF_CELL if name in names]
+    _one_each(frame, ["cell"], facts)
+    beyond = [name for name in ("c_star", "layer") if name in names]
+    if not beyond:
+        return cells
+    found = frame.group_by("cell").agg(pl.col(beyond).first()).collect()
+    try:
+        exact = found.with_columns(pl.col(name).cast(CELLS.schema[name]) for name in beyond)
+    except pl.exceptions.PolarsError as error:
+        raise LayoutError(f"a column has the wrong type: {str(error).splitlines()[0]}") from None
+    if not exact.select(beyond).cast(pl.Float64).equals(found.select(beyond).cast(pl.Float64)):
+        raise LayoutError("the column layer is not a whole number in each row")
+    # The names of cells are cleaned on reading.
+    exact = exact.with_columns(pl.col("cell").map_elements(lambda name: clean(name, backslash=False), pl.String))
+    return cells.drop(beyond).join(exact, on="cell", how="left").select(cells.columns)
+
+
+def _one_each(frame: pl.LazyFrame, key: list[str], columns: list[str]) -> None:
+    for name in columns:
+        several = frame.group_by(key).agg(pl.col(name).n_unique()).filter(pl.col(name) > 1).head(1).collect()
+        if not several.is_empty():
+            where = ", ".join(f"{part} {clean(str(value))}" for part, value in zip(key, several.row(0), strict=False))
+            raise LayoutError(f"{where} has several values of {name}, and a run cell has one")
+
+
+def _check_values(frame: pl.LazyFrame, source: pl.DataFrame) -> list[str]:
+    """Make sure that each value of the file is in `source`; tell of tokens that had none."""
+    held = frame.select(
+        tokens=_KL.count(),
+        kl=_KL.cast(pl.Float64).is_not_nan().sum(),
+        pmass=_PMASS.cast(pl.Float64).is_not_nan().sum(),
+    ).collect()
+    kept = source.select(
+        tokens=_KL.list.len().sum(),
+        kl=_KL.list.head("gen_len").list.eval(pl.element().is_not_nan()).list.sum().sum(),
+        pmass=_PMASS.list.drop_nulls().list.len().sum(),
+    )
+    past = source.filter(_KL.list.slice("gen_len").list.eval(pl.element().is_not_nan()).list.any()).head(1)
+    if not past.is_empty():
+        cell, alpha, prompt, length = past.select(*KEY, "gen_len").row(0)
+        raise LayoutError(
+            f"cell {clean(cell)}, alpha {alpha}, prompt {prompt} has KL past its gen_len of {length}, "
+            "where a run cell has none: give it as NaN or leave it out, or say in a column gen_len how long it was"
+        )
+    for name in ("kl", "pmass"):
+        lost = held[name].item() - kept[name].item()
+        if lost:
+            raise LayoutError(f"{lost} values of {name} belong to no trajectory that the file's footer knows")
+    filled = kept["tokens"].item() - held["tokens"].item()
+    return [f"{filled} tokens without KL (null) become NaN, a failed measurement"] if filled else []
