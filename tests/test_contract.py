@@ -32,9 +32,10 @@ ALLOWED: dict[str, set[str]] = {
     "plots": BASE | {"exprs", "frames", "charts", "stats", "runs"},
     "report": BASE | {"frames", "ingest", "stats", "charts", "output", "plots", "runs", ""},
     "exports": BASE | {"frames", "output", "runs"},
-    "cli": BASE | {"data", "ingest", "report", "frames", "charts", "output", "runs", "plots", "exports", ""},
+    "produce": BASE | {"ingest", "output", "runs", "exports"},
+    "cli": BASE | {"data", "ingest", "report", "frames", "charts", "output", "runs", "plots", "exports", "produce", ""},
     "__main__": {"cli"},
-    "": {"errors", "runs"},
+    "": {"errors", "runs", "produce"},
 }
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

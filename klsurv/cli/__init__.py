@@ -32,6 +32,7 @@ from klsurv.errors import KlsurvError, ParameterError
         "plot",
         "report",
         "export",
+        "convert",
         "schema",
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -1,0 +1,29 @@
+"""`klsurv convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from klsurv.cli.running import progress_bar, warn
+from klsurv.names import clean
+
+
+@click.command("convert")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the cells, or the file, that are there already.")
+@click.option("--strict", is_flag=True, help="Fail where a cell would be left out.")
+def command(source: Path, target: Path, force: bool, strict: bool) -> None:
+    """Make run cells of a parquet file in the layout long, or such a file of run cells.
+
+    SOURCE is the parquet file, and TARGET the directory for its cells; or SOURCE is a run root or one run cell, and
+    TARGET the .parquet file. What klsurv reads is the same in both. Files beside the trajectories, and columns that
+    are not klsurv's, are left behind with a warning; what does not fit is refused.
+    """
+    from klsurv.produce.convert import convert
+
+    with progress_bar("converting cells") as progress:
+        done = convert(source, target, force=force, strict=strict, progress=progress, tell=warn)
+    click.echo(f"{done.cells} cells, {done.trajectories} trajectories in {clean(str(target))}", err=True)
