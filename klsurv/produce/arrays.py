@@ -39,8 +39,11 @@ def vector(values: object, name: str) -> Vector:
     Raises:
         ParameterError: it is not one-dimensional, or holds something that is not a number.
     """
+    values = _plain(values)
+    if isinstance(values, (list, tuple)):
+        values = [scalar(x) if hasattr(x, "detach") else x for x in values]
     try:
-        array = np.asarray(_plain(values))
+        array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         check(False, f"{name} cannot be taken as a row of numbers: {error}")
         raise
