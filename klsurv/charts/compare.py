@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, note, panel, sheet, short
+from klsurv.charts.sheet import Page, Words, note, panel, sheet, shorts
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 
 # More pairs than these make a figure that no page holds; the table has them all.
@@ -35,7 +35,7 @@ def compare_chart(compare: pl.DataFrame, *, words: Words) -> Figure:
     far = pairs.select(pl.max_horizontal(pl.col(_BOUNDS).abs().max())).item() if pairs.height else None
     far = max(1e-9, 1.08 * (far or 1.0))
     x = alt.X("rmst_diff:Q", title="difference of mean tokens alive before τ, first − second")
-    x = x.scale(domain=[-far, far], nice=False).axis(tickCount=7, zindex=1)
+    x = x.scale(domain=[-far, far], nice=False).axis(tickCount=7, zindex=1, labels=n > 0, ticks=n > 0)
     y = alt.Y("row:Q", axis=None).scale(domain=[-0.5, rows - 0.5], reverse=True, nice=False)
     base = alt.Chart(data.add("pairs", pairs.select("row", *_BOUNDS, "p", "p_holm", "rmst_p")))
     layers: list[Any] = [
@@ -52,9 +52,11 @@ def compare_chart(compare: pl.DataFrame, *, words: Words) -> Figure:
     layers.append(
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip)
     )
+    groups = pl.concat([pairs.get_column("group_a"), pairs.get_column("group_b")]).unique().sort().to_list()
+    names = dict(zip(groups, shorts(groups, 34), strict=True))
     for i, row in enumerate(pairs.iter_rows(named=True)):
         middle = (i + 0.5) * step - 6
-        label = f"{short(row['group_a'], 34)} − {short(row['group_b'], 34)}"
+        label = f"{names[row['group_a']]} − {names[row['group_b']]}"
         layers.append(note(label, -12, middle, align="right", colour=INK, size=11))
         layers.append(note(_numbers(row), _WIDTH + 14, middle, colour=INK, size=11))
     if pairs.is_empty():
@@ -84,4 +86,5 @@ def _numbers(row: dict[str, Any]) -> str:
 
 
 def _number(value: float, *, sign: str = "") -> str:
-    return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.3g}"
+    text = f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.3g}"
+    return text.replace("-", "−")

@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, panel, sheet
+from klsurv.charts.sheet import Page, Words, letters, panel, sheet, shorts
 from klsurv.charts.theme import DEAD, INK, PAPER
 
 # From an early death to a late one; even the latest is darker than who lives, so that grey print tells them apart.
@@ -27,6 +27,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
     width, height = page.size
     last = max(1.0, float(deaths.get_column("t").max() or 1))  # type: ignore[arg-type]
     ticks = [t for t in (0, 10, 100, 1000, 10000) if t < 0.7 * last] + [int(last)]
+    names = shorts(cells, letters(width))
     panels = []
     for i, cell in enumerate(cells):
         rows = deaths.filter(pl.col("cell") == cell).with_columns(
@@ -50,7 +51,9 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
         layers.append(
             alt.Chart(died)
             .mark_rect(stroke=PAPER, strokeWidth=1)
-            .encode(x=x, y=y, tooltip=tooltip, color=shade.legend(None) if i else shade.legend(values=ticks))
+            .encode(
+                x=x, y=y, tooltip=tooltip, color=shade.legend(None) if i else shade.legend(values=ticks, format=",d")
+            )
         )
         if len(prompts) <= 24 and width / max(len(alphas), 1) > 26:
             # Dark squares are those in the first four fifths of the scale, which is logarithmic.
@@ -66,7 +69,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
                 )
             )
         tall = max(60, min(2 * height, 17 * len(prompts)))
-        panels.append(panel(layers, text=cell, size=(width, tall)))
+        panels.append(panel(layers, text=names[i], size=(width, tall)))
     words.entries = [
         Entry("band", DEAD, "died (darker: earlier)", opacity=1),
         Entry("band", FINISHED, "finished alive (EOS)", opacity=1),

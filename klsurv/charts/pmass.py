@@ -66,12 +66,14 @@ def _panel(
                 .mark_line(stroke=colour, strokeWidth=look.width(n), strokeOpacity=look.opacity(n))
                 .encode(x=x, y=y, detail="line:Q", tooltip=tooltip)
             )
-    layers += [
-        base.mark_line(stroke=INK, strokeWidth=1.8).encode(x=x, y=alt.Y("p50:Q")),
+    # Of one alone it would hide whether that dies.
+    if n > 1:
+        layers.append(base.mark_line(stroke=INK, strokeWidth=1.8).encode(x=x, y=alt.Y("p50:Q")))
+    layers.append(
         alt.Chart(alt.InlineData([{"y": threshold}]))
         .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
-        .encode(x=alt.XDatum(ends[0]), x2=alt.X2Datum(ends[1]), y=y),
-    ]
+        .encode(x=alt.XDatum(ends[0]), x2=alt.X2Datum(ends[1]), y=y)
+    )
     if own.is_empty():
         layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))
     died = own.filter("dies").get_column("line").n_unique()

@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, note, sheet, time
+from klsurv.charts.sheet import Page, Words, kl_ticks, note, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import ALIVE, DEAD, FAINT
 from klsurv.exprs.axes import Axes
@@ -48,7 +48,7 @@ def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> An
     x = time((-0.15 if page.log_time else axes.x_domain[0], axes.x_max), page=page, field="t")
     hidden: dict[str, Any] = {} if page.left(i) else {"labelOpacity": 0, "labelPadding": -40}
     if axes.kl_log:
-        hidden["values"] = [v for v in (0, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if v <= axes.y_max]
+        hidden["values"] = kl_ticks(axes)
     kind: dict[str, Any] = {"type": "symlog", "constant": 0.1} if axes.kl_log else {}
 
     def y(field: str) -> alt.Y:

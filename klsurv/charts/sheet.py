@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from itertools import takewhile
+from math import copysign, log1p, sqrt
 from typing import Any, Literal
 
 import altair as alt
@@ -12,8 +13,13 @@ import altair as alt
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry, legend
 from klsurv.charts.theme import FAINT, columns_for, config, panel_size
+from klsurv.exprs.axes import LINEAR_BELOW, Axes
 
 SPACING = 22
+# Pixels of a letter of a heading, and of a line of labels.
+_LETTER, _LINE = 6.6, 12
+# A time axis shorter than this (tokens) is ticked at each token: Vega would tick half tokens, and those before 0.
+_SHORT = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +77,7 @@ def panel(layers: Sequence[Any], *, text: str, size: tuple[int, int]) -> Any:
     # A heading stands on whatever reaches highest, often half a tick label: this, in every panel, reaches higher.
     strut = alt.Chart(alt.InlineData([{}])).mark_rule(x=0, strokeOpacity=0, aria=False)
     strut = strut.encode(y=alt.YValue(-9), y2=alt.Y2Value(0))
-    title = alt.Title(short(text, int(size[0] / 6.2)), frame="group", offset=2)
+    title = alt.Title(short(text, letters(size[0])), frame="group", offset=2)
     return alt.layer(*layers, strut, width=size[0], height=size[1], title=title)
 
 
@@ -90,13 +96,26 @@ def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X
     """The time axis of a panel; with `log_time` logarithmic, but linear below 1 token."""
     log: dict[str, Any] = {"type": "symlog", "constant": 1} if page.log_time else {}
     ticks: dict[str, Any] = {"tickCount": 5, "tickMinStep": 1}
-    if page.log_time:
+    if ends[1] < _SHORT:
+        ticks = {"values": list(range(int(ends[1]) + 1)), "format": "d"}
+    elif page.log_time:
         ticks = {"values": [v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]]}
     return (
         alt.X(f"{field}:Q", title="token t")
         .scale(domain=list(ends), nice=False, zero=False, **log)
-        .axis(zindex=1, labelOverlap="greedy", **ticks)
+        .axis(zindex=1, labelOverlap="greedy", labelSeparation=4, **ticks)
     )
+
+
+def kl_ticks(axes: Axes) -> list[float]:
+    """Ticks of a symmetric logarithmic KL axis: 0, 0.1, 0.3, 1, …, and 0.03, where there is room for their labels."""
+
+    def pixel(kl: float) -> float:
+        low, at, high = (copysign(log1p(abs(y) / LINEAR_BELOW), y) for y in (axes.y_domain[0], kl, axes.y_max))
+        return axes.height * (at - low) / (high - low)
+
+    decades = [m * 10.0**e for e in range(-1, 7) for m in (1, 3) if m * 10.0**e <= axes.y_max]
+    return [0.0, *[0.03] * (axes.y_max >= 0.03 and pixel(0.03) - pixel(0) >= _LINE), *decades]
 
 
 def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) -> alt.Y:
@@ -138,6 +157,27 @@ def note(
         .encode(text=alt.TextValue(text))
     )
     return chart
+
+
+def letters(width: float) -> int:
+    """How many letters a heading of this width (pixels) has room for."""
+    return int(width / _LETTER)
+
+
+def shorts(names: Sequence[str], most: int) -> list[str]:
+    """Each as `short` has it; where two would look alike, what all begin and end with gives way."""
+    cut = [short(name, most) for name in names]
+    if len(set(cut)) == len(set(names)):
+        return cut
+    begin = _alike(names)
+    rests = [name[begin:] for name in names]
+    end = _alike([rest[::-1] for rest in rests])
+    return [short("…" * (begin > 0) + rest[: len(rest) - end] + "…" * (end > 0), most) for rest in rests]
+
+
+def _alike(names: Sequence[str]) -> int:
+    """How many letters all begin with."""
+    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
 
 
 def short(text: str, most: int) -> str:

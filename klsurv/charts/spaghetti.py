@@ -11,7 +11,8 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry, legend
 from klsurv.charts.picture import picture_url
-from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, columns_for, config
+from klsurv.charts.sheet import Page, kl_ticks, short, time
+from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for, config
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
 from klsurv.frames.ink import PIXELS
 from klsurv.params import Look, Scoring
@@ -61,10 +62,11 @@ def spaghetti_chart(
         Entry("dashed", INK, f"calibration target = {dose}"),
     ]
     n = sum(panel.n for panel in panels)
-    window = ", ".join(map(str, windows))
+    model = short(", ".join(models) or "unknown", 50)
+    window = f"window={short(', '.join(map(str, windows)), 40)}. " if windows else ""
     title = alt.Title(
         f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
-        subtitle=f"Model: {_names(models)}. window={window}. n={n} trajectories. roll={scoring.roll}.",
+        subtitle=f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}.",
         fontSize=15,
         fontWeight="bold",
         offset=8,
@@ -87,11 +89,7 @@ def _panel(
     y_title = None
     if first:
         y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL"
-    x = (
-        alt.X("t:Q", title="token t")
-        .scale(domain=list(axes.x_domain), nice=False, zero=False)
-        .axis(tickCount=5, zindex=1)
-    )
+    x = time(axes.x_domain, page=Page(n_panels=1), field="t")
     y = alt.Y("y:Q", title=y_title).scale(**_y_scale(axes)).axis(**_y_axis(axes, labels=left))
     levels = [1.0] if scoring.normalize_kl else [target * panel.alpha**2 for target in targets]
     seen = [level for level in levels if level <= axes.y_max]
@@ -107,7 +105,9 @@ def _panel(
         .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
         .encode(y=y)
     )
-    layers.append(_strokes(data.add(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
+    # Of one alone it would hide whether that is alive.
+    if n - panel.n_skipped != 1:
+        layers.append(_strokes(data.add(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
     # A stroke of fixed height in pixels at a point in data units; at the upper edge where its line ends above it.
     ends = panel.ends.with_columns(pl.col("y").clip(upper_bound=axes.y_max))
     layers.append(
@@ -116,9 +116,13 @@ def _panel(
         .encode(x=x, y=y)
     )
     notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
-    layers += [_note(text, axes.width - 2, 3 + 13 * i, align="right") for i, text in enumerate(notes)]
-    if panel.n_skipped == panel.n > 0:
-        layers.append(_note(f"{panel.n} without a scale (KL = 0)", axes.width / 2, axes.height / 2, align="center"))
+    for i, text in enumerate(notes):
+        layers += [_note(text, axes.width - 2, 3 + 13 * i, align="right", halo=halo) for halo in (3, 0)]
+    if panel.n_skipped == panel.n:
+        text = f"{n} without a scale (KL = 0)" if n else "no trajectory"
+        # Where the dashed line is not.
+        y_note = axes.height * (0.25 if axes.y_max > 2 and not axes.kl_log else 0.6)
+        layers.append(_note(text, axes.width / 2, y_note, align="center"))
     title = f"α = {panel.alpha}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
     heading = alt.Title(title, frame="group", offset=5)
     return alt.layer(*layers, width=axes.width, height=axes.height, title=heading)
@@ -166,10 +170,11 @@ def _features(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.select(pl.exclude("points", "state"), type=pl.lit("Feature"), geometry=line)
 
 
-def _note(text: str, x: float, y: float, *, align: Literal["right", "center"]) -> alt.Chart:
+def _note(text: str, x: float, y: float, *, align: Literal["right", "center"], halo: float = 0) -> alt.Chart:
+    """A line of text; with `halo` (pixels) only the paper about its letters, to be drawn between it and lines."""
     note: alt.Chart = (
         alt.Chart(alt.InlineData([{}]))
-        .mark_text(align=align, baseline="top", fontSize=10.5, color=FAINT, x=x, y=y)
+        .mark_text(align=align, baseline="top", fontSize=10.5, color=FAINT, x=x, y=y, stroke=PAPER, strokeWidth=halo)
         .encode(text=alt.TextValue(text))
     )
     return note
@@ -181,12 +186,7 @@ def _y_scale(axes: Axes) -> dict[str, Any]:
 
 
 def _y_axis(axes: Axes, *, labels: bool) -> dict[str, Any]:
-    ticks = {"values": [v for v in (0, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if v <= axes.y_max]} if axes.kl_log else {}
+    ticks = {"values": kl_ticks(axes)} if axes.kl_log else {}
     # Unseen labels, not none: they keep the titles of a row on one line.
     hidden = {} if labels else {"labelOpacity": 0, "labelPadding": -40}
     return {"tickCount": 5, "format": "~g", "zindex": 1, **ticks, **hidden}
-
-
-def _names(names: list[str], *, most: int = 60) -> str:
-    text = ", ".join(names) or "unknown"
-    return text if len(text) <= most else text[: most - 1] + "…"

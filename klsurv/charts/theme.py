@@ -64,6 +64,9 @@ def config() -> dict[str, Any]:
             "titleFontWeight": "normal",
             "titlePadding": 6,
         },
+        # A label under its tick, also at the ends of an axis.
+        "axisX": {"labelFlush": False},
+        "legend": {"titleFontWeight": "normal", "titleFontSize": 12, "titleColor": INK, "labelFontSize": 11},
         "title": {
             "anchor": "start",
             "color": INK,

@@ -38,12 +38,11 @@ def threshold_chart(
     for i, (column, text) in enumerate(PANELS):
         y = share(column, title="share" if i == 0 else None, labels=page.left(i))
         # With the axes: where no group was measured no line brings them.
-        layers: list[Any] = [
-            rule.encode(x=x, y=alt.YDatum(0), y2=alt.Y2Datum(1)),
-            rule.mark_point(opacity=0).encode(x=x, y=y),
-        ]
+        layers: list[Any] = [rule.mark_point(opacity=0).encode(x=x, y=y)]
         if table.is_empty():
             layers.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 2, align="center"))
+        else:
+            layers.append(rule.encode(x=x, y=alt.YDatum(0), y2=alt.Y2Datum(1)))
         for k, one in enumerate(series):
             named = data.add(f"{column} {k}", one.rows(rows).select("threshold", column, "n", "n_events"))
             layers.append(

@@ -61,3 +61,15 @@ def test_a_pair_without_a_difference_or_an_interval_is_named_all_the_same() -> N
 def test_without_pairs_the_figure_says_so() -> None:
     (panel,) = panels(spec(compare_chart(pairs(0), words=Words("", ""))))
     assert "no pair to compare" in texts(panel)
+    assert layers(panel, "point")[0]["encoding"]["x"]["axis"]["labels"] is False
+
+
+def test_numbers_have_the_minus_sign_of_the_axis() -> None:
+    (panel,) = panels(spec(compare_chart(pairs(2, rmst_diff=[-1.5, -1200.0]), words=Words("", ""))))
+    assert {"−1.5 (0 to 0)   p = 0.5", "−1,200 (1 to 1)   p = 0.5"} <= set(texts(panel))
+
+
+def test_long_names_differ_still() -> None:
+    names = [f"{'m' * 40}{i}{'n' * 40}" for i in range(2)]
+    (panel,) = panels(spec(compare_chart(pairs(1, group_a=names[:1], group_b=names[1:]), words=Words("", ""))))
+    assert "…0… − …1…" in texts(panel)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from klsurv.charts.theme import ALIVE, DEAD
 from tests.charts.figures import draw, headings, layers, panels, rows, spec
+from tests.ingest.handmade import write_cell
 
 
 def test_each_trajectory_is_a_line_orange_if_it_dies(real_cells: Path) -> None:
@@ -33,3 +34,11 @@ def test_the_band_is_p10_to_p90(real_cells: Path) -> None:
     read = spec(draw("pmass", real_cells, alphas=[1.0]))
     (area,) = layers(panels(read)[0], "area")
     assert (area["encoding"]["y"]["field"], area["encoding"]["y2"]["field"]) == ("p10", "p90")
+
+
+def test_a_line_alone_is_not_hidden_by_its_median(tmp_path: Path) -> None:
+    one = {"0.0": [[1.0, 0.9, 0.9, 0.9]], "1.0": [[0.9, 0.7, 0.6, 0.9]]}
+    write_cell(tmp_path, pmass={"pmass_eval": one, "gen_lens_eval": {"0.0": [8], "1.0": [8]}})
+    for panel in panels(spec(draw("pmass", tmp_path, options={}))):
+        (line,) = layers(panel, "line")
+        assert line["mark"]["stroke"] in (ALIVE, DEAD)

@@ -7,7 +7,8 @@ import pytest
 
 from klsurv.charts.figure import Datasets
 from klsurv.charts.legend import Entry, legend
-from klsurv.charts.sheet import Page, Words, log_scale, panel, share, sheet, short, span, time
+from klsurv.charts.sheet import Page, Words, kl_ticks, log_scale, panel, share, sheet, short, shorts, span, time
+from klsurv.exprs.axes import Axes
 
 
 def test_a_page_has_at_most_four_panels_in_a_row_unless_it_is_told() -> None:
@@ -22,6 +23,14 @@ def test_a_long_name_is_cut_in_its_middle() -> None:
     assert [len(short("x" * 200, most)) for most in (2, 3, 36, 199)] == [2, 3, 36, 199]
 
 
+def test_names_that_would_be_cut_to_the_same_lose_what_they_share() -> None:
+    begin, end = "a_model_" * 5, "_window" * 5
+    assert shorts(["one", "two"], 10) == ["one", "two"]
+    assert shorts([f"{begin}{seed}" for seed in range(2)], 10) == ["a_mod…el_0", "a_mod…el_1"]
+    assert shorts([f"{begin}{method}{end}" for method in ("pca", "mean")], 10) == ["…pca…", "…mean…"]
+    assert shorts(["x" * 50] * 2, 10) == [short("x" * 50, 10)] * 2
+
+
 def test_a_heading_is_no_wider_than_its_panel() -> None:
     for width in (225, 300, 700):
         title = panel([], text="n" * 200, size=(width, 100)).to_dict()["title"]["text"]
@@ -34,6 +43,21 @@ def test_time_begins_before_0_and_ends_past_the_last_fork() -> None:
     assert span(100, page=log) == (-0.15, 125) and span(0, page=page)[1] > 0
     axis = time(span(100, page=log), page=log).to_dict()
     assert axis["axis"]["values"] == [0, 1, 3, 10, 30, 100] and axis["scale"]["type"] == "symlog"
+
+
+@pytest.mark.parametrize(("last", "want"), [(1, [0, 1]), (2, [0, 1, 2]), (3, [0, 1, 2, 3])])
+def test_a_short_time_axis_has_a_tick_per_token_and_none_between(last: int, want: list[int]) -> None:
+    for page in (Page(n_panels=1), Page(n_panels=1, log_time=True)):
+        axis = time(span(last, page=page), page=page).to_dict()["axis"]
+        assert [tick for tick in axis["values"] if tick <= last] == want and axis["format"] == "d"
+    assert time((-1, 2), page=Page(n_panels=1)).to_dict()["axis"]["values"] == [0, 1, 2]
+
+
+def test_ticks_of_kl_are_dense_only_where_their_labels_have_room() -> None:
+    small, large = (Axes(width=225, height=height, x_max=96, y_max=5, kl_log=True) for height in (165, 390))
+    assert kl_ticks(small) == pytest.approx([0, 0.1, 0.3, 1, 3])
+    assert kl_ticks(large) == pytest.approx([0, 0.03, 0.1, 0.3, 1, 3])
+    assert kl_ticks(Axes(width=225, height=165, x_max=96, y_max=0.001, kl_log=True)) == [0]
 
 
 def test_hidden_labels_keep_their_place() -> None:

@@ -19,6 +19,7 @@ from klsurv.charts.figure import Figure
 from klsurv.frames import thin
 from klsurv.params import Look, Scoring
 from klsurv.plots.spaghetti import draw_spaghetti
+from tests.ingest.handmade import write_cell
 
 SCORING = Scoring(threshold=0.3, roll=9)
 
@@ -267,3 +268,22 @@ def test_a_name_never_becomes_part_of_an_expression_or_a_field() -> None:
     rows = read.pop("datasets")
     assert "|| true" not in json.dumps(read)
     assert "|| true" in json.dumps(rows)
+
+
+def test_a_line_alone_is_not_hidden_by_its_median(tmp_path: Path) -> None:
+    kl = {"0.0": [[0.0] * 8], "1.0": [[0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1]]}
+    one = {"pmass_eval": {alpha: [[0.9, 0.7, 0.6, 0.9]] for alpha in kl}, "gen_lens_eval": {alpha: [8] for alpha in kl}}
+    write_cell(tmp_path, trajectory={"per_prompt_per_t_kl": kl}, pmass=one)
+    (line,) = layers(panels(spec(tmp_path, alphas=[1.0]))[0], "geoshape")
+    assert line["mark"]["stroke"] in (theme.ALIVE, theme.DEAD)
+
+
+def test_a_panel_without_trajectories_says_so(real_cells: Path) -> None:
+    with pytest.warns(klsurv.KlsurvWarning, match="no cell has alpha 3"):
+        drawn = spec(real_cells, alphas=[1, 3])
+    assert layers(panels(drawn)[1], "text")[0]["encoding"]["text"]["value"] == "no trajectory"
+
+
+def test_long_names_of_models_are_cut_in_their_middle(tmp_path: Path) -> None:
+    write_cell(tmp_path, calib={"model": f"a{'n' * 100}z"})
+    assert "z. window=8. n=4 trajectories." in spec(tmp_path)["title"]["subtitle"]

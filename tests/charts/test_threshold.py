@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import klsurv
-from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec
+from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
+from tests.ingest.handmade import NAN, write_cell
 
 
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
@@ -32,3 +33,10 @@ def test_of_method_and_alpha_no_two_lines_are_drawn_the_same(real_cells: Path) -
     read = spec(draw("threshold", real_cells, by=["method", "alpha"]))
     marks = [layer["mark"] for layer in layers(panels(read)[0], "line")]
     assert len({(mark["stroke"], *mark["strokeDash"]) for mark in marks}) == len(marks) == 14
+
+
+def test_what_is_said_where_nothing_was_measured_stands_alone(tmp_path: Path) -> None:
+    write_cell(tmp_path, pmass={"pmass_eval": {"0.0": [[NAN] * 4] * 2, "1.0": [[NAN] * 4] * 2}})
+    for panel in panels(spec(draw("threshold", tmp_path, options={}))):
+        assert texts(panel) == ["pmass was not measured"]
+        assert not [rule for rule in layers(panel, "rule") if "x" in rule["encoding"]]
