@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.series import Series, series_of
+from klsurv.charts.series import CROWD, Series, series_of
 from klsurv.charts.sheet import Page, Words, note, panel, share, sheet
 from klsurv.charts.theme import FAINT, INK, PAPER
 
@@ -18,54 +18,73 @@ from klsurv.charts.theme import FAINT, INK, PAPER
 def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, view: dict[str, Any]) -> Figure:
     """Two panels, the restricted mean to tau and S(tau), a series per group; ED50 and its interval about S = 0.5.
 
+    More than 4 groups have two panels each, the others in grey: their bars would cover each other.
     A bar per dose, not a band: where no draw differs there is no interval, and a band would end in a wall.
     """
     series = series_of(dose, by=by)
-    page = Page(n_panels=2, **view)
+    apart = len(series) > CROWD
+    together = [[one] for one in enumerate(series)] if apart else [list(enumerate(series))]
+    page = Page(n_panels=2 * len(together), **view)
     data = Datasets()
-    taus: list[int] = dose.get_column("tau").drop_nulls().unique().to_list()
-    tau = taus[0] if taus else 1
-    top = float(tau)
+    tau: int | None = dose.get_column("tau").max()  # type: ignore[assignment]
+    until = "τ" if tau is None else f"τ = {tau} tokens"
+    top = float(max(tau or 1, 1))
     tokens = alt.Y("rmst:Q", title="mean tokens alive before τ").scale(domain=[-0.02 * top, 1.02 * top], nice=False)
     tokens = tokens.axis(tickCount=5, zindex=1)
     alive = share("survival_tau", title="S(τ)", labels=True)
-    mean = _panel(dose, series, data, tokens, "rmst", ("rmst_low", "rmst_high"))
-    end = _panel(dose, series, data, alive, "survival_tau", ("survival_low", "survival_high"))
     half = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(y="y:Q")
-    marks = [
-        _ed50(one.rows(dose), one, data, f"ed50 {i}", _beside(i, len(series), 0.035)) for i, one in enumerate(series)
-    ]
-    if not taus:
-        mean.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 2, align="center"))
-    words.entries = [one.entry() for one in series if len(series) > 1]
-    words.entries += [
-        Entry("bar", series[0].colour if len(series) == 1 else INK, "interval, prompts resampled"),
-        Entry("dot", INK, "ED50 and its interval" + (", one above the other" if len(series) > 1 else "")),
-    ]
-    panels = [
-        panel(mean, text=f"restricted mean, τ = {tau} tokens", size=page.size),
-        panel([half, *end, *marks], text=f"alive at τ = {tau} tokens", size=page.size),
-    ]
+    panels = []
+    for group in together:
+        mean = _panel(dose, group, data, tokens, "rmst", ("rmst_low", "rmst_high"), others=by if apart else ())
+        bounds = ("survival_low", "survival_high")
+        end = _panel(dose, group, data, alive, "survival_tau", bounds, others=by if apart else ())
+        for place, (i, one) in enumerate(group):
+            end.append(_ed50(one.rows(dose), one, data, f"ed50 {i}", _beside(place, len(group), 0.035)))
+        texts = ("restricted mean" if tau is None else f"restricted mean, {until}", f"alive at {until}")
+        if apart:
+            texts = (group[0][1].name,) * 2
+        for layers, text in zip((mean, [half, *end]), texts, strict=True):
+            if tau is None:
+                layers.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 3, align="center"))
+            panels.append(panel(layers, text=text, size=page.size))
+    if apart:
+        words.entries = [Entry("line", FAINT, "the other groups", width=1)]
+    else:
+        words.entries = [one.entry() for one in series if len(series) > 1]
+    words.entries.append(Entry("bar", series[0].colour if len(series) == 1 else INK, "interval, prompts resampled"))
+    if dose.get_column("ed50").count():
+        stacked = ", one above the other" * (1 < len(series) <= CROWD)
+        words.entries.append(Entry("dot", INK, f"ED50 and its interval{stacked}"))
+    if apart:
+        words.entries.append(Entry("dashed", FAINT, f"S = 0.5 at {until}"))
     return sheet(panels, page=page, words=words, data=data)
 
 
 def _panel(
     dose: pl.DataFrame,
-    series: list[Series],
+    series: list[tuple[int, Series]],
     data: Datasets,
     y: alt.Y,
     column: str,
     bounds: tuple[str, str],
+    *,
+    others: Sequence[str],
 ) -> list[Any]:
     layers: list[Any] = []
     x = alt.X("alpha:Q", title="α (dose)").scale(nice=False, zero=True, padding=14).axis(tickCount=6, zindex=1)
-    for i, one in enumerate(series):
+    if others:
+        lines = dose.select("alpha", column, curve=pl.struct(others).rank("dense"))
+        grey = alt.Chart(data.add(f"{column} of all", lines)).mark_line(
+            stroke=FAINT, strokeWidth=0.8, strokeOpacity=0.45
+        )
+        layers.append(grey.encode(x=x, y=y, detail="curve:N"))
+    for place, (i, one) in enumerate(series):
         rows = one.rows(dose)
         named = data.add(f"{column} {i}", rows.select("alpha", column, *bounds, "n", "n_events"))
         tooltip = [alt.Tooltip(f"{name}:Q", format=".4g") for name in ("alpha", column, *bounds, "n", "n_events")]
         base = alt.Chart(named)
         known = data.add(f"{column} bars {i}", rows.select("alpha", *bounds).drop_nulls())
-        aside = _beside(i, len(series), min(4, 16 / len(series)))
+        aside = _beside(place, len(series), min(4, 16 / len(series)))
         bars = alt.Chart(known)
         layers += [
             bars.mark_rule(stroke=one.colour, strokeWidth=1.6, strokeOpacity=0.6, xOffset=aside).encode(

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import short
+from klsurv.charts.sheet import shorts
 from klsurv.charts.theme import ALIVE, DASHES, SERIES, dose_colours
+
+# More series than these, with their intervals, make a thicket of one panel.
+CROWD = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,13 +35,24 @@ class Series:
         return table.join(self.key, on=self.key.columns, how="semi", nulls_equal=True, maintain_order="left")
 
 
-def panels_of(groups: pl.DataFrame, *, by: Sequence[str]) -> tuple[list[pl.DataFrame], list[Series]]:
-    """A panel per alpha, if alpha makes groups, else one; a series per value of the other columns."""
-    panels = [pl.DataFrame()]
+def panels_of(groups: pl.DataFrame, *, by: Sequence[str]) -> tuple[list[Series], list[Series]]:
+    """The panels and the series of each: a panel per alpha, if alpha makes groups, a series per other group.
+
+    Without alpha one panel holds all, but where they are more than 4 each has its own.
+    """
+    series = series_of(groups, by=[name for name in by if name != "alpha"])
     if "alpha" in by:
-        panels = [part.select("alpha").head(1) for part in groups.partition_by("alpha", maintain_order=True)]
-        panels.sort(key=lambda part: float(part.item()))
-    return panels, series_of(groups, by=[name for name in by if name != "alpha"])
+        return series_of(groups, by=["alpha"]), series
+    whole = series_of(groups, by=[])
+    return (series, whole) if len(series) > CROWD else (whole, series)
+
+
+def wider(i: int, of: int) -> float:
+    """How much wider series i of some is drawn (pixels), so that of those that coincide each is seen.
+
+    Whatever their number, the widest is not so wide that it hides where it lies.
+    """
+    return (of - 1 - i) * min(1.6, 5 / of)
 
 
 def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
@@ -49,7 +63,7 @@ def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
     if not by:
         return [Series(key=pl.DataFrame(), name="", colour=ALIVE, dash=[1, 0])]
     keys = groups.select(by).unique(maintain_order=True).sort(by, nulls_last=True)
-    names = [short(", ".join(map(_named, by, row)), 40) for row in keys.rows()]
+    names = shorts([", ".join(map(_named, by, row)) for row in keys.rows()], 40)
     places = [(i, i + i // len(SERIES)) for i in range(keys.height)]
     colours: Sequence[str] = SERIES
     if "alpha" in by:
@@ -66,4 +80,6 @@ def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
 def _named(column: str, value: object) -> str:
     if column == "alpha":
         return f"α = {value}"
+    if value is None:
+        return f"{column} unknown"
     return str(value) if column in ("method", "model", "cell") else f"{column} {value}"

@@ -11,22 +11,25 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.series import Series, panels_of
-from klsurv.charts.sheet import Page, Words, note, share, sheet, short, span, time
+from klsurv.charts.series import CROWD, Series, panels_of, wider
+from klsurv.charts.sheet import Page, Words, note, share, sheet, shorts, span, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import FAINT, INK, PAPER
 
 # Pixels below a panel: of the first row of numbers at risk, and between rows; and between two numbers.
 _BELOW, _ROW, _APART = 46, 13, 30
+# Opacity of the interval of S, and of the gaps between forks, which lie upon it.
+_BAND, _GAP = 0.16, 0.22
 
 
 def survival_chart(
     survival: pl.DataFrame, lifetimes: pl.DataFrame, *, by: Sequence[str], words: Words, view: dict[str, Any]
 ) -> Figure:
-    """A panel per alpha (if alpha makes groups), a curve per other group; without others, those of other doses in grey.
+    """Panels, and a curve per group in each, as `panels_of` has them; where it is one, those of other panels in grey.
 
     The band is the interval of S; the shaded steps are the forks between which deaths lie, where S is not identified.
-    A dot marks the median. Curves that coincide are seen as stripes: the first is drawn widest, the last thinnest.
+    A dot marks the median. Curves that coincide are seen as stripes: the first is drawn widest, the last thinnest. More
+    than 4 in a panel are drawn without band and gaps, which would cover each other.
     """
     panels, series = panels_of(lifetimes, by=by)
     page = Page(n_panels=len(panels), **view)
@@ -38,17 +41,19 @@ def survival_chart(
         for i, panel in enumerate(panels)
     ]
     words.entries = [s.entry() for s in series if len(series) > 1]
-    colour = series[0].colour if len(series) == 1 else FAINT
-    words.entries.append(Entry("band", colour, "interval of S"))
-    words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=0.5))
+    colour, band = (series[0].colour, _BAND) if len(series) == 1 else (FAINT, 0.25)
+    if len(series) <= CROWD:
+        gap = 1 - (1 - band) * (1 - _GAP)
+        words.entries.append(Entry("band", colour, "interval of S", opacity=band))
+        words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap))
     words.entries.append(Entry("dot", INK, "median"))
     if context is not None:
-        words.entries.append(Entry("line", FAINT, "the other doses"))
+        words.entries.append(Entry("line", FAINT, f"the other {'doses' if 'alpha' in by else 'groups'}", width=1))
     return sheet(drawn, page=page, words=words, data=data, row_gap=20)
 
 
 def _panel(
-    panel: pl.DataFrame,
+    panel: Series,
     survival: pl.DataFrame,
     lifetimes: pl.DataFrame,
     series: list[Series],
@@ -62,10 +67,10 @@ def _panel(
 ) -> Any:
     width, height = page.size
     x, y = time(ends, page=page), share("survival", title="S(t)" if i == 0 else None, labels=page.left(i))
-    own = survival.join(panel, on=panel.columns, how="semi", nulls_equal=True) if panel.columns else survival
+    own, lives = panel.rows(survival), panel.rows(lifetimes)
     layers: list[Any] = []
     if context is not None:
-        others = context.join(panel, on=panel.columns, how="anti", nulls_equal=True)
+        others = context.join(panel.key, on=panel.key.columns, how="anti", nulls_equal=True)
         steps = _steps(others, by=by, x_max=ends[1])
         layers.append(
             alt.Chart(data.add(f"others {i}", steps))
@@ -74,13 +79,13 @@ def _panel(
         )
     n = n_events = 0
     empty = True
+    names = shorts([one.name for one in series], 24)
     for k, one in enumerate(series):
-        rows = one.rows(own)
-        life = one.rows(lifetimes.join(panel, on=panel.columns, nulls_equal=True) if panel.columns else lifetimes)
+        rows, life = one.rows(own), one.rows(lives)
         n, n_events = n + int(life.get_column("n").sum()), n_events + int(life.get_column("n_events").sum())
         below = height + _BELOW + _ROW * k
         if page.left(i) and len(series) > 1:
-            layers.append(note(short(one.name, 24), -14, below - 5, align="right", size=10, colour=one.colour))
+            layers.append(note(names[k], -14, below - 5, align="right", size=10, colour=one.colour))
         if rows.is_empty():
             continue
         empty = False
@@ -90,8 +95,7 @@ def _panel(
         layers.append(note("at risk", -14, height + _BELOW - 5 - _ROW * (len(series) > 1), align="right", size=10))
     if empty:
         layers.append(note("no trajectory was measured at a fork", width / 2, height / 2, align="center"))
-    alpha = f"α = {panel.item(0, 'alpha')}" if "alpha" in panel.columns else "all doses"
-    return framed(layers, text=f"{alpha}   n={n}  died={n_events}", size=page.size)
+    return framed(layers, text=f"{panel.name or 'all doses'}   n={n}  died={n_events}", size=page.size)
 
 
 def _curve(
@@ -117,31 +121,33 @@ def _curve(
     ).filter(pl.col("before") > pl.col("survival"))
     medians = life.select(fork="median", survival=pl.lit(0.5)).drop_nulls()
     tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("fork", "survival", "ci_low", "ci_high", "n_risk")]
-    # Whatever the number of curves, the widest is not so wide that it hides where it lies.
-    wider = (of - 1 - k) * min(1.6, 5 / of)
+    more, crowd = wider(k, of), of > CROWD
     layers: list[Any] = []
-    if steps.get_column("ci_low").null_count() < steps.height:
+    if not crowd and steps.get_column("ci_low").null_count() < steps.height:
         layers.append(
             alt.Chart(data.add(f"band {name}", steps))
-            .mark_area(interpolate="step-after", fill=one.colour, fillOpacity=min(0.16, 0.4 / of))
+            .mark_area(interpolate="step-after", fill=one.colour, fillOpacity=min(_BAND, 0.4 / of))
             .encode(x=x, y=alt.Y("ci_low:Q"), y2="ci_high")
         )
+    if not crowd:
+        layers.append(
+            alt.Chart(data.add(f"gaps {name}", gaps))
+            .mark_rect(fill=one.colour, fillOpacity=_GAP)
+            .encode(x=alt.X("left:Q"), x2="fork", y=alt.Y("survival:Q"), y2="before")
+        )
     layers += [
-        alt.Chart(data.add(f"gaps {name}", gaps))
-        .mark_rect(fill=one.colour, fillOpacity=0.22)
-        .encode(x=alt.X("left:Q"), x2="fork", y=alt.Y("survival:Q"), y2="before"),
         alt.Chart(data.add(f"curve {name}", steps))
         .mark_line(
             interpolate="step-after",
             stroke=one.colour,
-            strokeWidth=1.8 + wider,
+            strokeWidth=1.8 + more,
             strokeDash=one.dash,
             strokeCap="butt",
         )
         .encode(x=x, y=y, tooltip=tooltip),
         alt.Chart(data.add(f"median {name}", medians))
         .mark_point(
-            shape="circle", filled=True, fill=PAPER, stroke=one.colour, strokeWidth=1.8, size=46 + 40 * wider, opacity=1
+            shape="circle", filled=True, fill=PAPER, stroke=one.colour, strokeWidth=1.8, size=46 + 40 * more, opacity=1
         )
         .encode(x=x, y=y),
     ]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import klsurv
-from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, legend, panels, rows, spec
+from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
+from tests.ingest.handmade import NAN, write_cell
 
 
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
@@ -43,3 +44,32 @@ def test_both_panels_share_the_heading_line(real_cells: Path) -> None:
     """An unseen rule reaches above the top tick label of every panel, so that headings stand on one line."""
     for panel in panels(spec(draw("dose", real_cells))):
         assert layers(panel, "rule")[-1]["encoding"]["y"] == {"value": -9}
+
+
+def test_more_than_four_groups_have_two_panels_each_with_the_others_in_grey(real_cells: Path) -> None:
+    read = spec(draw("dose", real_cells, by="prompt"))
+    assert headings(read) == [f"prompt {i}" for i in range(8) for _ in range(2)]
+    for panel in panels(read):
+        others, own = (rows(read, layer) for layer in layers(panel, "line"))
+        assert (len(others), len(own)) == (56, 7)
+    assert legend(read)[0] == "the other groups" and legend(read)[-1] == "S = 0.5 at τ = 10 tokens"
+
+
+def test_ed50_is_in_the_legend_only_where_there_is_one(real_cells: Path) -> None:
+    assert "ED50 and its interval" in legend(spec(draw("dose", real_cells)))
+    assert legend(spec(draw("dose", real_cells, alphas=[1.0]))) == ["interval, prompts resampled"]
+
+
+def test_where_all_die_at_once_the_mean_of_0_lies_on_the_axis(tmp_path: Path) -> None:
+    dead = {"0.0": [[0.1] * 4] * 2, "1.0": [[0.1] * 4] * 2}
+    write_cell(tmp_path, pmass={"pmass_eval": dead})
+    read = spec(draw("dose", tmp_path, options={}))
+    assert headings(read)[0] == "restricted mean, τ = 0 tokens"
+    assert layers(panels(read)[0], "line")[0]["encoding"]["y"]["scale"]["domain"] == [-0.02, 1.02]
+
+
+def test_without_a_measurement_no_tau_is_made_up(tmp_path: Path) -> None:
+    write_cell(tmp_path, pmass={"pmass_eval": {"0.0": [[NAN] * 4] * 2, "1.0": [[NAN] * 4] * 2}})
+    read = spec(draw("dose", tmp_path, options={}))
+    assert headings(read) == ["restricted mean", "alive at τ"]
+    assert all("pmass was not measured" in texts(panel) for panel in panels(read))

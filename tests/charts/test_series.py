@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from klsurv.charts.series import panels_of, series_of
+from klsurv.charts.series import panels_of, series_of, wider
 from klsurv.charts.theme import ALIVE, dose_colours
 
 
@@ -37,7 +37,9 @@ def test_sixty_four_series_are_all_drawn_differently() -> None:
 
 def test_a_series_finds_its_rows_also_where_its_key_is_null() -> None:
     table = pl.DataFrame({"method": ["a", None, "a"], "y": [1, 2, 3]})
-    assert [one.rows(table)["y"].to_list() for one in series_of(table, by=["method"])] == [[1, 3], [2]]
+    series = series_of(table, by=["method"])
+    assert [one.rows(table)["y"].to_list() for one in series] == [[1, 3], [2]]
+    assert [one.name for one in series] == ["a", "method unknown"]
     (whole,) = series_of(table, by=[])
     assert whole.rows(table).height == 3
 
@@ -45,5 +47,19 @@ def test_a_series_finds_its_rows_also_where_its_key_is_null() -> None:
 def test_a_panel_per_alpha_in_order_and_a_series_per_other_group() -> None:
     groups = pl.DataFrame({"alpha": [2.0, 0.5, 2.0], "method": ["a", "a", "b"]})
     panels, series = panels_of(groups, by=["alpha", "method"])
-    assert [panel.item() for panel in panels] == [0.5, 2.0] and [one.name for one in series] == ["a", "b"]
-    assert [panel.columns for panel in panels_of(groups, by=["method"])[0]] == [[]]
+    assert [panel.name for panel in panels] == ["α = 0.5", "α = 2.0"] and [one.name for one in series] == ["a", "b"]
+    assert panels[1].rows(groups)["method"].to_list() == ["a", "b"]
+    whole, series = panels_of(groups, by=["method"])
+    assert [panel.name for panel in whole] == [""] and len(series) == 2
+
+
+def test_without_alpha_more_than_four_groups_have_a_panel_each() -> None:
+    groups = pl.DataFrame({"seed": list(range(5))})
+    panels, series = panels_of(groups, by=["seed"])
+    assert [panel.name for panel in panels] == [f"seed {i}" for i in range(5)]
+    assert [panel.rows(groups).height for panel in panels] == [1] * 5 and [one.name for one in series] == [""]
+    assert [len(part) for part in panels_of(groups.head(4), by=["seed"])] == [1, 4]
+
+
+def test_of_series_that_coincide_the_first_is_widest_but_never_wide() -> None:
+    assert [wider(i, 3) for i in range(3)] == [3.2, 1.6, 0] and wider(0, 40) < 5

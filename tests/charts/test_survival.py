@@ -68,11 +68,21 @@ def test_curves_that_coincide_are_seen_the_first_widest_and_the_last_thinnest(re
     assert {"mean_diff", "pca", "at risk"} <= set(texts(panels(read)[0]))
 
 
-def test_ten_curves_are_no_wider_than_seven_pixels(real_cells: Path) -> None:
-    runs = klsurv.scan(klsurv.scan(real_cells, alphas=[1.0]).source().with_columns(method="prompt"))
-    read = spec(draw("survival", runs, by="prompt"))
-    widths = [layer["mark"]["strokeWidth"] for layer in layers(panels(read)[0], "line")]
-    assert len(widths) == 8 and max(widths) < 7
+def test_more_than_four_groups_have_a_panel_each_with_the_others_in_grey(real_cells: Path) -> None:
+    read = spec(draw("survival", real_cells, by="prompt"))
+    assert headings(read)[0] == "prompt 0   n=14  died=5" and len(panels(read)) == 8
+    for panel in panels(read):
+        assert [layer["mark"]["strokeWidth"] for layer in layers(panel, "line")] == [0.8, 1.8]
+    assert legend(read)[-1] == "the other groups"
+
+
+def test_more_than_four_curves_in_a_panel_have_neither_bands_nor_great_width(real_cells: Path) -> None:
+    read = spec(draw("survival", real_cells, by=["prompt", "alpha"]))
+    for panel in panels(read):
+        widths = [layer["mark"]["strokeWidth"] for layer in layers(panel, "line")]
+        assert len(widths) == 8 and max(widths) < 7
+        assert not layers(panel, "area") and not layers(panel, "rect")
+    assert "interval of S" not in legend(read) and "median" in legend(read)
 
 
 def test_other_doses_are_drawn_grey_behind_only_where_there_are_several(real_cells: Path) -> None:
