@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.series import Series, series_of
+from klsurv.charts.series import Series, series_of, wider
 from klsurv.charts.sheet import Page, Words, log_scale, note, panel, sheet
 from klsurv.charts.theme import FAINT, INK
 
@@ -45,12 +45,14 @@ def calibration_chart(
     levels = [*band, *heldout.get_column("kl_p95"), *heldout.get_column("target_kl").drop_nulls()]
     held_y = log_scale("kl_p95", axis=alt.Y, title=_Y, values=levels)
     held_x = log_scale("alpha", axis=alt.X, title="α (dose)", values=heldout.get_column("alpha").to_list())
+    last = int(bisection.get_column("step").max() or 1)  # type: ignore[arg-type]
     path: list[Any] = [_band(band)]
     doses: list[Any] = [_band(band)]
     dots: list[Any] = []
     for i, one in enumerate(series):
-        path += _path(one.rows(bisection), one, data, str(i), y=searched)
-        doses += _doses(one.rows(heldout), one, data, str(i), x=held_x, y=held_y)
+        more = wider(i, len(series)) / 2
+        path += _path(one.rows(bisection), one, data, str(i), y=searched, last=last, more=more)
+        doses += _doses(one.rows(heldout), one, data, str(i), x=held_x, y=held_y, more=more)
         dots += _dots(one.rows(methods), one.rows(calibration), one, data, str(i))
     words.entries = [one.entry() for one in series]
     words.entries += [Entry("band", FAINT, "0.7–1.4 of the target"), Entry("dashed", FAINT, "target × α²")]
@@ -58,10 +60,11 @@ def calibration_chart(
         if table.is_empty():
             layers.append(note(text, width / 2, height / 2, align="center"))
     n = methods.height
+    known = calibration.get_column("c_star_low").count() > 0
     panels = [
         panel(path, text="bisection, calibration prompts", size=page.size),
         panel(doses, text="held-out prompts", size=page.size),
-        panel(dots, text=f"c_star of {n} cell{'s' * (n != 1)}; mean, 95 % interval", size=page.size),
+        panel(dots, text=f"c_star of {n} cell{'s' * (n != 1)}{'; mean, 95 % interval' * known}", size=page.size),
     ]
     return sheet(panels, page=page, words=words, data=data)
 
@@ -71,24 +74,29 @@ def _drawable(column: str) -> pl.Expr:
     return (pl.col(column) > 0) & pl.col(column).is_finite()
 
 
-def _path(steps: pl.DataFrame, one: Series, data: Datasets, name: str, *, y: alt.Y) -> list[Any]:
+def _path(
+    steps: pl.DataFrame, one: Series, data: Datasets, name: str, *, y: alt.Y, last: int, more: float
+) -> list[Any]:
     base = alt.Chart(data.add(f"bisection {name}", steps.select("cell", "step", "coeff", "kl_p95")))
-    x = alt.X("step:Q", title="step").scale(zero=True, nice=False, padding=8).axis(tickMinStep=1, format="d")
+    x = alt.X("step:Q", title="step").scale(zero=True, nice=False, padding=8)
+    x = x.axis(values=list(range(0, last + 1, 1 + last // 12)), format="d")
     tooltip = ["cell:N", *(alt.Tooltip(f"{column}:Q", format=".4g") for column in ("step", "coeff", "kl_p95"))]
     return [
-        base.mark_line(stroke=one.colour, strokeWidth=1.2, strokeDash=one.dash).encode(x=x, y=y, detail="cell:N"),
-        base.mark_point(filled=True, fill=one.colour, size=30, opacity=1).encode(x=x, y=y, tooltip=tooltip),
+        base.mark_line(stroke=one.colour, strokeWidth=1.2 + more, strokeDash=one.dash).encode(
+            x=x, y=y, detail="cell:N"
+        ),
+        base.mark_point(filled=True, fill=one.colour, size=30 + 40 * more, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
 
 
-def _doses(held: pl.DataFrame, one: Series, data: Datasets, name: str, *, x: alt.X, y: alt.Y) -> list[Any]:
+def _doses(held: pl.DataFrame, one: Series, data: Datasets, name: str, *, x: alt.X, y: alt.Y, more: float) -> list[Any]:
     base = alt.Chart(data.add(f"heldout {name}", held.select("model", "window", "alpha", "kl_p95", "target_kl")))
     tooltip = [alt.Tooltip(f"{column}:Q", format=".4g") for column in ("alpha", "kl_p95", "target_kl")]
     run = ["model:N", "window:N"]
     return [
         base.mark_line(stroke=FAINT, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=alt.Y("target_kl:Q"), detail=run),
-        base.mark_line(stroke=one.colour, strokeWidth=1.8, strokeDash=one.dash).encode(x=x, y=y, detail=run),
-        base.mark_point(filled=True, fill=one.colour, size=34, opacity=1).encode(x=x, y=y, tooltip=tooltip),
+        base.mark_line(stroke=one.colour, strokeWidth=1.8 + more, strokeDash=one.dash).encode(x=x, y=y, detail=run),
+        base.mark_point(filled=True, fill=one.colour, size=34 + 40 * more, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
 
 
@@ -107,7 +115,7 @@ def _dots(cells: pl.DataFrame, means: pl.DataFrame, one: Series, data: Datasets,
     bars = alt.Chart(data.add(f"c_star mean {name}", known))
     return [
         bars.mark_rule(stroke=INK, strokeWidth=1.6, yOffset=14).encode(x=alt.X("c_star_low:Q"), x2="c_star_high", y=y),
-        bars.mark_tick(color=INK, thickness=2, size=12, yOffset=14).encode(x="c_star_mean:Q", y=y),
+        bars.mark_tick(color=INK, thickness=2, size=12, yOffset=14, opacity=1).encode(x="c_star_mean:Q", y=y),
         dots.mark_point(filled=True, fill=one.colour, size=60, opacity=0.8).encode(
             x=x, y=y, tooltip=["cell:N", "seed:Q", "c_star:Q"]
         ),

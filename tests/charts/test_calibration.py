@@ -36,7 +36,8 @@ def test_dots_of_c_star_stand_above_the_interval_of_their_mean(real_cells: Path)
     found = sorted(row["c_star"] for layer in layers(panel, "point") for row in rows(read, layer))
     assert found == sorted(source.cells()["c_star"].to_list())
     assert all(layer["mark"]["yOffset"] > 0 for layer in layers(panel, "tick"))
-    assert headings(read)[2] == "c_star of 2 cells; mean, 95 % interval"
+    # Each method has one cell, so that there is no interval to speak of.
+    assert headings(read)[2] == "c_star of 2 cells"
     assert legend(read) == ["mean_diff", "pca", "0.7–1.4 of the target", "target × α²"]
 
 
@@ -45,3 +46,15 @@ def test_without_a_history_the_panel_says_so(tmp_path: Path) -> None:
     read = spec(draw("calibration", tmp_path, options={}))
     assert "no history.json" in texts(panels(read)[0])
     assert legend(read)[0] == "unknown"
+
+
+def test_the_interval_is_spoken_of_where_there_is_one(tmp_path: Path) -> None:
+    for seed in range(2):
+        write_cell(tmp_path, f"s{seed}", calib={"seed": seed, "c_star": 5.0 + seed})
+    assert headings(spec(draw("calibration", tmp_path, options={})))[2] == "c_star of 2 cells; mean, 95 % interval"
+
+
+def test_of_methods_that_coincide_each_is_seen(real_cells: Path) -> None:
+    for panel in panels(spec(draw("calibration", real_cells)))[:2]:
+        first, last = (layer["mark"]["size"] for layer in layers(panel, "point"))
+        assert first > last + 20
