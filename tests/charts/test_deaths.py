@@ -8,6 +8,7 @@ from pathlib import Path
 from klsurv.charts.deaths import EARLY_TO_LATE, FINISHED, RUNNING
 from klsurv.frames.deaths import deaths
 from tests.charts.figures import OPTIONS, draw, headings, layers, panels, rows, spec
+from tests.ingest.handmade import write_cell
 
 
 def test_each_cell_has_a_panel_with_a_square_per_prompt_and_dose(real_cells: Path) -> None:
@@ -38,3 +39,15 @@ def test_only_the_first_panel_has_the_scale_of_tokens(real_cells: Path) -> None:
     scales = [layers(panel, "rect")[-1]["encoding"]["color"] for panel in panels(read)]
     assert scales[0]["legend"]["values"] == [0, 10, 96] and scales[1]["legend"] is None
     assert {tuple(scale["scale"]["domain"]) for scale in scales} == {(0, 96)}
+
+
+def test_headings_of_cells_with_long_names_differ(tmp_path: Path) -> None:
+    for method in ("mean_diff", "pca"):
+        write_cell(tmp_path, f"{'a-model-' * 10}{method}{'_window' * 10}")
+    read = spec(draw("deaths", tmp_path, options={}))
+    assert headings(read) == ["…mean_diff…", "…pca…"]
+
+
+def test_the_scale_has_whole_tokens(real_cells: Path) -> None:
+    shade = layers(panels(spec(draw("deaths", real_cells)))[0], "rect")[-1]["encoding"]["color"]
+    assert shade["legend"]["format"] == ",d"
