@@ -105,26 +105,27 @@ def export(
         )
         return int(answer.height)
     table = declared(name)
-    source, cells = runs.source(), runs.cells()
+    rollouts, cells = runs.rollouts(), runs.cells()
     footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
     if name in ("trajectories", "long", "scored"):
         kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
         footer[FOOTER_CELLS] = cells.with_columns(kept).write_json()
     if name in ("long", "scored"):
-        footer[FOOTER_ROWS] = source.select(*KEY, "gen_len", "fork").write_json()
+        footer[FOOTER_ROWS] = rollouts.select(*KEY, "gen_len", "fork").write_json()
     if name == "cells":
         pieces: Iterator[pl.DataFrame] = iter([cells])
     else:
-        pieces = _by_cell(name, source, Scoring(**scoring))
+        pieces = _by_cell(name, runs, Scoring(**scoring))
     return write_table(pieces, path, table=table, footer=footer)
 
 
-def _by_cell(name: str, source: pl.DataFrame, scoring: Scoring) -> Iterator[pl.DataFrame]:
-    for part in source.partition_by("cell", maintain_order=True):
-        rows = part.lazy()
-        if name == "long":
-            yield long(rows).collect()
-        elif name == "scored":
-            yield scored(rows, scoring=scoring).collect()
-        else:
-            yield score(rows, scoring=scoring).select(TABLES[name].names).collect()
+def _by_cell(name: str, runs: Runs, scoring: Scoring) -> Iterator[pl.DataFrame]:
+    for piece in runs.pieces():
+        for part in piece.read().collect().partition_by("cell", maintain_order=True):
+            rows = part.lazy()
+            if name == "long":
+                yield long(rows).collect()
+            elif name == "scored":
+                yield scored(rows, scoring=scoring).collect()
+            else:
+                yield score(rows, scoring=scoring).select(TABLES[name].names).collect()

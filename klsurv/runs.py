@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from klsurv.analysis.calibrate import Calibrations
 from klsurv.analysis.compare import Comparisons
@@ -19,18 +20,18 @@ from klsurv.analysis.survival import Survival
 from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
-from klsurv.frames.score import score
+from klsurv.frames.score import judge, score
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
-from klsurv.schema import SOURCE, TRAJECTORIES
+from klsurv.schema import LONG, SCORED, TRAJECTORIES, Table
+from klsurv.source import EARLY, Held, Piece, Source, pieces
 from klsurv.where import condition
 
 if TYPE_CHECKING:
     from klsurv.plots import Plots
 
-Tables = tuple[pl.DataFrame, pl.DataFrame]
 Tell = Callable[[str], None]
 
 _MOST_WARNINGS = 5
@@ -75,15 +76,15 @@ def scan(
         path = Path(os.path.expanduser(os.fspath(source)))
         if os.path.isfile(path):
             _only_cells(selection)
-            return Runs(lambda: read_parquet(path, selection=selection), alphas=selection.alphas, tell=tell)
+            return Runs(lambda: Held(*read_parquet(path, selection=selection)), alphas=selection.alphas, tell=tell)
         return Runs(
-            lambda: read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead),
+            lambda: Held(*read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead)),
             alphas=selection.alphas,
             tell=tell,
         )
     frame = _frame(source)
     _only_cells(selection)
-    return Runs(lambda: read_frame(frame, selection=selection), alphas=selection.alphas, tell=tell)
+    return Runs(lambda: Held(*read_frame(frame, selection=selection)), alphas=selection.alphas, tell=tell)
 
 
 class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
@@ -96,8 +97,10 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     measurements, fewer than 5 trajectories) is told once, as a warning, and kept in `warnings`.
     """
 
-    def __init__(self, load: Callable[[], Tables], *, alphas: Sequence[float] | None, tell: Tell | None) -> None:
+    def __init__(self, load: Callable[[], Source], *, alphas: Sequence[float] | None, tell: Tell | None) -> None:
         self._load, self._alphas, self._tell = load, alphas, tell or _warn
+        self._rollouts: pl.DataFrame | None = None
+        self._early = 0
         self.warnings: list[str] = []
 
     def say(self, message: str) -> None:
@@ -108,24 +111,45 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
 
     def cells(self) -> pl.DataFrame:
         """The table `cells`: one row per cell, usable or not, with the reason."""
-        return self._read[0]
+        return self._source.cells
 
     def check(self) -> pl.DataFrame:
         """The table `check`: one row per cell with its status, its counts and the reason."""
-        cells, source = self._read
-        return checking.check(cells.lazy(), score(source.lazy(), scoring=Scoring())).collect()
+        measured = self._measured(EARLY).lazy().pipe(judge, scoring=Scoring())
+        return checking.check(self.cells().lazy(), measured).collect()
+
+    def rollouts(self, *, early: int = EARLY) -> pl.DataFrame:
+        """Each trajectory as it was measured, with the facts of its cell, without KL: any number of cells fits.
+
+        Columns: cell, alpha, prompt; model, method, seed, window, target_kl; gen_len, length, n_kl_failed,
+        n_kl_negative (tokens); `fork` and `pmass` (lists); `early`, the first `early` values of KL or more (nats).
+        """
+        measured = self._measured(early)
+        if not self.cells().get_column("status").is_in(["ok", "partial"]).any():
+            raise NothingUsableError(f"none of the {self.cells().height} cells can be used: `klsurv check` says why")
+        return measured
+
+    def digests(self) -> pl.DataFrame:
+        """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
+        return self._source.digests()
+
+    def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
+        """The cells that have trajectories, some together, to be read with their KL one piece after the other."""
+        return pieces(self._source, self.rollouts(), alphas=alphas)
 
     def trajectories(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
         """The table `trajectories`: one row per cell, alpha and prompt; KL, forks and pmass as lists, and scores."""
-        return score(self._source, scoring=Scoring(**scoring)).select(TRAJECTORIES.names)
+        chosen = Scoring(**scoring)
+        return self._streamed(TRAJECTORIES, lambda piece: score(piece, scoring=chosen).select(TRAJECTORIES.names))
 
     def long(self) -> pl.LazyFrame:
         """The table `long`: one row per cell, alpha, prompt and token, as it was measured."""
-        return longs.long(self._source)
+        return self._streamed(LONG, longs.long)
 
     def scored(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
         """The table `scored`: `long` with smoothed and scaled KL, running minimum of pmass, alive, end."""
-        return longs.scored(self._source, scoring=Scoring(**scoring))
+        chosen = Scoring(**scoring)
+        return self._streamed(SCORED, lambda piece: longs.scored(piece, scoring=chosen))
 
     @property
     def plot(self) -> Plots:
@@ -139,33 +163,48 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         """The doses: those that were asked for, else all that the cells hold, ascending."""
         if self._alphas is not None:
             return list(self._alphas)
-        return self._read[0].get_column("alphas").explode().drop_nulls().unique().sort().to_list()
+        return self.cells().get_column("alphas").explode().drop_nulls().unique().sort().to_list()
 
     @cached_property
-    def _read(self) -> Tables:
-        cells, source = self._load()
-        left_out = cells.filter(pl.col("status") != "ok").select("cell", "status", "reason").rows()
+    def _source(self) -> Source:
+        source = self._load()
+        left_out = source.cells.filter(pl.col("status") != "ok").select("cell", "status", "reason").rows()
         for cell, status, reason in left_out[:_MOST_WARNINGS]:
             self.say(f"{cell} is {status}: {reason}")
         if more := left_out[_MOST_WARNINGS:]:
             self.say(f"{len(more)} more cells are not ok: `klsurv check` lists them")
         if self._alphas is not None:
-            held = set(cells.get_column("alphas").explode().drop_nulls())
+            held = set(source.cells.get_column("alphas").explode().drop_nulls())
             if absent := [alpha for alpha in self._alphas if alpha not in held]:
                 self.say(f"no cell has alpha {', '.join(map(str, absent))}")
-            source = source.filter(pl.col("alpha").is_in(self._alphas))
-        return cells, source
-
-    @property
-    def _source(self) -> pl.LazyFrame:
-        return pl.defer(self.source, schema=SOURCE.schema)
-
-    def source(self) -> pl.DataFrame:
-        """The table `source`: each trajectory as it was read, with the facts of its cell."""
-        cells, source = self._read
-        if not cells.get_column("status").is_in(["ok", "partial"]).any():
-            raise NothingUsableError(f"none of the {cells.height} cells can be used: `klsurv check` says why")
+            source = source.at(self._alphas)
         return source
+
+    def _measured(self, early: int) -> pl.DataFrame:
+        if self._rollouts is None or self._early < early:
+            self._early = max(early, EARLY)
+            self._rollouts = self._source.rollouts(early=self._early)
+        return self._rollouts
+
+    def _streamed(self, table: Table, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.LazyFrame:
+        """A table with many rows, made piece by piece when it is collected."""
+
+        def made(
+            columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+        ) -> Iterator[pl.DataFrame]:
+            for piece in self.pieces():
+                rows = ask(piece.read())
+                rows = rows if predicate is None else rows.filter(predicate)
+                rows = rows if columns is None else rows.select(columns)
+                rows = rows if n_rows is None else rows.head(n_rows)
+                found = rows.collect()
+                yield found
+                if n_rows is not None:
+                    n_rows -= found.height
+                    if n_rows <= 0:
+                        return
+
+        return register_io_source(made, schema=table.schema, is_pure=True)
 
 
 def _frame(source: Any) -> pl.LazyFrame:

@@ -18,6 +18,7 @@ from klsurv.frames import spaghetti
 from klsurv.frames.score import score
 from klsurv.params import Scoring
 from tests.generated import ROLLS, THRESHOLDS, Cells, alphas, cells, quietly, widest, written
+from tests.whole import top, whole
 
 COUNTS = ["n", "n_died", "n_censored", "n_skipped", "n_events", "n_eos", "n_running"]
 REAL_WINDOW = 96
@@ -53,12 +54,12 @@ def assert_agrees(oracle: ModuleType, root: Path, runs: klsurv.Runs, doses: list
     counted = runs.summary(
         threshold=scoring.threshold, roll=scoring.roll, normalize_kl=scoring.normalize_kl, window=scoring.window
     )
-    trajectories = score(runs.source().lazy(), scoring=scoring).collect()
+    trajectories = score(whole(runs).lazy(), scoring=scoring).collect()
     drawn = spaghetti.drawn(trajectories.lazy(), scoring=scoring).collect()
     medians = spaghetti.medians(drawn.lazy()).collect()
     lines = drawn.join(trajectories.select("cell", "alpha", "prompt", "scale"), on=["cell", "alpha", "prompt"])
 
-    y_max = spaghetti.top(drawn.lazy()).collect().item()
+    y_max = top(drawn.lazy())
     assert near(y_max, answer["y_max"]), (y_max, answer["y_max"])
     assert counted.get_column("alpha").to_list() == doses
     for alpha, panel in ((alpha, answer["alphas"][str(alpha)]) for alpha in doses):

@@ -23,6 +23,7 @@ from klsurv.params import Scoring
 from klsurv.schema import KEY
 from klsurv.stats.survival import lifetimes, survival
 from tests.generated import ROLLS, THRESHOLDS, Cells, Rollout, alphas, cells, quietly, rollouts, widest, written
+from tests.whole import top, whole
 
 Key = tuple[str, float, int]
 Row = dict[str, Any]
@@ -151,7 +152,7 @@ def test_r6_r8_and_r9_the_summary_counts_what_a_loop_counts(made: Cells, thresho
     with written(made) as root:
         runs = quietly(root)
         drawn = {
-            key for key, row in keyed(score(runs.source().lazy(), scoring=scoring).collect()).items() if row["drawn"]
+            key for key, row in keyed(score(whole(runs).lazy(), scoring=scoring).collect()).items() if row["drawn"]
         }
         found = runs.summary(threshold=threshold, normalize_kl=normalize, window=window)
     expected = {alpha: Counter(dict.fromkeys(COUNTS, 0)) for alpha in alphas(made)}
@@ -178,12 +179,12 @@ def test_r6_r8_and_r9_the_summary_counts_what_a_loop_counts(made: Cells, thresho
 def test_r7_the_axes_hold_what_is_drawn(made: Cells, roll: int, normalize: bool) -> None:
     scoring = Scoring(roll=roll, normalize_kl=normalize)
     with written(made) as root:
-        trajectories = score(quietly(root).source().lazy(), scoring=scoring)
+        trajectories = score(whole(quietly(root)).lazy(), scoring=scoring)
         drawn = spaghetti.drawn(trajectories, scoring=scoring)
-        top, panels, lines = pl.collect_all([spaghetti.top(drawn), spaghetti.panels(trajectories), drawn])
+        panels, lines = pl.collect_all([spaghetti.panels(trajectories), drawn])
     values = [y for row in lines.get_column("y") for y in row if math.isfinite(y) and y >= 0]
     y_max = max(1e-3, 1.4 * percentile(values, 99)) if values else 1.1
-    assert math.isclose(top.item(), y_max, rel_tol=1e-9)
+    assert math.isclose(top(lines.lazy()), y_max, rel_tol=1e-9)
     for alpha, x_max in panels.select("alpha", "x_max").rows():
         window = max(cell.window for cell in made if any(dose.alpha == alpha for dose in cell.doses))
         longest = max(lines.filter(alpha=alpha).get_column("length"), default=0)
@@ -194,7 +195,7 @@ def test_r7_the_axes_hold_what_is_drawn(made: Cells, roll: int, normalize: bool)
 @given(made=cells(), threshold=THRESHOLD)
 def test_r8_the_risk_set_is_what_a_loop_finds(made: Cells, threshold: float) -> None:
     with written(made) as root:
-        trajectories = score(quietly(root).source().lazy(), scoring=Scoring(threshold=threshold))
+        trajectories = score(whole(quietly(root)).lazy(), scoring=Scoring(threshold=threshold))
         found = risk(trajectories, by=["alpha"]).collect()
     expected: dict[tuple[float, int], Counter[str]] = {}
     for r in rollouts(made):
@@ -218,7 +219,7 @@ def test_r8_every_trajectory_leaves_the_risk_set_once_and_survival_only_falls(ma
     with written(made) as root:
         runs = quietly(root)
         summary = runs.summary(threshold=threshold)
-        trajectories = score(runs.source().lazy(), scoring=Scoring(threshold=threshold))
+        trajectories = score(whole(runs).lazy(), scoring=Scoring(threshold=threshold))
         found = survival(risk(trajectories, by=["alpha"]).collect(), by=["alpha"], interval=Interval())
         lives = lifetimes(found, by=["alpha"])
     for alpha, n, n_events in summary.select("alpha", "n", "n_events").rows():
@@ -292,7 +293,7 @@ def test_the_order_of_prompts_changes_nothing(made: Cells) -> None:
 
 def spaghetti_medians(runs: klsurv.Runs) -> pl.DataFrame:
     scoring = Scoring(roll=9)
-    trajectories = score(runs.source().lazy(), scoring=scoring)
+    trajectories = score(whole(runs).lazy(), scoring=scoring)
     return spaghetti.medians(spaghetti.drawn(trajectories, scoring=scoring)).collect()
 
 

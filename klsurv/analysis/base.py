@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import polars as pl
 
@@ -13,13 +14,15 @@ from klsurv.frames.duplicates import duplicates
 from klsurv.frames.event import failures_as, observe
 from klsurv.frames.grids import brackets, mixed
 from klsurv.frames.risk import risk
-from klsurv.frames.score import score
+from klsurv.frames.score import early_tokens, judge, score, windowed
 from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, Event, Scoring, ScoringOptions, check, outcome
 from klsurv.schema import KEY, Table
+from klsurv.source import Piece
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 from klsurv.stats.counted import Counted, counted
+from klsurv.stats.quantiles import quantiles
 from klsurv.stats.resample import Draws, bootstrap
 
 By = str | Sequence[str]
@@ -37,8 +40,16 @@ class Analysis(ABC):
         """The doses: those that were asked for, else all that the cells hold, ascending."""
 
     @abstractmethod
-    def source(self) -> pl.DataFrame:
-        """The table `source`: each trajectory as it was read, with the facts of its cell."""
+    def rollouts(self, *, early: int = 0) -> pl.DataFrame:
+        """Each trajectory as it was measured, with the facts of its cell and the first `early` KL."""
+
+    @abstractmethod
+    def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
+        """The cells that have trajectories, some together, to be read with their KL one piece after the other."""
+
+    @abstractmethod
+    def digests(self) -> pl.DataFrame:
+        """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
 
     @abstractmethod
     def cells(self) -> pl.DataFrame:
@@ -48,9 +59,25 @@ class Analysis(ABC):
     def say(self, message: str) -> None:
         """Tell a warning, unless it was told before."""
 
-    def _lives(self, options: ScoringOptions) -> pl.DataFrame:
+    def judged(self, scoring: Scoring) -> pl.DataFrame:
+        """Scored trajectories, without KL."""
+        return judge(self.rollouts(early=early_tokens(scoring)).lazy(), scoring=scoring).collect()
+
+    def lives(self, options: ScoringOptions) -> pl.DataFrame:
         """Scored trajectories, observed for the event that was chosen, without KL."""
-        return _observed(self.source().lazy(), *outcome(options)).collect()
+        scoring, event = outcome(options)
+        if event.event == "pmass":
+            return self.judged(scoring)
+        return pl.concat(_observed(piece.read(), scoring, event) for piece in self.pieces())
+
+    def kl_quantiles(self, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
+        """Per group, quantiles (linear) of the finite raw KL inside the length: `by`, then kl_p50 and so on (nats)."""
+        rows = windowed(self.rollouts().lazy(), scoring=scoring).select(*dict.fromkeys((*KEY, *by))).collect()
+        names = rows.select(by).unique().sort(by, nulls_last=True).with_row_index("group")
+        index = rows.join(names, on=by, how="left", nulls_equal=True).select(*KEY, "group")
+        values = [partial(_values, piece, index) for piece in self.pieces()]
+        found = quantiles(values, percents=percents).rename({f"p{p}": f"kl_p{p}" for p in percents})
+        return names.join(found, on="group", how="left", maintain_order="left").drop("group")
 
     def _told(
         self,
@@ -78,7 +105,10 @@ class Analysis(ABC):
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""
-        copies = duplicates(self.source().lazy().filter(pl.col("alpha").is_in(alphas)))
+        if self.rollouts().get_column("cell").n_unique() < 2:
+            return
+        rows = self.rollouts().lazy().filter(pl.col("alpha").is_in(alphas))
+        copies = duplicates(rows.join(self.digests().lazy(), on=KEY))
         for message in caveats.of_duplicates(copies.collect()):
             self.say(message)
 
@@ -89,14 +119,21 @@ class Analysis(ABC):
         bounds = failed.group_by(by).agg(n_failed=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
         if bounds.is_empty():
             return bounds.with_columns(end_if_died=pl.lit(1.0), end_if_alive=pl.lit(1.0))
-        # By key: lives may be fewer than the source holds, and their window another.
+        # By key: lives may be fewer than there are trajectories, and their window another.
         groups = lives.join(bounds, on=by, how="semi", nulls_equal=True).select(KEY)
-        source = self.source().join(groups, on=KEY, how="semi", maintain_order="left").lazy()
         for name, dead in (("end_if_died", True), ("end_if_alive", False)):
-            filled = _observed(failures_as(source, event=event, dead=dead), scoring, event).collect()
+            filled = self._filled(groups, scoring, event, dead=dead)
             ends = curves(filled, by, Interval()).group_by(by).agg(pl.col("survival").last().alias(name))
             bounds = bounds.join(ends, on=by, how="left", nulls_equal=True, maintain_order="left")
         return bounds
+
+    def _filled(self, keys: pl.DataFrame, scoring: Scoring, event: Event, *, dead: bool) -> pl.DataFrame:
+        """Lives of these trajectories as if each failed measurement had been a death, or a survival."""
+        if event.event == "pmass":
+            rows = self.rollouts(early=early_tokens(scoring)).join(keys, on=KEY, how="semi", maintain_order="left")
+            return failures_as(rows.lazy(), event=event, dead=dead).pipe(judge, scoring=scoring).collect()
+        wanted = (piece.read().join(keys.lazy(), on=KEY, how="semi", maintain_order="left") for piece in self.pieces())
+        return pl.concat(_observed(failures_as(rows, event=event, dead=dead), scoring, event) for rows in wanted)
 
 
 class Told:
@@ -177,5 +214,12 @@ def declared(table: pl.DataFrame, by: Sequence[str], name: Table) -> pl.DataFram
     return table.select(*by, *name.names)
 
 
-def _observed(source: pl.LazyFrame, scoring: Scoring, event: Event) -> pl.LazyFrame:
-    return observe(score(source, scoring=scoring), event=event).drop("kl")
+def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
+    """The finite raw KL of a piece: `group` (by cell, alpha and prompt in `index`) and x."""
+    cut = piece.read().select(*KEY, x=pl.col("kl").list.head("gen_len"))
+    grouped = cut.join(index.lazy(), on=KEY, how="left", maintain_order="left").select("group", "x")
+    return grouped.explode("x").filter(pl.col("x").is_finite())
+
+
+def _observed(source: pl.LazyFrame, scoring: Scoring, event: Event) -> pl.DataFrame:
+    return observe(score(source, scoring=scoring), event=event).drop("kl").collect()

@@ -8,8 +8,6 @@ from typing import Unpack
 import polars as pl
 
 from klsurv.analysis.base import Analysis
-from klsurv.frames.counts import kl_quantiles
-from klsurv.frames.score import score
 from klsurv.inference import Interval
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.history import bisections
@@ -35,9 +33,8 @@ class Calibrations(Analysis):
 
     def heldout(self, **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
         """The table `heldout`: p95 of held-out KL at each alpha, against the target × alpha²."""
-        scored = score(self.source().lazy(), scoring=Scoring(**scoring))
         self._copies_told(self.alphas)
-        quantiles = kl_quantiles(scored, by=[*RUN, "alpha"], percents=(95,)).collect()
+        quantiles = self.kl_quantiles([*RUN, "alpha"], (95,), Scoring(**scoring))
         return calibrating.heldout(self._usable(scoring), quantiles)
 
     def bisection(self) -> pl.DataFrame:
@@ -45,7 +42,7 @@ class Calibrations(Analysis):
 
         A cell without the file has no row; one whose file cannot be used is told. Only run cells have it.
         """
-        self.source()
+        self.rollouts()
         cells = self.cells()
         usable = cells.filter(pl.col("status").is_in(_USABLE)).select("cell", "path").drop_nulls()
         table, errors = bisections([CellDir(cell, Path(as_written(path))) for cell, path in usable.rows()])

@@ -82,7 +82,7 @@ class Comparisons(Analysis):
             raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
         check(at_alpha is None or math.isfinite(at_alpha), f"at_alpha must be a finite number, not {at_alpha}")
         apart((*names, *ordered), strata, "the test is stratified by it")
-        lives = self._lives(options)
+        lives = self.lives(options)
         if at_alpha is not None:
             lives = lives.filter(pl.col("alpha") == at_alpha)
             if lives.is_empty():
@@ -131,7 +131,7 @@ class Comparisons(Analysis):
         resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_at(tau)
         apart(names, ["alpha"], "dose has a row for each alpha already")
         doses = (*names, "alpha")
-        lives = self._lives(options)
+        lives = self.lives(options)
         self._told(lives, doses, options, mixed_are=_TESTED)
         lives, strata = by_grid(lives, ())
         table = curves(lives, doses, interval)

@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 
 from klsurv.analysis.base import Analysis, By, Step, apart
-from klsurv.frames.history import covariates, intervals, lags
-from klsurv.frames.score import score
+from klsurv.frames.history import covariates, intervals
+from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, Scoring, ScoringOptions, check, groups
-from klsurv.schema import GROUP_COLUMNS, HAZARD, LANDMARK, STUDY, Table
+from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table
+from klsurv.source import Piece
 from klsurv.stats import event_study, hazard, landmark
 from klsurv.stats.counted import Floats
 from klsurv.stats.resample import band, weights
@@ -49,17 +50,18 @@ class Precursors(Analysis):
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
         check(1 <= lags <= 10_000, f"lags must be 1 to 10,000 tokens, not {lags}")
         apart(names, ["alpha"], _WITHIN)
-        trajectories, rows = self._histories(names, scoring, options)
+        lives, rows = self._histories(names, scoring, options)
         shared = ["alpha", "fork", *names]
         some_die = pl.col("event").any().over(shared) & ~pl.col("event").all().over(shared)
         matched = rows.filter(some_die & (pl.col("fork") > 0))
         sums = [
-            _lagged(matched, trajectories, fork, lags, scoring).pipe(event_study.sums, by=names).collect()
-            for fork in _with_progress(matched.get_column("fork").unique().sort().to_list(), progress)
+            lags_of(at_fork, fork=fork, n_lags=lags, scoring=scoring).pipe(event_study.sums, by=names).collect()
+            for fork, at_fork in self._at_forks(lives, matched, progress)
         ]
-        index, draws = _prompts(trajectories, resampling)
+        index, draws = _prompts(lives, resampling)
         found: list[dict[str, Any]] = []
-        for group, part in _parts(pl.concat(sums).join(index, on="prompt") if sums else pl.DataFrame(), names):
+        added = pl.concat(sums).lazy().pipe(event_study.added, by=names).collect() if sums else pl.DataFrame()
+        for group, part in _parts(added.join(index, on="prompt") if sums else added, names):
             part = part.with_columns(prompt="index")
             found += [group | row for row in event_study.study(part, n_lags=lags, draws=draws, interval=interval)]
         return _table(found, names, STUDY)
@@ -77,18 +79,12 @@ class Precursors(Analysis):
         """
         names, interval, scoring = groups(by, none=True), Interval(level=level), Scoring(**options)
         apart(names, ["alpha"], _WITHIN)
-        trajectories, rows = self._histories(names, scoring, options)
-        known = [
-            covariates(
-                rows.lazy()
-                .filter(pl.col("fork") == fork)
-                .join(trajectories.lazy().select("row", "kl"), on="row", maintain_order="left"),
-                scoring=scoring,
-            ).collect()
-            for fork in rows.get_column("fork").unique().sort().to_list()
-        ]
+        lives, rows = self._histories(names, scoring, options)
+        known = [covariates(at_fork, scoring=scoring).collect() for _, at_fork in self._at_forks(lives, rows)]
         found: list[dict[str, Any]] = []
-        for group, part in _parts(pl.concat(known) if known else pl.DataFrame(), names):
+        # In this order, on which sums of floats depend.
+        ordered = pl.concat(known).sort("fork", "row") if known else pl.DataFrame()
+        for group, part in _parts(ordered, names):
             usable = hazard.known(part)
             if usable.height < part.height:
                 missing = f"{part.height - usable.height} of {part.height} person-forks"
@@ -120,25 +116,24 @@ class Precursors(Analysis):
         for at in landmarks:
             check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
         apart(names, ["alpha"], _WITHIN)
-        trajectories, rows = self._histories(names, scoring, options)
+        lives, rows = self._histories(names, scoring, options)
         followed = rows.group_by("row", maintain_order=True).agg(
             pl.col(*dict.fromkeys((*names, "alpha", "prompt"))).first(),
             time=pl.col("fork").last(),
             event=pl.col("event").last(),
         )
-        index, draws = _prompts(trajectories, resampling)
-        x = pl.element()
+        index, draws = _prompts(lives, resampling)
+        x, tokens = pl.element(), sorted(set(landmarks))
+        means = [pl.col("kl").list.head(at).list.agg(x.filter(x.is_finite()).mean()).alias(str(at)) for at in tokens]
+        early = pl.concat(_with_kl(piece, lives).select("row", *means).collect() for piece in self.pieces())
         found: list[dict[str, Any]] = []
         for group, part in _parts(followed.join(index, on="prompt"), names):
-            for at in sorted(set(landmarks)):
-                early = pl.col("kl").list.head(at).list.agg(x.filter(x.is_finite()).mean())
+            for at in tokens:
                 alive = (
-                    part.lazy()
-                    .filter(pl.col("time") > at)
-                    .join(trajectories.lazy().select("row", early_kl=early), on="row", maintain_order="left")
+                    part.filter(pl.col("time") > at)
+                    .join(early.select("row", early_kl=str(at)), on="row", maintain_order="left")
                     .filter(pl.col("early_kl").is_not_null())
                     .with_columns(prompt="index")
-                    .collect()
                 )
                 found += [group | {"landmark": at} | row for row in _concordances(alive, draws, interval)]
         return _table(found, names, LANDMARK)
@@ -146,22 +141,35 @@ class Precursors(Analysis):
     def _histories(
         self, by: Sequence[str], scoring: Scoring, options: ScoringOptions
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Scored trajectories with KL and their index `row`, and their steered person-forks."""
-        scored = score(self.source().lazy(), scoring=scoring).collect()
-        self._told(scored, [*by, "alpha"], options, mixed_are=_MIXED)
-        rows = intervals(scored.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
-        return scored.with_row_index("row"), rows
+        """Scored trajectories with their index `row`, and their steered person-forks."""
+        lives = self.judged(scoring)
+        self._told(lives, [*by, "alpha"], options, mixed_are=_MIXED)
+        rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
+        return lives.with_row_index("row"), rows
+
+    def _at_forks(
+        self, lives: pl.DataFrame, rows: pl.DataFrame, progress: Step | None = None
+    ) -> Iterator[tuple[int, pl.LazyFrame]]:
+        """The rows at each fork, with `kl`, some cells at a time."""
+        parts = self.pieces()
+        forks = rows.get_column("fork").unique().sort().to_list()
+        for i, piece in enumerate(parts):
+            held = _with_kl(piece, lives).collect().lazy()
+            for done, fork in enumerate(forks, 1):
+                yield fork, rows.lazy().filter(pl.col("fork") == fork).join(held, on="row", maintain_order="left")
+                if progress is not None:
+                    progress(i * len(forks) + done, len(parts) * len(forks))
 
 
-def _lagged(rows: pl.DataFrame, trajectories: pl.DataFrame, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
-    at_fork = rows.lazy().filter(pl.col("fork") == fork)
-    with_kl = at_fork.join(trajectories.lazy().select("row", "kl"), on="row", maintain_order="left")
-    return lags(with_kl, fork=fork, n_lags=n_lags, scoring=scoring)
+def _with_kl(piece: Piece, lives: pl.DataFrame) -> pl.LazyFrame:
+    """`row` of each trajectory of the piece, and its `kl` up to its length."""
+    kl = piece.read().select(*KEY, pl.col("kl").list.head("gen_len"))
+    return kl.join(lives.lazy().select(*KEY, "row"), on=KEY, maintain_order="left").select("row", "kl")
 
 
-def _prompts(trajectories: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:
+def _prompts(lives: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:
     """The prompts with their index, and draws of them."""
-    prompts = trajectories.select(pl.col("prompt").unique().sort()).with_row_index("index")
+    prompts = lives.select(pl.col("prompt").unique().sort()).with_row_index("index")
     # Without a prompt there is no group whose draws would be looked at.
     draws = weights(max(prompts.height, 1), resampling=resampling)
     return prompts.with_columns(pl.col("index").cast(pl.Int64)), draws
@@ -209,10 +217,3 @@ def _parts(table: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, A
 def _table(rows: list[dict[str, Any]], by: Sequence[str], table: Table) -> pl.DataFrame:
     schema = {name: GROUP_COLUMNS[name].dtype for name in by} | dict(table.schema)
     return pl.DataFrame(rows, schema=schema)
-
-
-def _with_progress(items: list[int], progress: Step | None) -> Iterator[int]:
-    for done, item in enumerate(items, 1):
-        yield item
-        if progress is not None:
-            progress(done, len(items))

@@ -60,11 +60,11 @@ class Stories(Analysis):
         return next((one for one in found if (one.alpha, one.prompt) == (alpha, prompt)), None)
 
     def _one(self, cell: str, alpha: float, prompt: int) -> pl.DataFrame:
-        source = self.source()
+        rows = self.rollouts()
         for name, value in (("cell", cell), ("alpha", alpha), ("prompt", prompt)):
-            held = source.get_column(name).unique().sort().to_list()
-            source = source.filter(pl.col(name) == value)
-            if source.is_empty():
+            held = rows.get_column(name).unique().sort().to_list()
+            rows = rows.filter(pl.col(name) == value)
+            if rows.is_empty():
                 some = ", ".join(map(str, held[:12])) + (", …" if held[12:] else "")
                 raise NothingUsableError(f"no trajectory has {name} {value}: there are {some}")
-        return source
+        return rows

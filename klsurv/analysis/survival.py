@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 import polars as pl
 
 from klsurv.analysis.base import Analysis, By, curves, declared, sized, tau_at
-from klsurv.frames.counts import each_dose, kl_quantiles
+from klsurv.frames.counts import each_dose
 from klsurv.frames.event import recovery
-from klsurv.frames.score import score
 from klsurv.frames.steps import steps as steps_of
 from klsurv.frames.thresholds import at_thresholds, ranges
 from klsurv.inference import Interval, Scale, Sweep
@@ -34,9 +32,16 @@ class Survival(Analysis):
         or is in a cell has its row even where it has no trajectory.
         """
         names = groups(by)
-        scored = score(self.source().lazy(), scoring=Scoring(**scoring)).collect()
-        self._mixed_told(scored, names)
-        return self._each_dose(summary_of(scored, by=names), names)
+        chosen = Scoring(**scoring)
+        lives = self.judged(chosen)
+        self._mixed_told(lives, names)
+        table = sized(lives, names)
+        for part in (
+            self.kl_quantiles(names, (50, 95, 99), chosen),
+            surviving.lifetimes(curves(lives, names, Interval()), by=names),
+        ):
+            table = table.join(part, on=list(names), how="left", nulls_equal=True, maintain_order="left")
+        return declared(self._each_dose(table, names), names, SUMMARY)
 
     def survival(
         self, by: By = "alpha", *, ci: Scale = "log-log", level: float = 0.95, **options: Unpack[OutcomeOptions]
@@ -46,7 +51,7 @@ class Survival(Analysis):
         With the event kl, tokens at which no one dies or is censored have no row.
         """
         names, interval = groups(by), Interval(ci=ci, level=level)
-        lives = self._lives(options)
+        lives = self.lives(options)
         self._told(lives, names, options)
         table = curves(lives, names, interval)
         if outcome(options)[1].event == "kl":
@@ -68,7 +73,7 @@ class Survival(Analysis):
         """
         names, interval, tau = groups(by), Interval(ci=ci, level=level), tau_at(tau)
         scoring, event = outcome(options)
-        lives = self._lives(options)
+        lives = self.lives(options)
         told = self._told(lives, names, options)
         parts = [
             surviving.lifetimes(curves(lives, names, interval), by=names, tau_at=tau),
@@ -90,7 +95,7 @@ class Survival(Analysis):
         Groups in which the fork grids differ are left out, with a warning.
         """
         names = groups(by)
-        lives = self._lives(options)
+        lives = self.lives(options)
         told = self._told(lives, names, options, mixed_are=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         rows = steps_of(kept.lazy(), by=names).collect()
@@ -124,7 +129,7 @@ class Survival(Analysis):
         """
         names = groups(by)
         sweep = Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
-        lives = score(self.source().lazy(), scoring=Scoring(**scoring)).drop("kl").collect()
+        lives = self.judged(Scoring(**scoring))
         told = self._told(lives, names, scoring, mixed_are=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()
@@ -132,15 +137,3 @@ class Survival(Analysis):
 
     def _each_dose(self, table: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
         return each_dose(table.lazy(), alphas=self.alphas).collect() if by == ("alpha",) else table
-
-
-def summary_of(scored: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
-    """The table `summary` of scored trajectories, sorted by `by`."""
-    lives = scored.drop("kl")
-    table = sized(lives, by)
-    for part in (
-        kl_quantiles(scored.lazy(), by=by, percents=(50, 95, 99)).collect(),
-        surviving.lifetimes(curves(lives, by, Interval()), by=by),
-    ):
-        table = table.join(part, on=list(by), how="left", nulls_equal=True, maintain_order="left")
-    return declared(table, by, SUMMARY)

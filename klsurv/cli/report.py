@@ -27,7 +27,7 @@ def command(runs: Path, output: Path, **options: Any) -> None:
         engine = warm_up()
         from klsurv.report.build import build
 
-        read.source()
+        read.rollouts()
         engine.join()
         text = build(read, metric=options["metric"], progress=progress, options=scoring)
     with replacing(output) as temporary:

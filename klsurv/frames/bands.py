@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import polars as pl
 
 from klsurv.exprs.axes import Axes
 from klsurv.exprs.death import died_within
+from klsurv.frames.spaghetti import tokens
 
 _Y, _T = pl.col("y"), pl.col("t")
 PERCENTS = (10, 25, 50, 75, 90)
 
 
-def kl_bands(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
+def kl_bands(drawn: pl.LazyFrame, *, longest: int, axes: Axes) -> pl.LazyFrame:
     """Of one alpha, by token: quantiles (linear) of finite y over those still present, and how many of these live.
 
-    Columns: t, p10 … p90, n, alive (a share). No more rows than two per pixel of the panel's width, evenly spaced.
+    Columns: t, p10 … p90, n, alive (a share). No more rows than two per pixel of the panel's width, evenly spaced to
+    the end of the `longest` (tokens).
     """
-    rows = drawn.select("death_t", "window", "y", t=pl.int_ranges(0, pl.col("length")))
-    step = pl.max_horizontal(1, (_T.max() / (2 * axes.width)).ceil().cast(pl.Int64))
+    step = max(1, ceil((longest - 1) / (2 * axes.width)))
     return (
-        rows.explode("t", "y")
+        drawn.select("death_t", "window", "y", t=tokens())
+        .explode("t", "y")
         .filter(_Y.is_finite() & (_T < pl.col("window")))
         .filter(_T % step == 0)
         .group_by("t")

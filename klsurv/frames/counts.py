@@ -1,4 +1,4 @@
-"""How many (R6, R8, R9). In: scored trajectories. Out: counts, and KL quantiles, one row per group."""
+"""How many (R6, R8, R9). In: scored trajectories. Out: counts, one row per group."""
 
 from __future__ import annotations
 
@@ -26,25 +26,6 @@ def counts() -> list[pl.Expr]:
     }
     tallies = [flag.sum().cast(pl.Int64).alias(name) for name, flag in flags.items()]
     return [pl.len().cast(pl.Int64).alias("n"), *tallies]
-
-
-def kl_quantiles(trajectories: pl.LazyFrame, *, by: Sequence[str], percents: Sequence[int]) -> pl.LazyFrame:
-    """Per group, quantiles (linear) of the finite raw KL inside the length: `by`, then kl_p50 and so on (nats).
-
-    Null where there is no finite value.
-    """
-    finite = pl.element().filter(pl.element().is_finite())
-    return (
-        trajectories.group_by(by)
-        .agg(pl.col("kl").explode())
-        .select(
-            *by,
-            *(
-                pl.col("kl").list.agg(finite.quantile(p / 100, interpolation="linear")).alias(f"kl_p{p}")
-                for p in percents
-            ),
-        )
-    )
 
 
 def each_dose(table: pl.LazyFrame, *, alphas: Sequence[float]) -> pl.LazyFrame:

@@ -16,27 +16,34 @@ _MOST = sys.float_info.max
 
 
 def observe(trajectories: pl.LazyFrame, *, event: Event) -> pl.LazyFrame:
-    """Trajectories whose `death_t`, `fork` and `pmass` are those of the event; rows and order stay.
+    """Trajectories whose `death_t` is that of the event; rows and order stay.
 
-    For `pmass` they are so already. For `kl` every token is a fork, its KL (nats; null where not finite) stands in
-    `pmass`, death is the first token above the threshold, and what comes after it is left out.
+    For `pmass` they are so already. For `kl` every token is looked at, and a list of forks would be as long as KL:
+    `fork` and `pmass` are empty, death is the first token above the threshold, `last` the last token that was looked at
+    (that of death, else of the length; −1 if there is none), `seen` the last of them whose KL is finite (null: none)
+    and `gaps` those whose KL is not.
     """
     if event.event == "pmass":
         return trajectories
     above = _X.is_finite() & (_X > event.kl_threshold)
     first = pl.col("kl").list.agg(above.arg_true().first()).cast(pl.Int64)
+    finite = _X.is_finite().fill_null(False)
     return (
         trajectories.with_columns(death_t=first)
-        .with_columns(pmass=pl.col("kl").list.head(pl.col("death_t").fill_null(pl.col("length") - 1).clip(0) + 1))
+        .with_columns(last=pl.col("death_t").fill_null(pl.col("length") - 1))
+        .with_columns(looked=pl.col("kl").list.head(pl.col("last") + 1))
         .with_columns(
-            fork=pl.int_ranges(0, pl.col("pmass").list.len().cast(pl.Int64)),
-            pmass=pl.col("pmass").list.eval(pl.when(_X.is_finite()).then(_X)),
+            fork=pl.lit([], pl.List(pl.Int64)),
+            pmass=pl.lit([], pl.List(pl.Float64)),
+            seen=pl.col("looked").list.agg(finite.arg_true().last()).cast(pl.Int64),
+            gaps=pl.col("looked").list.eval((~finite).arg_true()).cast(pl.List(pl.Int64)),
         )
+        .drop("looked")
     )
 
 
 def failures_as(source: pl.LazyFrame, *, event: Event, dead: bool) -> pl.LazyFrame:
-    """The table `source` as it would be if each failed measurement (R9) had been a death, or a survival."""
+    """Trajectories as they would be if each failed measurement (R9) had been a death, or a survival."""
     if event.event == "pmass":
         return source.with_columns(pl.col("pmass").list.eval(_X.fill_null(0.0 if dead else 1.0)))
     return source.with_columns(

@@ -16,6 +16,7 @@ def ink(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
 
     What M4 keeps of a line in a pixel column is the stretch from its lowest to its highest value there; here that
     stretch is counted, not drawn. A segment has the state of its first token; a value that is not finite breaks a line.
+    The ink of more lines is the sum of theirs.
     """
     width, height = axes.width * PIXELS, axes.height * PIXELS
     stretches = _stretches(drawn, axes=axes).filter((pl.col("bottom") >= 0) & (pl.col("top") < height))
@@ -52,7 +53,8 @@ def _stretches(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     alive = (t < pl.col("death_t")).fill_null(True)
     at = (axes.x(t) * PIXELS).cast(pl.Int64).clip(upper_bound=columns - 1)
     inner = (
-        drawn.select("line", "death_t", "y", t=pl.int_ranges(0, pl.col("length")))
+        drawn.with_row_index("line")
+        .select("line", "death_t", "y", t=pl.int_ranges(0, pl.col("length")))
         .explode("t", "y")
         .filter(y.is_finite())
         .select("t", key=(pl.col("line").cast(pl.Int64) * 2 + alive) * columns + at, y=axes.y(y) * PIXELS)

@@ -8,7 +8,7 @@ import polars as pl
 
 from klsurv.exprs.death import at_risk, died_within
 
-COUNTS = ("n_risk", "n_events", "n_censored")
+_COUNTS = ("n_risk", "n_events", "n_censored")
 
 
 def exposures(trajectories: pl.LazyFrame, *, keep: Sequence[str]) -> pl.LazyFrame:
@@ -28,8 +28,11 @@ def exposures(trajectories: pl.LazyFrame, *, keep: Sequence[str]) -> pl.LazyFram
 def risk(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     """Count over all trajectories of each group, drawn or not: the columns `by`, fork, n_risk, n_events, n_censored.
 
-    Sorted by group, then fork; forks at which none is at risk have no row.
+    Sorted by group, then fork; forks at which none is at risk have no row. Where every token was looked at (see
+    `observe`) each is a fork.
     """
+    if "gaps" in trajectories.collect_schema():
+        return _at_tokens(trajectories, by=by)
     return (
         exposures(trajectories, keep=by)
         .group_by(*by, "fork")
@@ -42,6 +45,35 @@ def risk(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     )
 
 
-def merged(risk: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
-    """The counts of finer groups added up to those of `by`; sorted as `risk` sorts."""
-    return risk.group_by(*by, "fork").agg(pl.col(COUNTS).sum()).sort(*by, "fork", nulls_last=True)
+def _at_tokens(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
+    """The same from first and last token: at risk are those who have not left, without those in a gap there."""
+    lives = trajectories.filter(pl.col("last") >= 0).select(*by, "last", "seen", "gaps", "death_t")
+    n = pl.len().cast(pl.Int64)
+    died, censored = pl.col("death_t").is_not_null(), pl.col("death_t").is_null() & pl.col("seen").is_not_null()
+    first = pl.lit(0, pl.Int64)
+    changes = [
+        lives.group_by(*by, fork=first).agg(came=n),
+        lives.group_by(*by, fork=pl.col("last") + 1).agg(came=-n),
+        lives.select(*by, fork="gaps").explode("fork").drop_nulls("fork").group_by(*by, "fork").agg(away=n),
+        lives.filter(died).group_by(*by, fork="death_t").agg(n_events=n),
+        lives.filter(censored).group_by(*by, fork="seen").agg(n_censored=n),
+        # Every token has its row, though nothing changes there.
+        lives.group_by(*by, first.alias("fork"))
+        .agg(pl.int_range(pl.col("last").max() + 1).alias("t"))
+        .drop("fork")
+        .explode("t")
+        .rename({"t": "fork"}),
+    ]
+    columns = ("came", "away", "n_events", "n_censored")
+    none = pl.LazyFrame(schema=dict.fromkeys(columns, pl.Int64))
+    n_risk = pl.col("came").cum_sum()
+    return (
+        pl.concat([none, *changes], how="diagonal")
+        .group_by(*by, "fork")
+        .agg(pl.col(columns).sum())
+        .sort(*by, "fork", nulls_last=True)
+        .with_columns((n_risk.over(by) if by else n_risk) - pl.col("away"))
+        .rename({"came": "n_risk"})
+        .filter(pl.col("n_risk") > 0)
+        .select(*by, "fork", *_COUNTS)
+    )

@@ -1,4 +1,8 @@
-"""R1 to R5 and R9. In: raw trajectories (table `source`). Out: the same rows, scored (`trajectories` and facts)."""
+"""R1 to R5 and R9. In: raw trajectories (table `source`). Out: the same rows, measured, then scored.
+
+What takes KL is measured first (`measure`), so that any scoring can be tried on rows that no longer hold it (`judge`):
+a sweep of ten thousand cells fits into memory without its KL.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,31 @@ _KL = pl.col("kl")
 _X = pl.element()
 
 
-def score(source: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
-    """Score each trajectory; row key and order as in `source`, whose facts about the cell stay beside the scores.
+def early_tokens(scoring: Scoring) -> int:
+    """How many raw values of KL decide a trajectory's scale: those whose means are among the first calib_tokens."""
+    return scoring.calib_tokens + max(scoring.roll, 1)
 
-    Adds `end`, `length` and `death_t` (tokens), `scale` (nats), `drawn`, `n_kl_failed`, `n_kl_negative` (tokens) and
-    `n_pmass_failed` (forks); cuts `kl` to its length. A `window` of the scoring takes the place of the cell's own.
+
+def measure(source: pl.LazyFrame, *, early: int) -> pl.LazyFrame:
+    """R1 and R9: cut `kl` to its length and add `length`, `n_kl_failed`, `n_kl_negative` (tokens).
+
+    Adds `early` too, the first so many values of KL (nats). Row key and order as in `source`.
     """
-    if scoring.window is not None:
-        source = source.with_columns(window=pl.lit(scoring.window, pl.Int64))
-    rows = source.with_columns(_KL.list.head("gen_len")).with_row_index("row")
+    return source.with_columns(_KL.list.head("gen_len")).with_columns(
+        length=_KL.list.len().cast(pl.Int64),
+        n_kl_failed=_KL.list.agg(n_not_finite(_X)),
+        n_kl_negative=_KL.list.agg(n_negative(_X)),
+        early=_KL.list.head(early),
+    )
+
+
+def judge(rollouts: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
+    """R3 to R5 of measured trajectories, with or without their `kl`; row key and order stay, `early` goes.
+
+    Adds `end`, `death_t` (tokens), `scale` (nats), `drawn` and `n_pmass_failed` (forks). A `window` of the scoring
+    takes the place of the cell's own. `early` must hold `early_tokens(scoring)` values or all there are.
+    """
+    rows = windowed(rollouts, scoring=scoring).with_row_index("row")
     forks = (
         rows.select("row", "gen_len", "fork", "pmass")
         .explode("fork", "pmass")
@@ -34,17 +54,24 @@ def score(source: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
     )
     return (
         rows.join(forks, on="row", how="left", maintain_order="left")
-        .drop("row")
         .with_columns(
             end=end(pl.col("gen_len"), pl.col("window")),
-            length=_KL.list.len().cast(pl.Int64),
             scale=_scale(scoring),
-            n_kl_failed=_KL.list.agg(n_not_finite(_X)),
-            n_kl_negative=_KL.list.agg(n_negative(_X)),
             n_pmass_failed=pl.col("n_pmass_failed").fill_null(0),
         )
         .with_columns(drawn=pl.col("scale").is_not_null() | pl.lit(not scoring.normalize_kl))
+        .drop("row", "early")
     )
+
+
+def score(source: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
+    """Measure and judge: each trajectory with its cut `kl`, the facts of its cell and its scores, in order."""
+    return measure(source, early=early_tokens(scoring)).pipe(judge, scoring=scoring)
+
+
+def windowed(rows: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
+    """The rows with the window that counts as a full rollout."""
+    return rows if scoring.window is None else rows.with_columns(window=pl.lit(scoring.window, pl.Int64))
 
 
 def smooth(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
@@ -53,6 +80,6 @@ def smooth(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
 
 
 def _scale(scoring: Scoring) -> pl.Expr:
-    # The first smoothed values need no more than this many raw ones, and the cut leaves the edge rule as it is.
-    head = _KL.list.head(scoring.calib_tokens + max(scoring.roll, 1))
+    # The cut leaves the edge rule as it is: what lies beyond it reaches none of the first calib_tokens means.
+    head = pl.col("early").list.head(early_tokens(scoring))
     return head.list.agg(own_p95(edge_mean(_X, width=scoring.roll), tokens=scoring.calib_tokens))

@@ -15,23 +15,32 @@ _Y, _T = pl.col("y"), pl.col("t")
 
 
 def drawn(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
-    """The trajectories that the figure draws (R3), in order, with the list `y`: smoothed KL over the scale, or nats."""
+    """The trajectories that the figure draws (R3), in order, with the list `y`: smoothed KL over the scale, or nats.
+
+    `first` is the token of its first value, 0.
+    """
     y = pl.col("kl_smooth") / pl.col("scale") if scoring.normalize_kl else pl.col("kl_smooth")
     return (
         trajectories.filter("drawn")
         .pipe(smooth, scoring=scoring)
-        .select("cell", "alpha", "prompt", "length", "death_t", "end", "window", y=y)
-        .with_row_index("line")
+        .select("cell", "alpha", "prompt", "length", "death_t", "end", "window", y=y, first=pl.lit(0, pl.Int64))
     )
 
 
-def top(drawn: pl.LazyFrame) -> pl.LazyFrame:
-    """One number, `y_max` (R7): 1.4 × the 99th percentile of all finite values ≥ 0; 1.1 where there are none."""
-    value = drawn.select(_Y.explode()).filter(_Y.is_finite() & (_Y >= 0))
-    p99 = pl.col("p99")
-    return value.select(p99=_Y.quantile(0.99, interpolation="linear")).select(
-        y_max=pl.when(p99.is_null()).then(1.1).otherwise(pl.max_horizontal(1.4 * p99, 1e-3))
-    )
+def between(drawn: pl.LazyFrame, start: int, stop: int) -> pl.LazyFrame:
+    """The same with their values at tokens from `start` to before `stop` only."""
+    return drawn.with_columns(_Y.list.slice(start, stop - start), first=pl.lit(start, pl.Int64))
+
+
+def heights(drawn: pl.LazyFrame) -> pl.LazyFrame:
+    """The values that the y axis makes room for: all that are finite and ≥ 0, as `group` (one, 0) and x."""
+    values = drawn.select(x=_Y.explode()).filter(pl.col("x").is_finite() & (pl.col("x") >= 0))
+    return values.select("x", group=pl.lit(0, pl.UInt32))
+
+
+def top(p99: float | None) -> float:
+    """Where the y axis ends (R7), from the 99th percentile of `heights`; None: there are none."""
+    return 1.1 if p99 is None else max(1.4 * p99, 1e-3)
 
 
 def panels(trajectories: pl.LazyFrame) -> pl.LazyFrame:
@@ -41,10 +50,15 @@ def panels(trajectories: pl.LazyFrame) -> pl.LazyFrame:
     return trajectories.group_by("alpha").agg(*counts(), x_max=x_max.cast(pl.Float64)).sort("alpha")
 
 
+def tokens() -> pl.Expr:
+    """The token of each value of `y`."""
+    return pl.int_ranges(pl.col("first"), pl.col("first") + _Y.list.len().cast(pl.Int64))
+
+
 def medians(drawn: pl.LazyFrame) -> pl.LazyFrame:
     """The median of y over the trajectories still present at each t, finite values only: alpha, t, y, sorted."""
     return (
-        drawn.select("alpha", "window", "y", t=pl.int_ranges(0, pl.col("length")))
+        drawn.select("alpha", "window", "y", t=tokens())
         .explode("t", "y")
         .filter(_Y.is_finite() & (_T < pl.col("window")))
         .group_by("alpha", "t")
@@ -82,6 +96,7 @@ def lines(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     highest value.
     """
     finite = pl.element().filter(pl.element().is_finite())
+    drawn = drawn.with_row_index("line")
     extremes = drawn.with_columns(low=_Y.list.agg(finite.min()), high=_Y.list.agg(finite.max()))
     points = (
         extremes.select("line", "death_t", "low", "high", "y", t=pl.int_ranges(0, pl.col("length")))

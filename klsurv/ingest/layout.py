@@ -84,7 +84,7 @@ def read_frame(
     read = read.join(told.select("cell"), on="cell", how="semi", maintain_order="left")
     if read.is_empty():
         raise NothingUsableError("no trajectory in the frame, or none left by the selection")
-    return told, read
+    return told, read.select(SOURCE.names)
 
 
 def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,8 +15,8 @@ from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
 from klsurv.frames.counts import each_dose
 from klsurv.frames.ink import ink
-from klsurv.frames.score import score
 from klsurv.params import Look, Scoring
+from klsurv.plots.drawn import Drawn
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -22,15 +24,13 @@ if TYPE_CHECKING:
 
 def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
-    trajectories = score(runs.source().lazy(), scoring=scoring).collect().lazy()
-    drawn = spaghetti.drawn(trajectories, scoring=scoring).collect().lazy()
-    of_alpha = [drawn.filter(pl.col("alpha") == alpha) for alpha in runs.alphas]
-    y_max, counts, facts, *medians = pl.collect_all(
+    lives = runs.judged(scoring).lazy()
+    drawn = Drawn(runs, scoring=scoring)
+    y_max = drawn.top()
+    counts, facts = pl.collect_all(
         [
-            spaghetti.top(drawn),
-            spaghetti.panels(trajectories),
-            trajectories.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
-            *map(spaghetti.medians, of_alpha),
+            spaghetti.panels(lives),
+            lives.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
         ]
     )
     width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
@@ -38,15 +38,16 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     panels = []
     # One panel at a time: a long frame of all of them would not fit beside the rest.
-    for row, of_panel, median in zip(rows.iter_rows(named=True), of_alpha, medians, strict=True):
-        axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max.item(), kl_log=look.kl_log)
-        strokes, median, ends = pl.collect_all(
-            [
-                ink(of_panel, axes=axes) if crowded else spaghetti.lines(of_panel, axes=axes),
-                spaghetti.median_strokes(median.lazy(), axes=axes),
-                spaghetti.ends(of_panel).select("t", "y"),
-            ]
-        )
+    for row in rows.iter_rows(named=True):
+        axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max, kl_log=look.kl_log)
+        of_panel = drawn.at(row["alpha"])
+        if crowded:
+            strokes = reduce(operator.add, of_panel.each(partial(ink, axes=axes)))
+        else:
+            # So few that they are one part.
+            strokes = pl.concat(of_panel.each(partial(spaghetti.lines, axes=axes)))
+        median = of_panel.across(spaghetti.medians).lazy().pipe(spaghetti.median_strokes, axes=axes).collect()
+        ends = pl.concat(of_panel.each(lambda part: spaghetti.ends(part).select("t", "y")))
         panels.append(
             Panel(
                 alpha=row["alpha"],

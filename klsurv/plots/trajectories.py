@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,8 +19,8 @@ from klsurv.frames import spaghetti
 from klsurv.frames.bands import kl_bands, pmass_bands, pmass_lines
 from klsurv.frames.counts import each_dose
 from klsurv.frames.deaths import deaths
-from klsurv.frames.score import score
 from klsurv.params import OutcomeOptions, Scoring, ScoringOptions
+from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.stats.hazard import can_fit
 
@@ -32,15 +33,16 @@ View = dict[str, Any]
 def draw_quantiles(runs: Runs, *, view: View, options: ScoringOptions, kl_log: bool = False) -> Figure:
     """Quantiles of KL over tokens, a panel per alpha, on the axes of the spaghetti."""
     scoring = Scoring(**options)
-    trajectories = score(runs.source().lazy(), scoring=scoring).collect().lazy()
-    drawn = spaghetti.drawn(trajectories, scoring=scoring).collect().lazy()
-    y_max = spaghetti.top(drawn).collect().item()
-    rows = each_dose(spaghetti.panels(trajectories), alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0))
+    drawn = Drawn(runs, scoring=scoring)
+    y_max = drawn.top()
+    counted = spaghetti.panels(runs.judged(scoring).lazy())
+    rows = each_dose(counted, alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
     width, height = Page(n_panels=len(runs.alphas), **view).size
     panels = []
-    for row in rows.collect().iter_rows(named=True):
+    for row in rows.iter_rows(named=True):
         axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max, kl_log=kl_log)
-        bands = kl_bands(drawn.filter(pl.col("alpha") == row["alpha"]), axes=axes).collect()
+        of_panel = drawn.at(row["alpha"])
+        bands = of_panel.across(partial(kl_bands, longest=of_panel.longest, axes=axes))
         panels.append(Bands(alpha=row["alpha"], n=row["n"], axes=axes, bands=bands))
     y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
     said = words(runs, "Quantiles of KL over tokens", options, n=sum(panel.n for panel in panels))
@@ -50,15 +52,15 @@ def draw_quantiles(runs: Runs, *, view: View, options: ScoringOptions, kl_log: b
 def draw_pmass(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
     """Pmass at forks, a panel per alpha."""
     scoring = Scoring(**options)
-    trajectories = score(runs.source().lazy(), scoring=scoring).drop("kl").collect().lazy()
-    lines, bands = pl.collect_all([pmass_lines(trajectories), pmass_bands(trajectories)])
-    said = words(runs, "pmass at each fork, a line per trajectory", options, n=runs.source().height)
+    lives = runs.judged(scoring)
+    lines, bands = pl.collect_all([pmass_lines(lives.lazy()), pmass_bands(lives.lazy())])
+    said = words(runs, "pmass at each fork, a line per trajectory", options, n=lives.height)
     return pmass_chart(lines, bands, alphas=runs.alphas, threshold=scoring.threshold, words=said, view=view)
 
 
 def draw_deaths(runs: Runs, *, view: View, options: OutcomeOptions) -> Figure:
     """When each prompt died at each alpha, a panel per cell."""
-    table = deaths(runs._lives(options).lazy()).collect()
+    table = deaths(runs.lives(options).lazy()).collect()
     said = words(runs, "Prompt or dose? Token of death by prompt and α", options, n=table.height)
     return deaths_chart(table, words=said, view=view)
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def words(runs: Runs, title: str, options: ScoringOptions, *, n: int | None = None, timeless: bool = False) -> Words:
     """Title and subtitle; `n` trajectories, where that says something; `timeless` figures speak of no death."""
-    source = runs.source()
-    models = source.get_column("model").drop_nulls().unique().sort().to_list()
+    rows = runs.rollouts()
+    models = rows.get_column("model").drop_nulls().unique().sort().to_list()
     scoring, event = outcome(options)
     windows = (
-        [scoring.window] if scoring.window else source.select(pl.col("window").unique().sort()).to_series().to_list()
+        [scoring.window] if scoring.window else rows.select(pl.col("window").unique().sort()).to_series().to_list()
     )
     parts = [f"Model: {short(', '.join(models) or 'unknown', 50)}. window={', '.join(map(str, windows[:6]))}."]
     if n is not None:

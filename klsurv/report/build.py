@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv import __version__
-from klsurv.frames import spaghetti
-from klsurv.frames.score import score
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
 from klsurv.names import as_written
 from klsurv.params import Metric, Scoring, ScoringOptions
+from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.report.page import page
-from klsurv.report.payload import Key, payload
+from klsurv.report.payload import Key, lines, payload
 from klsurv.report.sections import Section, sections
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
 
+_LAST = pl.col("fork").list.max().max()
 _SHOWN = ("cell", "status", "model", "method", "seed", "window", "c_star", "alphas", "reason")
 
 
@@ -39,10 +39,8 @@ def build(
         NothingUsableError: no cell can be used.
     """
     scoring = Scoring(**options)
-    source, cells = runs.source(), runs.cells()
-    scored = score(source.lazy(), scoring=scoring).collect()
-    drawn = spaghetti.drawn(scored.lazy(), scoring=scoring).collect()
-    y_max = spaghetti.top(drawn.lazy()).collect().item()
+    lives, cells = runs.judged(scoring), runs.cells()
+    drawn = Drawn(runs, scoring=scoring)
     made: list[Section] = []
     for section in sections(runs, options):
         made.append(section)
@@ -55,22 +53,16 @@ def build(
         texts |= {(cell, one.alpha, one.prompt): one for one in found}
         if problem is not None:
             runs.say(problem)
-    heading = words(runs, "", options, n=source.height)
+    heading = words(runs, "", options, n=lives.height)
     facts = {
         "threshold": scoring.threshold,
-        "x_max": max(
-            1,
-            int(scored.select(pl.max_horizontal(pl.col("length").max(), pl.col("fork").list.max().max())).item() or 1),
-        ),
-        "y_max": y_max,
+        "x_max": max(1, *(longest or 0 for longest in lives.select(pl.col("length").max(), _LAST).row(0))),
+        "y_max": drawn.top(),
         "normalized": scoring.normalize_kl,
     }
-    rows = scored.join(
-        drawn.select("cell", "alpha", "prompt", "y"), on=["cell", "alpha", "prompt"], how="left", maintain_order="left"
-    )
     left_out = cells.height - usable.height
     used = f"{usable.height} of {cells.height} cells were used"
-    of_them = f"{source.height} trajectories at {len(runs.alphas)} doses"
+    of_them = f"{lives.height} trajectories at {len(runs.alphas)} doses"
     return page(
         {
             "title": ", ".join(cells.get_column("cell").head(3)),
@@ -84,7 +76,7 @@ def build(
             "sections": made,
             "made": f"Made by klsurv {__version__}. {scoring}",
         },
-        payload=payload(rows, cells, alphas=runs.alphas, facts=facts, texts=texts),
+        payload=payload(lives, cells, alphas=runs.alphas, facts=facts, lines=lines(drawn), texts=texts),
     )
 
 

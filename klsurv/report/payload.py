@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from klsurv.ingest.gens import Generation
+from klsurv.plots.drawn import Drawn
 
 POINTS = 96
 # KL is sent as a 16-bit number on a logarithmic scale: 0 to 1e6, steps of 0.04 %.
@@ -26,29 +27,43 @@ TEXT, MOST_TEXT = 1_200_000, 6_000
 Key = tuple[str, float, int]
 
 
+Line = npt.NDArray[np.float64]
+
+
+def lines(drawn: Drawn) -> dict[Key, Line]:
+    """What the figure draws of each trajectory, as it is sent."""
+    found: dict[Key, Line] = {}
+    for part in drawn.each(lambda rows: rows.select("cell", "alpha", "prompt", "y")):
+        keys = part.select("cell", "alpha", "prompt").rows()
+        found |= {key: _line(y.to_numpy()) for key, y in zip(keys, part.get_column("y"), strict=True)}
+    return found
+
+
 def payload(
-    drawn: pl.DataFrame,
+    lives: pl.DataFrame,
     cells: pl.DataFrame,
     *,
     alphas: Sequence[float],
     facts: Mapping[str, Any],
+    lines: Mapping[Key, Line],
     texts: Mapping[Key, Generation],
 ) -> str:
     """The JSON text.
 
     Args:
-        drawn: scored trajectories with the list `y`, what the figure draws (null where it draws nothing).
+        lives: scored trajectories.
         cells: the table `cells`.
         alphas: the doses, ascending.
         facts: what else the page must know (threshold, axes, …), as JSON values.
+        lines: what the figure draws (`lines`), of those that it draws.
         texts: what was generated, by cell, alpha and prompt, of those that have it.
     """
     names = cells.get_column("cell").to_list()
-    grids = sorted({tuple(forks) for forks in drawn.get_column("fork")})
+    grids = sorted({tuple(forks) for forks in lives.get_column("fork")})
     grid_of = {grid: i for i, grid in enumerate(grids)}
     number = {name: i for i, name in enumerate(names)}
     dose = {alpha: i for i, alpha in enumerate(alphas)}
-    lines = [_line(y, length) for y, length in drawn.select("y", "length").rows()]
+    sent = [lines.get(key, np.zeros(0)) for key in lives.select("cell", "alpha", "prompt").rows()]
     body = {
         **facts,
         "alphas": list(alphas),
@@ -56,18 +71,18 @@ def payload(
         "grids": [list(grid) for grid in grids],
         "points": POINTS,
         "scale": {"smallest": SMALLEST, "largest": LARGEST, "steps": STEPS, "missing": MISSING},
-        "n": drawn.height,
-        "cell": _packed([number[name] for name in drawn.get_column("cell")], "<u4"),
-        "alpha": _packed([dose[alpha] for alpha in drawn.get_column("alpha")], "<u2"),
-        "prompt": _packed(drawn.get_column("prompt").to_list(), "<u4"),
-        "gen_len": _packed(drawn.get_column("gen_len").to_list(), "<u4"),
-        "length": _packed(drawn.get_column("length").to_list(), "<u4"),
-        "grid": _packed([grid_of[tuple(forks)] for forks in drawn.get_column("fork")], "<u2"),
-        "flags": _packed(drawn.select(_flags()).to_series().to_list(), "u1"),
-        "pmass": _packed([x for row in _pmass(drawn) for x in row], "<f8"),
-        "count": _packed([len(line) for line in lines], "<u2"),
-        "kl": _packed(np.concatenate([*lines, np.zeros(0)]), "<u2"),
-        "texts": _texts(drawn, texts),
+        "n": lives.height,
+        "cell": _packed([number[name] for name in lives.get_column("cell")], "<u4"),
+        "alpha": _packed([dose[alpha] for alpha in lives.get_column("alpha")], "<u2"),
+        "prompt": _packed(lives.get_column("prompt").to_list(), "<u4"),
+        "gen_len": _packed(lives.get_column("gen_len").to_list(), "<u4"),
+        "length": _packed(lives.get_column("length").to_list(), "<u4"),
+        "grid": _packed([grid_of[tuple(forks)] for forks in lives.get_column("fork")], "<u2"),
+        "flags": _packed(lives.select(_flags()).to_series().to_list(), "u1"),
+        "pmass": _packed([x for row in _pmass(lives) for x in row], "<f8"),
+        "count": _packed([len(line) for line in sent], "<u2"),
+        "kl": _packed(np.concatenate([*sent, np.zeros(0)]), "<u2"),
+        "texts": _texts(lives, texts),
     }
     return json.dumps(body, ensure_ascii=False, allow_nan=False)
 
@@ -79,31 +94,30 @@ def _flags() -> pl.Expr:
     return eos.cast(pl.Int64) + pl.col("drawn").cast(pl.Int64) * 2 + failed.cast(pl.Int64) * 4
 
 
-def _pmass(drawn: pl.DataFrame) -> list[list[float]]:
+def _pmass(lives: pl.DataFrame) -> list[list[float]]:
     """Pmass at each fork of the grid, NaN where it is missing."""
-    rows = drawn.select("fork", "pmass").rows()
+    rows = lives.select("fork", "pmass").rows()
     return [
         [float("nan") if x is None else x for x in [*pmass, *[None] * len(forks)][: len(forks)]]
         for forks, pmass in rows
     ]
 
 
-def _line(y: Sequence[float] | None, length: int) -> npt.NDArray[np.float64]:
+def _line(y: Line) -> Line:
     """At most 96 values, evenly spaced from the first token to the last, as they are sent."""
-    if y is None or length < 1:
-        return np.zeros(0)
-    values = np.asarray(y, dtype=np.float64)
-    gaps = min(POINTS, len(values)) - 1
-    at = (2 * np.arange(gaps + 1) * (len(values) - 1) + gaps) // max(2 * gaps, 1)
-    level = np.log1p(np.clip(values[at], 0, LARGEST) / SMALLEST) / np.log1p(LARGEST / SMALLEST) * STEPS
-    return np.where(np.isfinite(values[at]), np.round(level), MISSING)
+    if len(y) == 0:
+        return y
+    gaps = min(POINTS, len(y)) - 1
+    values = y[(2 * np.arange(gaps + 1) * (len(y) - 1) + gaps) // max(2 * gaps, 1)]
+    level = np.log1p(np.clip(values, 0, LARGEST) / SMALLEST) / np.log1p(LARGEST / SMALLEST) * STEPS
+    return np.where(np.isfinite(values), np.round(level), MISSING)
 
 
-def _texts(drawn: pl.DataFrame, texts: Mapping[Key, Generation]) -> list[Any]:
+def _texts(lives: pl.DataFrame, texts: Mapping[Key, Generation]) -> list[Any]:
     """Per trajectory: what was asked, the text (cut where all would be too long), and its answers at forks; or null."""
     each = min(MOST_TEXT, TEXT // max(len(texts), 1))
     found: list[Any] = []
-    for key in drawn.select("cell", "alpha", "prompt").rows():
+    for key in lives.select("cell", "alpha", "prompt").rows():
         one = texts.get(key)
         if one is None:
             found.append(None)

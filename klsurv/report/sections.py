@@ -54,8 +54,8 @@ class Section:
 def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
     """One after the other; a chart that the data do not support (one method, no steered dose, …) is left out."""
     chosen: dict[str, Any] = dict(options)
-    n = runs.source().height
-    methods = runs.source().get_column("method").n_unique()
+    rows = runs.rollouts()
+    n, methods = rows.height, rows.get_column("method").n_unique()
     several = ("method",) if methods > 1 else ()
     by = ("method", "alpha") if 1 < methods <= 6 else ("alpha",)
 
@@ -124,7 +124,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         [],
         trajectories.draw_pmass(runs, view=_LOG, options=options),
     )
-    if _steered(runs):
+    if _steered(rows):
         yield Section.of(
             "quantiles",
             "KL",
@@ -153,7 +153,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             numbers.of_calibration(runs.calibration(**chosen)),
             trajectories.draw_calibration(runs, view=_LINEAR, options=options),
         )
-    if runs.source().get_column("cell").n_unique() <= _MOST_CELLS:
+    if rows.get_column("cell").n_unique() <= _MOST_CELLS:
         yield Section.of(
             "deaths",
             "Prompt or dose",
@@ -164,10 +164,9 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         )
 
 
-def _steered(runs: Runs) -> bool:
+def _steered(rollouts: pl.DataFrame) -> bool:
     """Whether any trajectory was steered, and has KL."""
-    source = runs.source()
-    return not source.filter((pl.col("alpha") != 0) & (pl.col("kl").list.len() > 0)).is_empty()
+    return not rollouts.filter((pl.col("alpha") != 0) & (pl.col("length") > 0)).is_empty()
 
 
 def _picture(figure: Figure) -> str:

@@ -20,10 +20,26 @@ MEASURES = ("raw", "relative")
 
 def sums(lags: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     """Add up lags by group, alpha, fork, prompt, whether it died there, and lag: finite values and how many."""
-    return lags.group_by(*dict.fromkeys((*by, "alpha", "fork", "prompt", "event", "lag"))).agg(
-        *(pl.col(name).filter(pl.col(name).is_finite()).sum() for name in MEASURES),
-        *(pl.col(name).is_finite().sum().alias(f"n_{name}") for name in MEASURES),
+    return _added(
+        lags.group_by(_cells(by)).agg(
+            *(pl.col(name).filter(pl.col(name).is_finite()) for name in MEASURES),
+            *(pl.col(name).is_finite().sum().alias(f"n_{name}") for name in MEASURES),
+        )
     )
+
+
+def added(sums: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
+    """The `sums` of several pieces, one below the other, added up in that order."""
+    return _added(sums.group_by(_cells(by)).agg(pl.col(MEASURES), *(pl.col(f"n_{name}").sum() for name in MEASURES)))
+
+
+def _added(lists: pl.LazyFrame) -> pl.LazyFrame:
+    # As lists first: an aggregation that adds is shared among threads, and its last digits are others each time.
+    return lists.with_columns(pl.col(MEASURES).list.sum())
+
+
+def _cells(by: Sequence[str]) -> list[str]:
+    return [*dict.fromkeys((*by, "alpha", "fork", "prompt", "event", "lag"))]
 
 
 def study(sums: pl.DataFrame, *, n_lags: int, draws: Floats, interval: Interval) -> list[dict[str, object]]:

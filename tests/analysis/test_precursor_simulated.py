@@ -11,13 +11,14 @@ from benchmarks.spikes import INTERVALS, N_LAGS, SCORING, SPIKE_LAGS, STEP, swee
 from klsurv.frames.history import covariates, intervals
 from klsurv.frames.score import score
 from klsurv.params import Scoring
+from tests.whole import whole
 
 
 def known(frame: pl.DataFrame) -> pl.DataFrame:
     """What was known before each interval; `row` counts the rows of the frame."""
     scoring = Scoring(**SCORING)
     runs = klsurv.scan(frame)
-    scored = score(runs.source().lazy(), scoring=scoring).collect()
+    scored = score(whole(runs).lazy(), scoring=scoring).collect()
     at_fork = intervals(scored.lazy(), keep=["prompt"])
     with_kl = at_fork.join(scored.with_row_index("row").lazy().select("row", "kl"), on="row")
     return covariates(with_kl, scoring=scoring).collect()

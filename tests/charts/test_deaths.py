@@ -15,7 +15,7 @@ def test_each_cell_has_a_panel_with_a_square_per_prompt_and_dose(real_cells: Pat
     import klsurv
 
     read = spec(draw("deaths", real_cells))
-    table = deaths(klsurv.scan(real_cells)._lives(OPTIONS).lazy()).collect()
+    table = deaths(klsurv.scan(real_cells).lives(OPTIONS).lazy()).collect()
     assert headings(read) == sorted(table["cell"].unique())
     for panel in panels(read):
         drawn = [row for layer in layers(panel, "rect") for row in rows(read, layer)]

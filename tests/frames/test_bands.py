@@ -29,7 +29,9 @@ def drawn(n: int, seed: int) -> list[dict[str, Any]]:
 def test_bands_of_kl_are_those_of_a_plain_loop() -> None:
     rows = drawn(17, seed=3)
     schema = {"length": pl.Int64, "window": pl.Int64, "y": pl.List(pl.Float64), "death_t": pl.Int64}
-    found = {row["t"]: row for row in kl_bands(pl.LazyFrame(rows, schema=schema), axes=WIDE).collect().to_dicts()}
+    frame = pl.LazyFrame([{"first": 0, **row} for row in rows], schema={**schema, "first": pl.Int64})
+    longest = max((row["length"] for row in rows), default=0)
+    found = {row["t"]: row for row in kl_bands(frame, longest=longest, axes=WIDE).collect().to_dicts()}
     for t in range(30):
         present = [row for row in rows if t < row["length"] and t < 25 and math.isfinite(row["y"][t])]
         assert (t in found) == bool(present)
@@ -42,10 +44,10 @@ def test_bands_of_kl_are_those_of_a_plain_loop() -> None:
 
 
 def test_there_are_no_more_tokens_than_two_to_a_pixel() -> None:
-    frame = pl.LazyFrame({"length": [1000], "window": [2000], "y": [[1.0] * 1000], "death_t": [None]})
+    frame = pl.LazyFrame({"length": [1000], "window": [2000], "y": [[1.0] * 1000], "first": [0], "death_t": [None]})
     frame = frame.with_columns(pl.col("death_t").cast(pl.Int64))
     axes = Axes(width=50, height=100, x_max=1000, y_max=1)
-    t = kl_bands(frame, axes=axes).collect()["t"].to_list()
+    t = kl_bands(frame, longest=1000, axes=axes).collect()["t"].to_list()
     assert t == list(range(0, 1000, 10))
 
 

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 
-from klsurv.frames.counts import counts, each_dose, kl_quantiles
+import klsurv
+from klsurv.frames.counts import counts, each_dose
 from klsurv.params import Scoring
 from tests.frames.drawn import INF, NAN, PROPERTY, rows
-from tests.frames.source import Row, scored, trajectory
+from tests.frames.source import Row, scored, source, trajectory
 
 
 def test_without_a_trajectory_all_counts_are_0() -> None:
@@ -41,7 +42,7 @@ def test_kl_quantiles_are_linear_ones_of_the_finite_kl_inside_the_lengths(made: 
     for row in made:
         kl = [x for x in row["kl"][: row["gen_len"]] if math.isfinite(x)]
         values.setdefault((row["method"], row["alpha"]), []).extend(kl)
-    found = kl_quantiles(scored(*made), by=["method", "alpha"], percents=(0, 50, 95, 100)).collect()
+    found = klsurv.scan(source(*made)).kl_quantiles(["method", "alpha"], (0, 50, 95, 100), Scoring())
     assert found.columns == ["method", "alpha", "kl_p0", "kl_p50", "kl_p95", "kl_p100"]
     assert {row[:2]: row[2:] for row in found.rows()} == {
         group: pytest.approx(tuple(np.percentile(kl, [0, 50, 95, 100]))) if kl else (None,) * 4
@@ -51,7 +52,7 @@ def test_kl_quantiles_are_linear_ones_of_the_finite_kl_inside_the_lengths(made: 
 
 def test_quantiles_of_a_group_weigh_tokens_and_not_trajectories() -> None:
     made = [trajectory([0.0]), trajectory([1.0] * 3), trajectory([NAN, INF, -INF])]
-    found = kl_quantiles(scored(*made), by=["alpha"], percents=(50,)).collect()
+    found = klsurv.scan(source(*made)).kl_quantiles(["alpha"], (50,), Scoring())
     assert found.rows() == [(1.0, 1.0)]
 
 

@@ -10,6 +10,7 @@ from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
 from klsurv.params import Scoring
 from tests.frames.source import Row, scored, trajectory
+from tests.whole import top
 
 NAN, INF = math.nan, math.inf
 NATS = Scoring(roll=1, normalize_kl=False)
@@ -39,8 +40,7 @@ def strokes(*rows: Row) -> dict[tuple[int, str], list[Stroke]]:
 
 
 def y_max(*rows: Row) -> float:
-    top: float = spaghetti.top(drawn(*rows)).collect().item()
-    return top
+    return top(drawn(*rows))
 
 
 def x_max(*rows: Row, scoring: Scoring = NATS) -> float:
@@ -61,11 +61,13 @@ def test_in_nats_what_is_drawn_is_smoothed_kl() -> None:
     assert y == [2.0, 3.0, 8.0]
 
 
-def test_without_a_scale_there_is_a_line_only_in_nats_and_lines_keep_their_order() -> None:
+def test_without_a_scale_a_trajectory_is_drawn_only_in_nats_and_their_order_stays() -> None:
     rows = [trajectory([0.5], prompt=7), trajectory([0.0], prompt=5), trajectory([0.5], prompt=6)]
-    relative, nats = (drawn(*rows, scoring=s).select("line", "prompt").collect().rows() for s in (Scoring(), NATS))
-    assert relative == [(0, 7), (1, 6)]
-    assert nats == [(0, 7), (1, 5), (2, 6)]
+    relative, nats = (
+        drawn(*rows, scoring=s).select("prompt").collect().to_series().to_list() for s in (Scoring(), NATS)
+    )
+    assert relative == [7, 6]
+    assert nats == [7, 5, 6]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_y_max_is_1_4_times_the_99th_percentile_of_what_is_drawn(kl: list[float]
 
 def test_y_max_is_1_1_where_nothing_is_drawn() -> None:
     assert y_max() == 1.1
-    assert spaghetti.top(drawn(trajectory([0.0, 0.0]), scoring=Scoring())).collect().item() == 1.1
+    assert top(drawn(trajectory([0.0, 0.0]), scoring=Scoring())) == 1.1
 
 
 def test_y_max_is_shared_by_all_panels() -> None:

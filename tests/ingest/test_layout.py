@@ -14,6 +14,7 @@ from klsurv.errors import LayoutError, NothingUsableError, ParameterError
 from klsurv.exports import export
 from klsurv.runs import Runs
 from tests.ingest.handmade import INF, NAN, write_cell, write_file
+from tests.whole import whole
 
 SCORING: dict[str, Any] = {"threshold": 0.3, "roll": 9}
 
@@ -94,7 +95,7 @@ def test_an_exported_file_scanned_again_is_the_root_it_came_from(
     again = scan(export_of(runs, tmp_path / "file.parquet", table))
     same(again.cells(), runs.cells())
     same(again.check(), runs.check())
-    same(again.source().select(runs.source().columns), runs.source())
+    same(whole(again), whole(runs))
     same(again.summary(), runs.summary())
     same(again.summary("method"), runs.summary("method"))
 
@@ -294,7 +295,7 @@ def test_names_that_were_escaped_are_not_escaped_again(tmp_path: Path) -> None:
 def test_a_frame_can_be_narrowed_like_a_root() -> None:
     frame = pl.concat([changed(LISTS, cell="pca_0", seed=0), changed(LISTS, cell="sae_0", seed=1)])
     assert scan(frame, where="seed = 1").cells().get_column("cell").to_list() == ["sae_0"]
-    assert scan(frame, model_contains="pca").source().get_column("cell").to_list() == ["pca_0"]
+    assert scan(frame, model_contains="pca").rollouts().get_column("cell").to_list() == ["pca_0"]
     for nothing in ({"where": "seed = 7"}, {"model_contains": "zzz"}):
         with pytest.raises(NothingUsableError):
             scan(frame, **nothing).summary()

@@ -20,6 +20,7 @@ from klsurv.ingest.root import read_root
 from klsurv.params import Selection
 from klsurv.schema import SOURCE
 from tests.ingest.handmade import INF, KL, NAN, PMASS, rows, write_cell, write_file
+from tests.whole import whole
 
 KL_FIELD, PMASS_FIELD = "per_prompt_per_t_kl", "pmass_eval"
 TOO_DEEP = "[" * 100_000 + "]" * 100_000
@@ -241,14 +242,14 @@ def test_two_seeds_that_are_copies_stay_two_cells(tmp_path: Path) -> None:
     write_cell(tmp_path, "s1", calib={"seed": 1})
     runs = klsurv.scan(tmp_path)
     assert runs.summary().get_column("n").to_list() == [4, 4]
-    one, other = (runs.source().filter(seed=seed).drop("cell", "seed") for seed in (0, 1))
+    one, other = (whole(runs).filter(seed=seed).drop("cell", "seed") for seed in (0, 1))
     assert_frame_equal(one, other)
 
 
 def test_a_prompt_has_one_index_at_every_alpha_and_in_every_cell(tmp_path: Path) -> None:
     write_cell(tmp_path, "s0")
     write_cell(tmp_path, "s1")
-    prompts = klsurv.scan(tmp_path).source().group_by("prompt").len().sort("prompt")
+    prompts = klsurv.scan(tmp_path).rollouts().group_by("prompt").len().sort("prompt")
     assert prompts.rows() == [(0, 4), (1, 4)]
 
 

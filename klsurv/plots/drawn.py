@@ -1,0 +1,80 @@
+"""What a figure of KL draws. In: runs and a scoring. Out: smoothed KL of each trajectory, in parts that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from klsurv.frames import spaghetti
+from klsurv.frames.score import score
+from klsurv.params import Scoring
+from klsurv.stats.quantiles import quantiles
+
+if TYPE_CHECKING:
+    from klsurv.runs import Runs
+    from klsurv.source import Piece
+
+# Values of smoothed KL that are kept, rather than made again each time they are looked at (256 MB); and that are looked
+# at together across trajectories (64 MB).
+_KEPT, _BLOCK = 32_000_000, 8_000_000
+
+Ask = Callable[[pl.LazyFrame], pl.LazyFrame]
+
+
+class Drawn:
+    """The trajectories that `frames.spaghetti.drawn` gives, at all doses or one; made once where they are few."""
+
+    def __init__(self, runs: Runs, *, scoring: Scoring, alpha: float | None = None) -> None:
+        rows = runs.rollouts()
+        if alpha is not None:
+            rows = rows.filter(pl.col("alpha") == alpha)
+        self._runs, self._scoring = runs, scoring
+        self._n, self.longest = rows.height, rows.select(pl.col("length").max().fill_null(0)).item()
+        doses = None if alpha is None else [alpha]
+        parts = [partial(_drawn, piece, scoring) for piece in runs.pieces(alphas=doses)]
+        self._few = rows.get_column("length").sum() <= _KEPT
+        self._parts: Sequence[Callable[[], pl.LazyFrame]] = (
+            [part().collect().lazy for part in parts] if self._few else parts
+        )
+
+    def at(self, alpha: float) -> Drawn:
+        """Those at one dose."""
+        if not self._few:
+            return Drawn(self._runs, scoring=self._scoring, alpha=alpha)
+        one = copy(self)
+        frames = [part().filter(pl.col("alpha") == alpha).collect() for part in self._parts]
+        one._parts = [frame.lazy for frame in frames]
+        one._n = sum(frame.height for frame in frames)
+        one.longest = max(frame.select(pl.col("length").max().fill_null(0)).item() for frame in frames)
+        return one
+
+    def each(self, ask: Ask) -> list[pl.DataFrame]:
+        """What is asked of the trajectories, part by part."""
+        return [ask(part()).collect() for part in self._parts]
+
+    def across(self, ask: Ask) -> pl.DataFrame:
+        """What is asked of all trajectories at each token, for a block of tokens at a time."""
+        size = max(1, _BLOCK // max(self._n, 1))
+        blocks = []
+        for start in range(0, max(self.longest, 1), size):
+            rows = pl.concat([spaghetti.between(part(), start, start + size) for part in self._parts])
+            blocks.append(ask(rows).collect())
+        return pl.concat(blocks)
+
+    def top(self) -> float:
+        """Where the y axis ends (R7)."""
+        values = [partial(_heights, part) for part in self._parts]
+        found = quantiles(values, percents=(99,)).get_column("p99").to_list()
+        return spaghetti.top(found[0] if found else None)
+
+
+def _drawn(piece: Piece, scoring: Scoring) -> pl.LazyFrame:
+    return score(piece.read(), scoring=scoring).pipe(spaghetti.drawn, scoring=scoring)
+
+
+def _heights(part: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
+    return part().pipe(spaghetti.heights)

@@ -1,0 +1,109 @@
+"""Where trajectories come from. In: tables or a store. Out: what is known without KL, and KL in pieces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from klsurv.frames.score import measure
+from klsurv.schema import KEY
+
+# Early tokens of KL that every source has at hand: the default scoring needs 85 of them.
+EARLY = 128
+# Tokens whose KL is in memory at a time (64 MB); a piece is made of whole cells, and of one at least.
+_PIECE = 8_000_000
+
+
+class Source(Protocol):
+    """Trajectories of many cells. `cells` is the table of that name; rows come by cell, alpha and prompt."""
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """The table `cells`."""
+
+    def at(self, alphas: Sequence[float]) -> Source:
+        """The same at some doses only; every cell is still told of."""
+
+    def rollouts(self, *, early: int) -> pl.DataFrame:
+        """Each trajectory measured (`frames.score.measure`), without KL but for the first `early` tokens or more."""
+
+    def digests(self) -> pl.DataFrame:
+        """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
+
+    def read(self, cells: Sequence[str], *, alphas: Sequence[float] | None) -> pl.DataFrame:
+        """The table `source` of some cells, at all doses or some."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source in memory: the tables `cells` and `source`."""
+
+    cells: pl.DataFrame
+    source: pl.DataFrame
+
+    def at(self, alphas: Sequence[float]) -> Held:
+        """The same at some doses only."""
+        return Held(self.cells, self.source.filter(pl.col("alpha").is_in(alphas)))
+
+    def rollouts(self, *, early: int) -> pl.DataFrame:
+        """Each trajectory measured, without KL."""
+        return measure(self.source.lazy(), early=early).drop("kl").collect()
+
+    def digests(self) -> pl.DataFrame:
+        """The digest of each trajectory's KL."""
+        return self.source.select(KEY).with_columns(digests(self.source.lazy()))
+
+    def read(self, cells: Sequence[str], *, alphas: Sequence[float] | None) -> pl.DataFrame:
+        """The rows of some cells."""
+        rows = self.source.lazy()
+        if self.source.get_column("cell").n_unique() > len(cells):
+            rows = rows.filter(pl.col("cell").is_in(cells))
+        if alphas is not None:
+            rows = rows.filter(pl.col("alpha").is_in(alphas))
+        return rows.collect()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some cells of a source, which are not read yet, so that a piece can be sent to another process."""
+
+    source: Source
+    cells: tuple[str, ...]
+    alphas: tuple[float, ...] | None = None
+
+    def read(self) -> pl.LazyFrame:
+        """The table `source` of these cells."""
+        return self.source.read(self.cells, alphas=self.alphas).lazy()
+
+
+def pieces(source: Source, rollouts: pl.DataFrame, *, alphas: Sequence[float] | None = None) -> list[Piece]:
+    """The cells in `rollouts`, some together; all where they are small; an empty piece where none is."""
+    if alphas is not None:
+        rollouts = rollouts.filter(pl.col("alpha").is_in(alphas))
+    doses = None if alphas is None else tuple(alphas)
+    sizes = rollouts.group_by("cell", maintain_order=True).agg(pl.col("length").sum())
+    together: list[list[str]] = []
+    tokens = 0
+    for cell, n in sizes.rows():
+        if not together or tokens + n > _PIECE:
+            together.append([])
+            tokens = 0
+        together[-1].append(cell)
+        tokens += n
+    return [Piece(source, tuple(cells), doses) for cells in together or [[]]]
+
+
+def digests(source: pl.LazyFrame) -> pl.Series:
+    """A number for each row's KL up to its length. Polars' own hash may be another in its next version."""
+    kl = source.select(pl.col("kl").list.head("gen_len")).collect().to_series()
+    values = kl.list.explode(keep_nulls=False, empty_as_null=False).to_numpy().data
+    ends = kl.list.len().cum_sum().to_list()
+    numbers = (
+        int.from_bytes(hashlib.blake2b(values[start:end], digest_size=8).digest(), "little")
+        for start, end in zip([0, *ends], ends, strict=False)
+    )
+    return pl.Series("kl_digest", list(numbers), dtype=pl.UInt64)

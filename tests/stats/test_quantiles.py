@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from klsurv.frames.buckets import bucket
+from klsurv.stats.quantiles import quantiles
+
+PERCENTS = (0, 1, 10, 25, 50, 75, 90, 95, 99, 100)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=64)
+# Many equal values, and values so near each other that they share a bucket.
+VALUES = st.lists(
+    st.tuples(st.integers(0, 2), FLOATS | st.sampled_from([0.0, -0.0, 1.0, 1.0 + 2**-52, 1.0 - 2**-53, 5e-324])),
+    max_size=60,
+)
+
+
+def pieces(*parts: list[tuple[int, float]]) -> list[Callable[[], pl.LazyFrame]]:
+    frames = [pl.DataFrame(part, schema={"group": pl.UInt32, "x": pl.Float64}, orient="row").lazy() for part in parts]
+    return [lambda frame=frame: frame for frame in frames]  # type: ignore[misc]
+
+
+@settings(max_examples=200, deadline=None)
+@given(parts=st.lists(VALUES, min_size=2, max_size=4))
+def test_several_pieces_give_the_quantiles_of_the_whole_to_the_last_bit(parts: list[list[tuple[int, float]]]) -> None:
+    together = quantiles(pieces([row for part in parts for row in part]), percents=PERCENTS).sort("group")
+    assert quantiles(pieces(*parts), percents=PERCENTS).sort("group").equals(together)
+
+
+@settings(max_examples=100, deadline=None)
+@given(values=st.lists(st.floats(-1e100, 1e100), min_size=1, max_size=60))
+def test_quantiles_are_linear_ones_as_numpy_has_them(values: list[float]) -> None:
+    (row,) = quantiles(pieces([(0, x) for x in values]), percents=PERCENTS).drop("group").rows()
+    assert row == pytest.approx(tuple(np.percentile(values, PERCENTS)), rel=1e-9, abs=1e-300)
+
+
+def test_without_values_there_is_no_row() -> None:
+    for parts in ([[]], [[], []]):
+        assert quantiles(pieces(*parts), percents=(50,)).rows() == []
+
+
+def test_of_equal_values_every_quantile_is_that_value() -> None:
+    half = [(0, 0.1)] * 7
+    assert quantiles(pieces(half, half), percents=(1, 50, 99)).rows() == [(0, 0.1, 0.1, 0.1)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(values=st.lists(st.floats(allow_nan=False), min_size=2, max_size=30))
+def test_a_bucket_never_falls_where_the_value_rises(values: list[float]) -> None:
+    found = pl.DataFrame({"x": sorted(values)}, schema={"x": pl.Float64}).select(bucket(pl.col("x"))).to_series()
+    assert found.is_sorted()
+
+
+def test_a_bucket_is_narrow() -> None:
+    edges = pl.DataFrame({"x": [1.0, 1.0005, 1.002, -1.0, -1.0005, -1.002]}).select(bucket(pl.col("x"))).to_series()
+    a, b, c, d, e, f = edges.to_list()
+    assert a == b and b < c and d == e and f < e
+    assert math.isfinite(a)
