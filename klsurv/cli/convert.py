@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import rich_click as click
 
-from klsurv.cli.running import progress_bar, warn
+from klsurv.cli.running import progress_bar, warn, writable
 from klsurv.names import clean
 
 
@@ -22,6 +23,8 @@ def command(source: Path, target: Path, force: bool, strict: bool) -> None:
     TARGET the .parquet file. What klsurv reads is the same in both. Files beside the trajectories, and columns that
     are not klsurv's, are left behind with a warning; what does not fit is refused.
     """
+    if os.path.isdir(source):
+        writable([target], (".parquet",))
     from klsurv.produce.convert import convert
 
     with progress_bar("converting cells") as progress:

@@ -33,7 +33,7 @@ def write_cells(
     parts = {name: part for (name,), part in source.partition_by("cell", as_dict=True, maintain_order=True).items()}
     directories = {name: _directory(name) for name in parts}
     _check_free(target, directories.values(), force=force)
-    made = not target.exists()
+    made = not os.path.exists(target)
     staging = None
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -56,6 +56,8 @@ def write_cells(
 
 
 def _write(path: Path, part: pl.DataFrame, *, name: str, facts: dict[str, Any]) -> None:
+    # What lies past gen_len was found to be padding.
+    part = part.with_columns(pl.col("kl").list.head("gen_len"))
     doses = part.partition_by("alpha", as_dict=True, maintain_order=True)
     for alpha in facts["alphas"] or []:
         if (alpha,) not in doses:
@@ -127,7 +129,7 @@ def _text(value: str | None, name: str, field: str) -> str | None:
 
 def _check_free(target: Path, directories: Iterable[str], *, force: bool) -> None:
     shown = clean(str(target))
-    if target.exists() and not target.is_dir():
+    if os.path.exists(target) and not os.path.isdir(target):
         raise OutputError(f"{shown} is not a directory")
     if any(os.path.lexists(target / name) for name in NEEDED):
         raise OutputError(f"{shown} is a run cell; expected the directory that its cells shall be in")

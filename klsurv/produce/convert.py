@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from klsurv.errors import CellError, KlsurvWarning, OutputError
+from klsurv.errors import CellError, KlsurvWarning, NothingUsableError, OutputError
 from klsurv.exports import export
 from klsurv.ingest.layout import read_parquet
 from klsurv.ingest.root import Progress
@@ -62,7 +62,11 @@ def convert(
     """
     tell = tell or _warn
     source, target = (Path(os.path.expanduser(path)) for path in (source, target))
-    if source.is_file():
+    if not os.path.exists(source):
+        raise NothingUsableError(
+            f"{clean(str(source))} does not exist: expected a parquet file, a run root or a run cell"
+        )
+    if os.path.isfile(source):
         return _to_cells(source, target, force=force, strict=strict, progress=progress, tell=tell)
     check_target(target, (".parquet",))
     if os.path.lexists(target) and not force:

@@ -30,6 +30,7 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
         cells = _with_facts(cells, frame, names)
     if "gen_len" in names:
         _one_each(frame, KEY, ["gen_len"])
+    _check_ends(source)
     messages = []
     if "t" in names:
         messages += _check_values(frame, source)
@@ -65,6 +66,16 @@ def _one_each(frame: pl.LazyFrame, key: list[str], columns: list[str]) -> None:
             raise LayoutError(f"{where} has several values of {name}, and a run cell has one")
 
 
+def _check_ends(source: pl.DataFrame) -> None:
+    past = source.filter(_KL.list.slice("gen_len").list.eval(pl.element().is_not_nan()).list.any()).head(1)
+    if not past.is_empty():
+        cell, alpha, prompt, length = past.select(*KEY, "gen_len").row(0)
+        raise LayoutError(
+            f"cell {clean(cell)}, alpha {alpha}, prompt {prompt} has KL past its gen_len of {length}, "
+            "where a run cell has none: give it as NaN or leave it out, or say in a column gen_len how long it was"
+        )
+
+
 def _check_values(frame: pl.LazyFrame, source: pl.DataFrame) -> list[str]:
     """Make sure that each value of the file is in `source`; tell of tokens that had none."""
     held = frame.select(
@@ -77,13 +88,6 @@ def _check_values(frame: pl.LazyFrame, source: pl.DataFrame) -> list[str]:
         kl=_KL.list.head("gen_len").list.eval(pl.element().is_not_nan()).list.sum().sum(),
         pmass=_PMASS.list.drop_nulls().list.len().sum(),
     )
-    past = source.filter(_KL.list.slice("gen_len").list.eval(pl.element().is_not_nan()).list.any()).head(1)
-    if not past.is_empty():
-        cell, alpha, prompt, length = past.select(*KEY, "gen_len").row(0)
-        raise LayoutError(
-            f"cell {clean(cell)}, alpha {alpha}, prompt {prompt} has KL past its gen_len of {length}, "
-            "where a run cell has none: give it as NaN or leave it out, or say in a column gen_len how long it was"
-        )
     for name in ("kl", "pmass"):
         lost = held[name].item() - kept[name].item()
         if lost:

@@ -10,7 +10,7 @@ import polars as pl
 
 import klsurv
 from klsurv.ingest.root import read_root
-from klsurv.params import Selection
+from klsurv.params import Metric, Selection
 
 NAN, INF = math.nan, math.inf
 
@@ -45,9 +45,9 @@ def add(cell: klsurv.CellWriter, alpha: float = 1.0, **changes: Any) -> None:
     cell.add(alpha, **{**DOSE, **changes})
 
 
-def tables(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+def tables(root: Path, *, metric: Metric = "pmass_eval") -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` and `source` of a run root."""
-    return read_root(root, selection=Selection())
+    return read_root(root, selection=Selection(metric=metric))
 
 
 def trajectories(root: Path) -> list[tuple[Any, ...]]:
