@@ -55,5 +55,6 @@ def test_its_python_runs(cells: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     cells.rename(tmp_path / "klsurv-demo")
     monkeypatch.chdir(tmp_path)
     code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(code) == 1
-    exec(compile(code[0], "README.md", "exec"), {"klsurv": klsurv})
+    assert len(code) == 2
+    for block in code:
+        exec(compile(block, "README.md", "exec"), {"klsurv": klsurv})

@@ -21,8 +21,8 @@ from klsurv.produce.dose import Measured, p95
 from klsurv.produce.facts import Facts
 
 HISTORY = "history.json"
-_KL = ("per_prompt_per_t_kl", "per_t_p95_kl")
-_PMASS = ("pmass_eval", "gen_lens_eval", "pmass", "gen_lens_qa")
+KL_FIELDS = ("per_prompt_per_t_kl", "per_t_p95_kl")
+PMASS_FIELDS = ("pmass_eval", "gen_lens_eval", "pmass", "gen_lens_qa")
 
 
 class CellFiles:
@@ -53,8 +53,8 @@ class CellFiles:
             raise CellError("is another one in the cell than was given", file=HISTORY)
         every_token = {"fork_points_full": list(range(facts.window))}
         measured = {"fork_points": list(forks), "computed": True, "completed_alphas": []}
-        self._trajectory = self._read(TRAJECTORY, _KL, every_token)
-        self._pmass = self._read(PMASS, _PMASS, measured)
+        self._trajectory = self._read(TRAJECTORY, KL_FIELDS, every_token)
+        self._pmass = self._read(PMASS, PMASS_FIELDS, measured)
         self._generations = generations.read(path / GENS)
         # Nothing is written before everything was found to agree.
         if not self._has(CALIB):
@@ -68,11 +68,11 @@ class CellFiles:
     @property
     def completed(self) -> tuple[float, ...]:
         """The alphas that both files hold, ascending."""
-        return tuple(sorted(self._trajectory.alphas(_KL[0]) & self._pmass.alphas(_PMASS[0])))
+        return tuple(sorted(self._trajectory.alphas(KL_FIELDS[0]) & self._pmass.alphas(PMASS_FIELDS[0])))
 
     def prompts(self, alpha: float) -> int:
         """How many prompts a completed alpha has."""
-        return len(json.loads(self._pmass.by_alpha[_PMASS[0]][alpha]))
+        return len(json.loads(self._pmass.by_alpha[PMASS_FIELDS[0]][alpha]))
 
     def put(
         self, alpha: float, *, kl: Sequence[Vector], measured: Measured, asked: Measured | None, lines: list[str]
@@ -100,7 +100,7 @@ class CellFiles:
         self._save_pmass(self._pmass.with_alpha(alpha, fields))
 
     def _save_pmass(self, pmass: Document) -> None:
-        completed = [str(alpha) for alpha in sorted(pmass.alphas(_PMASS[0]))]
+        completed = [str(alpha) for alpha in sorted(pmass.alphas(PMASS_FIELDS[0]))]
         pmass = pmass.with_other(computed=True, completed_alphas=completed)
         pmass.write(self.path / PMASS)
         self._pmass = pmass
