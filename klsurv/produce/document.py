@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -101,17 +102,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _sync(directory: Path) -> None:
-    """Let the rename reach the disk too, where directories can be opened."""
+    """Let the rename reach the disk too, where directories can be synced; the file itself is safe without."""
     if not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        # Some network file systems do not sync directories; the file itself is safe.
-        pass
-    finally:
-        os.close(descriptor)
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _object(fields: Mapping[str, str]) -> str:

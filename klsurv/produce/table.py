@@ -8,7 +8,7 @@ import polars as pl
 
 from klsurv.errors import LayoutError
 from klsurv.names import clean
-from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, KEY, SCORED, TRAJECTORIES
+from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, FOOTER_TABLE, KEY, LONG, TABLES
 
 # What a table of another team may say of its cells, once in each row.
 _OF_CELL = (*FACTS, "c_star", "layer")
@@ -25,7 +25,8 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
     names = frame.collect_schema().names()
     if "cell" not in names:
         frame = frame.with_columns(cell=pl.lit("frame"))
-    told = FOOTER_CELLS in pl.read_parquet_metadata(path)
+    footer = pl.read_parquet_metadata(path)
+    told = FOOTER_CELLS in footer
     if not told:
         cells = _with_facts(cells, frame, names)
     if "gen_len" in names:
@@ -34,7 +35,10 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
     messages = []
     if "t" in names:
         messages += _check_values(frame, source)
-    known = {*SCORED.names, *TRAJECTORIES.names, *FACTS, "row", *(() if told else ("c_star", "layer"))}
+    known = {*LONG.names, "fork", "gen_len", *(FACTS if told else _OF_CELL)}
+    if footer.get(FOOTER_TABLE) in TABLES:
+        # The rest of klsurv's own tables is made of these.
+        known |= set(TABLES[footer[FOOTER_TABLE]].names)
     if further := [name for name in names if name not in known]:
         messages.append(f"left behind, as run cells have no place for it: column {clean(', '.join(further))}")
     return cells, messages

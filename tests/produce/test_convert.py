@@ -245,12 +245,14 @@ def test_what_stays_behind_is_told(tmp_path: Path) -> None:
     with writer(tmp_path / "runs" / "a", history=[{"coeff": 1.0}]) as cell:
         add(cell, generations=SAID, pmass_qa=[[0.5] * 4], gen_len_qa=[3])
     klsurv.convert(tmp_path / "runs", tmp_path / "long.parquet", tell=told.append)
-    klsurv.convert(table(tmp_path, note=["x"] * 4, kl=[0.1, None, 0.3, 0.4]), tmp_path / "cells", tell=told.append)
+    klsurv.convert(
+        table(tmp_path, note=["x"] * 4, end=["eos"] * 4, kl=[0.1, None, 0.3, 0.4]), tmp_path / "cells", tell=told.append
+    )
     assert told == [
         "left behind, as a long table has no place for it (cells): "
         "gens.jsonl (1), history.json (1), question-and-answer prompts (1)",
         "1 tokens without KL (null) become NaN, a failed measurement",
-        "left behind, as run cells have no place for it: column note",
+        "left behind, as run cells have no place for it: column note, end",
     ]
 
 
