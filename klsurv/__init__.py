@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from klsurv.produce.convert import convert
     from klsurv.produce.writer import CellWriter
     from klsurv.runs import Runs, scan
+    from klsurv.store.ingest import ingest
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "Runs",
     "__version__",
     "convert",
+    "ingest",
     "scan",
 ]
 
@@ -43,6 +45,7 @@ _ELSEWHERE = {
     "CellWriter": "klsurv.produce.writer",
     "Runs": "klsurv.runs",
     "convert": "klsurv.produce.convert",
+    "ingest": "klsurv.store.ingest",
     "scan": "klsurv.runs",
 }
 

@@ -27,6 +27,8 @@ from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, Table
 from klsurv.source import EARLY, Held, Piece, Source, pieces
+from klsurv.store.marker import is_store
+from klsurv.store.read import read_store
 from klsurv.where import condition
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ def scan(
     """Look at runs; nothing is read before it is asked for.
 
     Args:
-        source: the path of a run root, of one run cell or of a parquet file; or a frame (polars, pandas, pyarrow:
-            anything with the Arrow PyCapsule interface) in the layout of the table `long` or `trajectories`.
+        source: the path of a run root, of one run cell, of a store or of a parquet file; or a frame (polars, pandas,
+            pyarrow: anything with the Arrow PyCapsule interface) in the layout of the table `long` or `trajectories`.
         alphas: doses to keep; None keeps all. A dose that no cell has keeps an empty row and panel.
         model_contains: text that a cell's name must contain.
         where: an SQL condition over the table `cells`, such as `method = 'pca' AND seed < 3`.
@@ -77,6 +79,10 @@ def scan(
         if os.path.isfile(path):
             _only_cells(selection)
             return Runs(lambda: Held(*read_parquet(path, selection=selection)), alphas=selection.alphas, tell=tell)
+        if is_store(path):
+            return Runs(
+                lambda: read_store(path, selection=selection, strict=strict), alphas=selection.alphas, tell=tell
+            )
         return Runs(
             lambda: Held(*read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead)),
             alphas=selection.alphas,

@@ -26,17 +26,19 @@ ALLOWED: dict[str, set[str]] = {
     "frames": BASE | {"exprs"},
     "stats": BASE | {"exprs", "frames"},
     "source": BASE | {"frames"},
+    "store": BASE | {"frames", "ingest", "source"},
     "analysis": BASE | {"exprs", "frames", "stats", "ingest", "source"},
     "charts": BASE | {"exprs", "frames"},
     "output": BASE | {"charts"},
-    "runs": BASE | {"exprs", "frames", "ingest", "analysis", "plots", "source"},
+    "runs": BASE | {"exprs", "frames", "ingest", "analysis", "plots", "source", "store"},
     "plots": BASE | {"exprs", "frames", "charts", "stats", "runs", "source"},
     "report": BASE | {"frames", "ingest", "stats", "charts", "output", "plots", "runs", ""},
     "exports": BASE | {"frames", "output", "runs"},
     "produce": BASE | {"ingest", "output", "runs", "exports"},
-    "cli": BASE | {"data", "ingest", "report", "frames", "charts", "output", "runs", "plots", "exports", "produce", ""},
+    "cli": BASE
+    | {"data", "ingest", "store", "report", "frames", "charts", "output", "runs", "plots", "exports", "produce", ""},
     "__main__": {"cli"},
-    "": {"errors", "runs", "produce"},
+    "": {"errors", "runs", "produce", "store"},
 }
 
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -32,6 +32,7 @@ from klsurv.errors import KlsurvError, ParameterError
         "plot",
         "report",
         "export",
+        "ingest",
         "convert",
         "schema",
     ),
@@ -41,7 +42,7 @@ from klsurv.errors import KlsurvError, ParameterError
 def cli() -> None:
     """Survival analysis of steered language models.
 
-    RUNS is everywhere a run root, one run cell, or a parquet file that klsurv wrote.
+    RUNS is everywhere a run root, one run cell, a store, or a parquet file that klsurv wrote.
     Data goes to stdout; progress, warnings and errors go to stderr.
     """
 

@@ -16,6 +16,7 @@ from klsurv.ingest.ahead import Ahead
 from klsurv.names import clean
 from klsurv.output.files import TABLES, check_target
 from klsurv.params import ScoringOptions, Selection, outcome
+from klsurv.store.marker import is_store
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,7 +37,7 @@ def opened(runs: Path, options: dict[str, Any], *, quiet: bool = False) -> Itera
     # Reading starts before the libraries are loaded, except where it takes one to know which cells are wanted.
     selection = Selection(**{name: value for name, value in chosen.items() if name != "strict"})
     ahead = None
-    if selection.where is None and not os.path.isfile(runs):
+    if selection.where is None and not os.path.isfile(runs) and not is_store(runs):
         # Where there are no runs `scan` says so, after it was seen that the parameters are right.
         with suppress(NothingUsableError):
             ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from klsurv.errors import CellError, SkippedCellError
+from klsurv.errors import CellError, InFlightError, SkippedCellError
 from klsurv.ingest.calib import Calib, check_calib
 from klsurv.ingest.check import Dose, check_doses, check_forks
 from klsurv.ingest.discover import CALIB, NEEDED, PMASS, TRAJECTORY, CellDir, enter
-from klsurv.ingest.parse import read_object
+from klsurv.ingest.parse import Document, Stamp, read_object
 from klsurv.params import Metric
 
 
@@ -18,28 +18,49 @@ class Cell:
     """What was read of a cell: its facts as far as they are known, its forks (tokens) and doses, and how it went.
 
     `status` is ok, partial (usable, `reason` says what is left out), skipped (nothing to score, or not yet) or broken
-    (a file is damaged); the last two have no doses.
+    (a file is damaged); the last two have no doses. `in_flight`: its producer is at work on it.
     """
 
     name: str
     path: Path
     status: str
     reason: str | None
+    in_flight: bool = False
     calib: Calib | None = None
     forks: list[int] = field(default_factory=list)
     doses: list[Dose] = field(default_factory=list)
 
 
-def load_cell(where: CellDir, *, metric: Metric) -> Cell:
+class Files:
+    """The JSON files of one cell, each read once."""
+
+    def __init__(self, where: CellDir, *, digest: bool = False) -> None:
+        self._where, self._digest = where, digest
+        self._read: dict[str, Document] = {}
+
+    def object(self, name: str) -> Document:
+        """What a file holds; raises as `read_object` does."""
+        if name not in self._read:
+            self._read[name] = read_object(self._where.path / name, digest=self._digest)
+        return self._read[name]
+
+    @property
+    def stamps(self) -> dict[str, Stamp]:
+        """Which bytes were read."""
+        return {name: document.stamp for name, document in self._read.items()}
+
+
+def load_cell(where: CellDir, *, metric: Metric, files: Files | None = None) -> Cell:
     """Read one cell whole. It does not raise for anything that a cell may hold."""
     calib: Calib | None = None
+    files = files or Files(where)
     try:
-        calib = _calib(where)
-        pmass = read_object(where.path / PMASS)
+        calib = _calib(where, files)
+        pmass = files.object(PMASS)
         if pmass.get("computed", True) is False:
             raise SkippedCellError("is false: pmass was not measured", file=PMASS, field="computed")
         forks = check_forks(pmass)
-        doses, notes = check_doses(read_object(where.path / TRAJECTORY), pmass, forks=forks, metric=metric)
+        doses, notes = check_doses(files.object(TRAJECTORY), pmass, forks=forks, metric=metric)
         if not doses:
             raise SkippedCellError("; ".join(notes) or f"{PMASS}: {metric}: holds no alpha yet")
     except CellError as error:
@@ -59,19 +80,25 @@ def load_cell(where: CellDir, *, metric: Metric) -> Cell:
 def load_facts(where: CellDir) -> Cell:
     """The cell as far as `calib.json` tells it, without its doses."""
     try:
-        return Cell(name=where.name, path=where.path, status="ok", reason=None, calib=_calib(where))
+        return Cell(name=where.name, path=where.path, status="ok", reason=None, calib=_calib(where, Files(where)))
     except CellError as error:
         return _unusable(where, None, error)
 
 
-def _calib(where: CellDir) -> Calib:
+def _calib(where: CellDir, files: Files) -> Calib:
     enter(where)
     missing = [name for name in NEEDED if not (where.path / name).is_symlink() and not (where.path / name).exists()]
     if missing:
-        raise SkippedCellError("not there (yet)", file=", ".join(missing))
-    return check_calib(read_object(where.path / CALIB))
+        raise InFlightError("not there (yet)", file=", ".join(missing))
+    return check_calib(files.object(CALIB))
 
 
 def _unusable(where: CellDir, calib: Calib | None, error: CellError) -> Cell:
-    status = "skipped" if isinstance(error, SkippedCellError) else "broken"
-    return Cell(name=where.name, path=where.path, status=status, reason=error.reason, calib=calib)
+    return Cell(
+        name=where.name,
+        path=where.path,
+        status="skipped" if isinstance(error, SkippedCellError) else "broken",
+        reason=error.reason,
+        in_flight=isinstance(error, InFlightError),
+        calib=calib,
+    )

@@ -20,6 +20,10 @@ class CellDir:
     name: str
     path: Path
 
+    def absolute(self) -> CellDir:
+        """The same, to be found from another directory."""
+        return CellDir(self.name, self.path.absolute())
+
 
 def discover(path: Path, *, name_contains: str = "") -> list[CellDir]:
     """The run cells at `path`: itself if it is one, else its sub-directories that hold a cell's file, by name.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +20,17 @@ T = TypeVar("T")
 
 _PATIENCE = 5
 _PAUSE = 0.05
-_FRESH = 2.0
+# A file changed within so many seconds may change again without its time being another.
+FRESH = 2.0
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Which bytes a file held when it was read: as many, changed then (ns since 1970), and their digest."""
+
+    size: int
+    mtime_ns: int
+    digest: str = ""
 
 
 class Document(Json):
@@ -28,30 +40,32 @@ class Document(Json):
     """
 
     booleans = True
+    stamp = Stamp(0, 0)
 
 
-def read_object(path: Path) -> Document:
+def read_object(path: Path, *, digest: bool = False) -> Document:
     """The JSON object in a file; bare NaN and Infinity are numbers.
 
     The file is read into memory, never mapped, and its size and time are compared before and after, so that a producer
-    that rewrites it in place is noticed. A file that was just written and does not parse is read again.
+    that rewrites it in place is noticed. A file that was just written and does not parse is read again. `digest` adds
+    that of its bytes to the `stamp`.
 
     Raises:
         InFlightError: it kept changing while it was read.
         CellError: it is missing, not a regular file, unreadable, not JSON or not an object; `file` is set.
     """
-    return _patiently(lambda: _object(_read(path), path.name), path)
+    return _patiently(lambda: _object(*_read(path), path.name, digest=digest), path)
 
 
 def read_json(path: Path) -> object:
     """Whatever JSON value a file holds, read with the same care; raises as `read_object` does."""
-    return _patiently(lambda: _value(_read(path), path.name), path)
+    return _patiently(lambda: _value(_read(path)[0], path.name), path)
 
 
 def read_lines(path: Path) -> tuple[list[Json], int]:
     """The JSON objects in a file with one per line, and how many lines are none; raises as `read_object` does."""
     found, bad = [], 0
-    for line in _patiently(lambda: _read(path), path).splitlines():
+    for line in _patiently(lambda: _read(path)[0], path).splitlines():
         try:
             value = jiter.from_json(line, allow_inf_nan=True) if line.strip() else None
         except ValueError:
@@ -65,29 +79,42 @@ def read_lines(path: Path) -> tuple[list[Json], int]:
 
 def _patiently(attempt: Callable[[], T], path: Path) -> T:
     for _ in range(_PATIENCE):
-        before = _signature(path)
+        before = stamp(path)
         try:
             return attempt()
         except InFlightError:
             time.sleep(_PAUSE)
         except CellError:
-            if before is None or time.time() - before[1] / 1e9 > _FRESH:
+            if before is None or time.time() - before.mtime_ns / 1e9 > FRESH:
                 raise
             time.sleep(_PAUSE)
-            if _signature(path) == before:
+            if stamp(path) == before:
                 raise
     raise InFlightError("is being written: it changed each time it was read", file=path.name)
 
 
-def _signature(path: Path) -> tuple[int, int] | None:
+def stamp(path: Path) -> Stamp | None:
+    """The stamp of a file without its digest; None where it cannot be asked for one."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    return Stamp(status.st_size, status.st_mtime_ns)
 
 
-def _read(path: Path) -> bytes:
+def digest_of(path: Path) -> str | None:
+    """The digest of a file's bytes; None where they cannot be read."""
+    try:
+        return _digest(_read(path)[0])
+    except CellError:
+        return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _read(path: Path) -> tuple[bytes, Stamp]:
     # Without O_NONBLOCK, a FIFO by the name of the file would hang open() until someone writes to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
@@ -109,7 +136,7 @@ def _read(path: Path) -> bytes:
         os.close(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
         raise InFlightError("changed while it was read", file=path.name)
-    return data
+    return data, Stamp(after.st_size, after.st_mtime_ns)
 
 
 def _value(data: bytes, name: str) -> object:
@@ -121,11 +148,12 @@ def _value(data: bytes, name: str) -> object:
         raise CellError(f"is not JSON, or cut short: {error}", file=name) from None
 
 
-def _object(data: bytes, name: str) -> Document:
+def _object(data: bytes, seen: Stamp, name: str, *, digest: bool) -> Document:
     value = _value(data, name)
     if not isinstance(value, dict):
         raise CellError(f"holds {kind(value)} at the top, expected an object", file=name)
     document = Document(value)
+    document.stamp = replace(seen, digest=_digest(data)) if digest else seen
     document.booleans = _spells(data, b"true", b"u") or _spells(data, b"false", b"s")
     return document
 

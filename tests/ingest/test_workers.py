@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from klsurv.ingest import crew as crew_module
 from klsurv.ingest import workers
 from klsurv.ingest.cell import Cell, load_cell
 from klsurv.ingest.discover import discover
@@ -25,17 +26,17 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def crew(monkeypatch: pytest.MonkeyPatch) -> list[workers._Worker]:
+def crew(monkeypatch: pytest.MonkeyPatch) -> list[crew_module._Worker]:
     """The workers that were started, where every cell is worth one."""
-    started: list[workers._Worker] = []
+    started: list[crew_module._Worker] = []
 
-    class Watched(workers._Worker):
+    class Watched(crew_module._Worker):
         def __init__(self) -> None:
             super().__init__()
             started.append(self)
 
     monkeypatch.setattr(workers, "_WORTH", 0)
-    monkeypatch.setattr(workers, "_Worker", Watched)
+    monkeypatch.setattr(crew_module, "_Worker", Watched)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     return started
 
@@ -44,13 +45,13 @@ def in_this_process(root: Path) -> list[Cell]:
     return [load_cell(cell, metric="pmass_eval") for cell in discover(root)]
 
 
-def test_workers_read_the_same_cells_in_the_same_order(root: Path, crew: list[workers._Worker]) -> None:
+def test_workers_read_the_same_cells_in_the_same_order(root: Path, crew: list[crew_module._Worker]) -> None:
     assert list(load_cells(discover(root), metric="pmass_eval")) == in_this_process(root)
     assert len(crew) == 2
     assert all(worker._process.poll() is not None for worker in crew), "a worker was left running"
 
 
-def test_a_worker_that_is_killed_costs_no_cell(root: Path, crew: list[workers._Worker]) -> None:
+def test_a_worker_that_is_killed_costs_no_cell(root: Path, crew: list[crew_module._Worker]) -> None:
     read = load_cells(discover(root), metric="pmass_eval")
     first = next(read)
     for worker in crew:
@@ -58,7 +59,7 @@ def test_a_worker_that_is_killed_costs_no_cell(root: Path, crew: list[workers._W
     assert [first, *read] == in_this_process(root)
 
 
-def test_workers_stop_when_no_more_cells_are_wanted(root: Path, crew: list[workers._Worker]) -> None:
+def test_workers_stop_when_no_more_cells_are_wanted(root: Path, crew: list[crew_module._Worker]) -> None:
     read = load_cells(discover(root), metric="pmass_eval")
     next(read)
     read.close()
@@ -66,7 +67,7 @@ def test_workers_stop_when_no_more_cells_are_wanted(root: Path, crew: list[worke
 
 
 def test_few_small_cells_start_no_worker(
-    root: Path, crew: list[workers._Worker], monkeypatch: pytest.MonkeyPatch
+    root: Path, crew: list[crew_module._Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "_WORTH", 10**9)
     assert list(load_cells(discover(root), metric="pmass_eval")) == in_this_process(root)
@@ -79,12 +80,13 @@ def test_ctrl_c_reaches_no_worker_even_while_it_starts(root: Path) -> None:
         import os, signal, sys
         from pathlib import Path
         from klsurv.ingest.discover import discover
-        from klsurv.ingest.workers import _Worker
+        from klsurv.ingest.cell import load_cell
+        from klsurv.ingest.crew import _Worker
         signal.signal(signal.SIGINT, lambda *_: None)
         workers = [_Worker() for _ in range(4)]
         os.killpg(0, signal.SIGINT)
         for worker in workers:
-            worker.load(discover(Path(sys.argv[1]))[0], "pmass_eval")
+            worker.do(load_cell, discover(Path(sys.argv[1]))[:1], {"metric": "pmass_eval"})
         print([worker._process.poll() for worker in workers])
         for worker in workers:
             worker.stop()

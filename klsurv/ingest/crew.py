@@ -1,0 +1,110 @@
+"""Work in other processes. In: functions and their arguments. Out: futures, as an executor of the standard library.
+
+The workers are plain interpreters and not a process pool, which would run a script without a main guard once more in
+each, and breaks when one of its processes is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_RUN = "import sys; sys.path[:] = {path!r}; from klsurv.ingest.crew import serve; serve()"
+
+
+class Crew(Executor):
+    """So many processes. What is submitted must be a function of a module, and can be pickled; so must its result.
+
+    A task whose process is killed is done again in this one: it is not to be lost with it.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._crew = [_Worker() for _ in range(workers)]
+        for worker in self._crew:
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(workers)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have it done by the next process that is idle."""
+        return self._threads.submit(self._do, fn, args, kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Stop the processes: after what was submitted is done, or now with `cancel_futures`."""
+        if cancel_futures:
+            self._stop()
+        self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._stop()
+
+    def _do(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+        worker = self._idle.get()
+        try:
+            return worker.do(fn, args, kwargs)
+        finally:
+            self._idle.put(worker)
+
+    def _stop(self) -> None:
+        for worker in self._crew:
+            worker.stop()
+
+
+class _Worker:
+    """A process that does what it is told to."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-c", _RUN.format(path=sys.path)]
+        # There are as many processes as processors already.
+        environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
+        # In a session of its own, so that Ctrl-C in the terminal reaches this process only.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=environment
+        )
+
+    def do(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        try:
+            pickle.dump((fn, args, kwargs), stdin)
+            stdin.flush()
+            error, result = pickle.load(stdout)
+        except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+            return fn(*args, **kwargs)
+        if error is not None:
+            raise error
+        done: T = result
+        return done
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+
+
+def serve() -> None:
+    """Be a worker: do what stdin says and write the results to stdout, until stdin ends."""
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    while True:
+        try:
+            fn, args, kwargs = pickle.load(requests)
+        except EOFError:
+            return
+        try:
+            answer: tuple[Exception | None, Any] = None, fn(*args, **kwargs)
+        except Exception as error:
+            answer = error, None
+        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()

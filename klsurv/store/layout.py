@@ -1,0 +1,76 @@
+"""What a store looks like. In: a cell's name, what was read of it. Out: its file: where it is, its columns, its footer.
+
+A store is a directory that holds `klsurv-store.json` and one parquet file per cell, named by a hash of the cell's name.
+A file has a row per prompt set, alpha and prompt, KL as a list; its footer has the cell's rows of the table `cells` and
+the stamps of the JSON files that were read, so that data and what is known of them are replaced in one rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from klsurv.ingest.parse import Stamp
+from klsurv.params import Metric
+from klsurv.schema import SOURCE
+from klsurv.source import EARLY
+from klsurv.store.marker import VERSION
+
+SUFFIX = ".parquet"
+_FOOTER = "klsurv.store"
+
+# Of every trajectory, beside `source` (KL last, as it is long and often not wanted): its prompt set and what is
+# measured once. `early` holds the first EARLY values of KL.
+SCHEMA = pl.Schema(
+    {
+        "metric": pl.String(),
+        **{name: dtype for name, dtype in SOURCE.schema.items() if name != "kl"},
+        "length": pl.Int64(),
+        "n_kl_failed": pl.Int64(),
+        "n_kl_negative": pl.Int64(),
+        "early": pl.List(pl.Float64),
+        "kl_digest": pl.UInt64(),
+        "kl": pl.List(pl.Float64),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a file says of itself: its cell's row of `cells` by prompt set, its sources, when they were read (ns)."""
+
+    cells: dict[Metric, dict[str, Any]]
+    stamps: dict[str, Stamp]
+    read_ns: int
+    version: int = VERSION
+    early: int = EARLY
+
+    @property
+    def usable(self) -> set[str]:
+        """The prompt sets that have trajectories."""
+        return {metric for metric, row in self.cells.items() if row["status"] in ("ok", "partial")}
+
+    def written(self) -> dict[str, str]:
+        """As the metadata of a parquet file."""
+        return {_FOOTER: json.dumps(asdict(self), ensure_ascii=False)}
+
+    @classmethod
+    def of(cls, metadata: dict[str, str]) -> Footer | None:
+        """From the metadata of a parquet file; None where it is not that of a store, or of another version."""
+        try:
+            told = json.loads(metadata[_FOOTER])
+            if told["version"] != VERSION or told["early"] != EARLY:
+                return None
+            return cls(told["cells"], {name: Stamp(**seen) for name, seen in told["stamps"].items()}, told["read_ns"])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+
+def file_of(store: Path, cell: str) -> Path:
+    """Where a cell's file is."""
+    return store / (hashlib.blake2b(cell.encode(), digest_size=12).hexdigest() + SUFFIX)

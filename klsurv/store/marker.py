@@ -1,0 +1,17 @@
+"""Which directory is a store. In: a path. Out: whether it is one; nothing is loaded to tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Raised whenever the columns or the footer of its files change their meaning.
+VERSION = 1
+MARKER = "klsurv-store.json"
+
+
+def is_store(path: Path) -> bool:
+    """Whether there is a store at a path."""
+    try:
+        return (path / MARKER).is_file()
+    except OSError:
+        return False

@@ -1,0 +1,97 @@
+"""A store in place of run cells. In: its directory. Out: a source: rows without KL at once, KL cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from klsurv.errors import CellError, LayoutError, NothingUsableError
+from klsurv.frames.score import measure
+from klsurv.params import Metric, Selection
+from klsurv.schema import CELLS, KEY, SOURCE
+from klsurv.source import EARLY, pieces
+from klsurv.store.layout import SCHEMA
+from klsurv.store.manifest import Entry, checked
+from klsurv.store.pin import Pin
+from klsurv.where import condition, holds
+
+_ROLLOUTS = [name for name in SCHEMA.names() if name not in ("metric", "kl", "kl_digest")]
+
+
+def read_store(path: Path, *, selection: Selection, strict: bool) -> Store:
+    """The source that a store is, as it is now: what is written later is not seen.
+
+    Raises:
+        NothingUsableError: it holds no cell, or none is left by the selection.
+        LayoutError: it was written by another version of klsurv, or is damaged.
+        CellError: a cell is not `ok`, and `strict`.
+    """
+    entries = [entry for entry in checked(path) if selection.model_contains in entry.cell]
+    if not entries:
+        raise NothingUsableError(f"no cell in the store has a name that contains {selection.model_contains!r}")
+    cells = pl.DataFrame([entry.footer.cells[selection.metric] for entry in entries], schema=CELLS.schema)
+    if selection.where is not None:
+        # Cell by cell, as run cells are looked at. One whose facts are not known is kept, so that its error is told.
+        known = holds(cells, condition(selection.where).over("cell"))
+        cells = cells.filter(known.fill_null(cells.get_column("status") != "ok"))
+        if cells.is_empty():
+            raise NothingUsableError(f"no cell is left by where {selection.where!r}")
+    if strict:
+        for cell, status, reason in cells.select("cell", "status", "reason").rows():
+            if status != "ok":
+                raise CellError(reason or status, cell=cell)
+    kept = set(cells.get_column("cell"))
+    pins = {entry.cell: Pin(entry.path) for entry in entries if entry.cell in kept and _usable(entry, selection.metric)}
+    return Store(cells, pins, selection.metric)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A source on disk (see `klsurv.source.Source`): the files of its usable cells, by name in order."""
+
+    cells: pl.DataFrame
+    files: dict[str, Pin]
+    metric: Metric
+    alphas: tuple[float, ...] | None = None
+
+    def at(self, alphas: Sequence[float]) -> Store:
+        """The same at some doses only."""
+        return replace(self, alphas=tuple(alphas))
+
+    def rollouts(self, *, early: int) -> pl.DataFrame:
+        """Each trajectory measured, without KL."""
+        rows = self._rows(list(self.files), _ROLLOUTS)
+        if early <= EARLY:
+            return rows
+        parts = (measure(piece.read(), early=early).drop("kl").collect() for piece in pieces(self, rows))
+        return pl.concat(parts).select(_ROLLOUTS)
+
+    def digests(self) -> pl.DataFrame:
+        """The digest of each trajectory's KL."""
+        return self._rows(list(self.files), [*KEY, "kl_digest"])
+
+    def read(self, cells: Sequence[str], *, alphas: Sequence[float] | None) -> pl.DataFrame:
+        """The rows of some cells."""
+        return self._rows(cells, SOURCE.names, alphas)
+
+    def _rows(
+        self, cells: Sequence[str], columns: Sequence[str], alphas: Sequence[float] | None = None
+    ) -> pl.DataFrame:
+        if not cells:
+            return SCHEMA.to_frame().select(columns)
+        rows = pl.scan_parquet([self.files[cell].path for cell in cells]).filter(pl.col("metric") == self.metric)
+        for doses in (self.alphas, alphas):
+            if doses is not None:
+                rows = rows.filter(pl.col("alpha").is_in(doses))
+        try:
+            return rows.select(columns).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise LayoutError(f"the store is damaged, and must be made anew: {reason}") from None
+
+
+def _usable(entry: Entry, metric: Metric) -> bool:
+    return entry.footer.cells[metric]["status"] in ("ok", "partial")
