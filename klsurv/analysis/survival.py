@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Unpack
 
 import polars as pl
@@ -35,12 +36,8 @@ class Survival(Analysis):
         chosen = Scoring(**scoring)
         lives = self.judged(chosen)
         self._mixed_told(lives, names)
-        table = sized(lives, names)
-        for part in (
-            self.kl_quantiles(names, (50, 95, 99), chosen),
-            surviving.lifetimes(curves(lives, names, Interval()), by=names),
-        ):
-            table = table.join(part, on=list(names), how="left", nulls_equal=True, maintain_order="left")
+        quantiles = self.kl_quantiles(names, (50, 95, 99), chosen)
+        table = outcomes(lives, names).join(quantiles, on=names, how="left", nulls_equal=True, maintain_order="left")
         return declared(self._each_dose(table, names), names, SUMMARY)
 
     def survival(
@@ -137,3 +134,9 @@ class Survival(Analysis):
 
     def _each_dose(self, table: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
         return each_dose(table.lazy(), alphas=self.alphas).collect() if by == ("alpha",) else table
+
+
+def outcomes(lives: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """What of the table `summary` takes no KL, one row per group: the columns `by`, counts, median, rmst, tau."""
+    times = surviving.lifetimes(curves(lives, by, Interval()), by=by).select(*by, "median", "rmst", "tau")
+    return sized(lives, by).join(times, on=by, how="left", nulls_equal=True, maintain_order="left")

@@ -43,14 +43,13 @@ def read_root(
     """
     found = ahead.found if ahead is not None else discover(path, name_contains=selection.model_contains)
     keep = None if selection.where is None else condition(selection.where)
-    early = keep is not None and set(keep.meta.root_names()) <= _EARLY
-    if keep is not None and early and ahead is None:
-        found = [cell for cell in found if _keeps(load_facts(cell), keep)]
+    if keep is not None and is_early(keep) and ahead is None:
+        found = [cell for cell in found if keeps(load_facts(cell), keep)]
     rows, tables = [CELLS.schema.to_frame()], [SOURCE.schema.to_frame()]
     for done, cell in enumerate(ahead or load_cells(found, metric=selection.metric), 1):
         if progress is not None:
             progress(done, len(found))
-        if keep is not None and not _keeps(cell, keep):
+        if keep is not None and not keeps(cell, keep):
             continue
         if strict and cell.status != "ok":
             raise CellError(cell.reason or cell.status, cell=cell.name)
@@ -61,7 +60,12 @@ def read_root(
     return pl.concat(rows), pl.concat(tables)
 
 
-def _keeps(cell: Cell, keep: pl.Expr) -> bool:
-    # A cell whose facts cannot be read is kept, so that its error is told.
+def is_early(keep: pl.Expr) -> bool:
+    """Whether a condition can be told of `load_facts`."""
+    return set(keep.meta.root_names()) <= _EARLY
+
+
+def keeps(cell: Cell, keep: pl.Expr) -> bool:
+    """Whether a condition over `cells` holds; a cell whose facts cannot be read is kept, so that its error is told."""
     known = holds(row(cell), keep).item()
     return cell.status != "ok" if known is None else bool(known)

@@ -15,7 +15,7 @@ from pathlib import Path
 from klsurv.errors import LayoutError, OutputError
 from klsurv.ingest.crew import Crew
 from klsurv.ingest.discover import NEEDED, CellDir, discover
-from klsurv.ingest.parse import FRESH, Stamp, digest_of, stamp
+from klsurv.ingest.unchanged import unchanged
 from klsurv.names import clean
 from klsurv.store.manifest import Entry, manifest
 from klsurv.store.marker import MARKER, VERSION, is_store
@@ -151,14 +151,7 @@ def _unchanged(cell: CellDir, entry: Entry | None) -> bool:
     """Whether the files of a cell are those that were read, all three of them."""
     if entry is None or set(entry.footer.stamps) != set(NEEDED):
         return False
-    for name, seen in entry.footer.stamps.items():
-        now = stamp(cell.path / name)
-        if now is None or now != Stamp(seen.size, seen.mtime_ns):
-            return False
-        fresh = seen.mtime_ns > entry.footer.read_ns - FRESH * 1e9
-        if fresh and digest_of(cell.path / name) != seen.digest:
-            return False
-    return True
+    return unchanged(cell, entry.footer.stamps, read_ns=entry.footer.read_ns)
 
 
 def _make(store: Path) -> None:
