@@ -40,24 +40,30 @@ def apply(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def runs_options(function: F) -> F:
-    """RUNS, and which of its cells and doses."""
-    return apply(
-        click.argument("runs", type=click.Path(path_type=Path)),
-        click.option(
-            "--alphas", type=Numbers(), metavar="A,B,…", help="Doses to keep; default: all that the cells hold."
-        ),
-        click.option("--model-contains", default="", metavar="TEXT", help="Keep cells whose name contains this."),
-        click.option("--where", metavar="SQL", help="Keep cells for which this holds: method = 'pca' AND seed < 3."),
-        click.option(
-            "--metric",
-            type=click.Choice(METRICS),
-            default=METRICS[0],
-            show_default=True,
-            help="Prompt set whose pmass is scored; pmass (questions) has no KL.",
-        ),
-        click.option("--strict", is_flag=True, help="Fail where a cell would be left out."),
-        click.option_panel("Which runs", options=["--alphas", "--model-contains", "--where", "--metric", "--strict"]),
-    )(function)
+    """RUNS, and which of its cells and doses; a cell that is left out may be an error."""
+    strict = click.option("--strict", is_flag=True, help="Fail where a cell would be left out.")
+    return apply(*_choosing, strict, click.option_panel("Which runs", options=[*_CHOOSING, "--strict"]))(function)
+
+
+def growing_runs_options(function: F) -> F:
+    """RUNS that are still being written, and which of its cells and doses."""
+    return apply(*_choosing, click.option_panel("Which runs", options=[*_CHOOSING]))(function)
+
+
+_CHOOSING = ("--alphas", "--model-contains", "--where", "--metric")
+_choosing = (
+    click.argument("runs", type=click.Path(path_type=Path)),
+    click.option("--alphas", type=Numbers(), metavar="A,B,…", help="Doses to keep; default: all that the cells hold."),
+    click.option("--model-contains", default="", metavar="TEXT", help="Keep cells whose name contains this."),
+    click.option("--where", metavar="SQL", help="Keep cells for which this holds: method = 'pca' AND seed < 3."),
+    click.option(
+        "--metric",
+        type=click.Choice(METRICS),
+        default=METRICS[0],
+        show_default=True,
+        help="Prompt set whose pmass is scored; pmass (questions) has no KL.",
+    ),
+)
 
 
 def scoring_options(function: F) -> F:
