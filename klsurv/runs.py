@@ -20,7 +20,7 @@ from klsurv.analysis.survival import Survival
 from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
-from klsurv.frames.score import judge, score
+from klsurv.frames.score import early_tokens, judge, score
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.root import Progress, read_root
@@ -107,6 +107,8 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         self._load, self._alphas, self._tell = load, alphas, tell or _warn
         self._rollouts: pl.DataFrame | None = None
         self._early = 0
+        self._digests: pl.DataFrame | None = None
+        self._judged: tuple[Scoring, pl.DataFrame] | None = None
         self.warnings: list[str] = []
 
     def say(self, message: str) -> None:
@@ -135,9 +137,18 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
             raise NothingUsableError(f"none of the {self.cells().height} cells can be used: `klsurv check` says why")
         return measured
 
+    def judged(self, scoring: Scoring) -> pl.DataFrame:
+        """Scored trajectories, without KL: those of the last scoring that was asked for are kept."""
+        if self._judged is None or self._judged[0] != scoring:
+            rollouts = self.rollouts(early=early_tokens(scoring))
+            self._judged = scoring, judge(rollouts.lazy(), scoring=scoring).collect()
+        return self._judged[1]
+
     def digests(self) -> pl.DataFrame:
         """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
-        return self._source.digests()
+        if self._digests is None:
+            self._digests = self._source.digests()
+        return self._digests
 
     def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
         """The cells that have trajectories, some together, to be read with their KL one piece after the other."""

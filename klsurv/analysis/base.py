@@ -44,6 +44,10 @@ class Analysis(ABC):
         """Each trajectory as it was measured, with the facts of its cell and the first `early` KL."""
 
     @abstractmethod
+    def judged(self, scoring: Scoring) -> pl.DataFrame:
+        """Scored trajectories, without KL."""
+
+    @abstractmethod
     def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
         """The cells that have trajectories, some together, to be read with their KL one piece after the other."""
 
@@ -58,10 +62,6 @@ class Analysis(ABC):
     @abstractmethod
     def say(self, message: str) -> None:
         """Tell a warning, unless it was told before."""
-
-    def judged(self, scoring: Scoring) -> pl.DataFrame:
-        """Scored trajectories, without KL."""
-        return judge(self.rollouts(early=early_tokens(scoring)).lazy(), scoring=scoring).collect()
 
     def lives(self, options: ScoringOptions) -> pl.DataFrame:
         """Scored trajectories, observed for the event that was chosen, without KL."""

@@ -11,6 +11,8 @@ from klsurv.exprs.death import died_within
 from klsurv.frames.spaghetti import tokens
 
 _Y, _T = pl.col("y"), pl.col("t")
+# Tokens at the start that all have their row: a logarithmic axis gives them room.
+_EARLY = 32
 PERCENTS = (10, 25, 50, 75, 90)
 
 
@@ -18,14 +20,14 @@ def kl_bands(drawn: pl.LazyFrame, *, longest: int, axes: Axes) -> pl.LazyFrame:
     """Of one alpha, by token: quantiles (linear) of finite y over those still present, and how many of these live.
 
     Columns: t, p10 … p90, n, alive (a share). No more rows than two per pixel of the panel's width, evenly spaced to
-    the end of the `longest` (tokens).
+    the end of the `longest` (tokens), and one for each of the first 32.
     """
     step = max(1, ceil((longest - 1) / (2 * axes.width)))
     return (
         drawn.select("death_t", "window", "y", t=tokens())
         .explode("t", "y")
         .filter(_Y.is_finite() & (_T < pl.col("window")))
-        .filter(_T % step == 0)
+        .filter((_T % step == 0) | (_T < _EARLY))
         .group_by("t")
         .agg(*_quantiles(_Y), n=pl.len().cast(pl.Int64), alive=(_T < pl.col("death_t")).fill_null(True).mean())
         .sort("t")

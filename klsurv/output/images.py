@@ -35,7 +35,7 @@ def save(figure: Figure, paths: Sequence[Path], *, title: str, scale: float = 2.
     for path in paths:
         suffix = path.suffix.lower()
         if suffix in (".png", ".svg", ".pdf") and drawn is None:
-            drawn = _svg(spec)
+            drawn = svg_of(spec)
         if suffix == ".png":
             data = vl_convert.svg_to_png(drawn or "", scale=scale)
         elif suffix == ".svg":
@@ -50,18 +50,15 @@ def save(figure: Figure, paths: Sequence[Path], *, title: str, scale: float = 2.
             temporary.write_bytes(data)
 
 
-def drawn_svg(figure: Figure) -> str:
-    """The figure as SVG.
+def svg_of(spec: str) -> str:
+    """A Vega-Lite specification, drawn.
 
     Raises:
         OutputError: it cannot be drawn.
     """
-    return _svg(figure.spec())
-
-
-def _svg(spec: str) -> str:
     try:
-        svg = vl_convert.vegalite_to_svg(spec, vl_version=_VEGA_LITE)
+        # Without a label for every mark, which makes a picture of many twice as large and is of no use in one.
+        svg = vl_convert.vegalite_to_svg(spec, vl_version=_VEGA_LITE, config={"aria": False})
     except ValueError as error:
         raise OutputError(f"the figure cannot be drawn: {str(error).splitlines()[0]}") from error
     # SVG folds spaces into one unless it is told not to; panel titles set their counts apart with more.

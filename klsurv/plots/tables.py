@@ -64,7 +64,13 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     table = runs.compare(by, **how, **options)
     dose = "" if how.get("at_alpha") is None else f" at α = {how['at_alpha']:g}"
     title = f"Difference of mean tokens alive, by {', '.join(groups(by))}{dose}"
-    return compare_chart(table, words=words(runs, title, options))
+    return compare_chart(table, words=words(runs, title, options, n=compared(runs, how.get("at_alpha"))))
+
+
+def compared(runs: Runs, at_alpha: float | None) -> int:
+    """How many trajectories are compared."""
+    rows = runs.rollouts()
+    return rows.height if at_alpha is None else rows.filter(pl.col("alpha") == at_alpha).height
 
 
 def _present(lives: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

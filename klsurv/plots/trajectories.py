@@ -69,7 +69,8 @@ def draw_precursor(runs: Runs, *, view: View, options: ScoringOptions, **how: An
     """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found."""
     study = runs.study((), **how, **options)
     ratios = runs.hazard((), **options) if can_fit() else None
-    said = words(runs, "KL before death: the dying against the living", options)
+    steered = runs.rollouts().filter(pl.col("alpha") != 0).height
+    said = words(runs, "KL before death: the dying against the living", options, n=steered)
     return precursor_chart(study, ratios, words=said, view=view)
 
 

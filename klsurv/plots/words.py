@@ -21,7 +21,9 @@ def words(runs: Runs, title: str, options: ScoringOptions, *, n: int | None = No
     windows = (
         [scoring.window] if scoring.window else rows.select(pl.col("window").unique().sort()).to_series().to_list()
     )
-    parts = [f"Model: {short(', '.join(models) or 'unknown', 50)}. window={', '.join(map(str, windows[:6]))}."]
+    parts = [f"Model: {short(', '.join(models) or 'unknown', 50)}."]
+    if windows:
+        parts.append(f"window={', '.join(map(str, windows[:6]))}{', …' if windows[6:] else ''}.")
     if n is not None:
         parts.append(f"n={n} trajectories.")
     if not timeless:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv import __version__
+from klsurv.ingest.crew import Crew
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
 from klsurv.names import as_written
@@ -17,6 +18,7 @@ from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.report.page import page
 from klsurv.report.payload import Key, lines, payload
+from klsurv.report.pictures import picture
 from klsurv.report.sections import Section, sections
 
 if TYPE_CHECKING:
@@ -42,10 +44,18 @@ def build(
     lives, cells = runs.judged(scoring), runs.cells()
     drawn = Drawn(runs, scoring=scoring)
     made: list[Section] = []
-    for section in sections(runs, options):
-        made.append(section)
-        if progress is not None:
-            progress(len(made), 11)
+    # Another process draws one section while the next is computed: the drawing engine holds Python's lock.
+    pen = Crew(1)
+    try:
+        drawings = []
+        for section in sections(runs, options):
+            made.append(section)
+            drawings.append(pen.submit(picture, section.figure.spec()))
+            if progress is not None:
+                progress(len(made), 11)
+        pictures = [drawing.result() for drawing in drawings]
+    finally:
+        pen.shutdown(cancel_futures=True)
     usable = cells.filter(pl.col("status").is_in(["ok", "partial"]))
     texts: dict[Key, Generation] = {}
     for cell, path in usable.select("cell", "path").drop_nulls().rows():
@@ -73,7 +83,7 @@ def build(
                 {name: _shown(value) for name, value in row.items()}
                 for row in cells.select(_SHOWN).iter_rows(named=True)
             ],
-            "sections": made,
+            "sections": [vars(section) | {"picture": drawn} for section, drawn in zip(made, pictures, strict=True)],
             "made": f"Made by klsurv {__version__}. {scoring}",
         },
         payload=payload(lives, cells, alphas=runs.alphas, facts=facts, lines=lines(drawn), texts=texts),

@@ -1,14 +1,12 @@
-"""The charts that the data support. In: `Runs`. Out: pictures, how to read each, the numbers that matter."""
+"""The charts that the data support. In: `Runs`. Out: figures, how to read each, the numbers that matter."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-import vl_convert
 
 from klsurv.charts.compare import compare_chart
 from klsurv.charts.dose import dose_chart
@@ -17,7 +15,6 @@ from klsurv.charts.incidence import incidence_chart
 from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.sheet import Words
 from klsurv.charts.survival import survival_chart
-from klsurv.output.images import drawn_svg
 from klsurv.params import ScoringOptions
 from klsurv.plots import tables, trajectories
 from klsurv.plots.words import words
@@ -27,28 +24,21 @@ from klsurv.stats.hazard import can_fit
 if TYPE_CHECKING:
     from klsurv.runs import Runs
 
-# Larger drawings are sent as pixels: many thin lines cost more as text.
-_MOST_SVG = 250_000
 _LINEAR: dict[str, Any] = {"columns": None, "log_time": False}
 _LOG: dict[str, Any] = {"columns": None, "log_time": True}
 _MOST_CELLS = 12
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Section:
-    """One chart: its anchor, name in the navigation, title, how to read it, the numbers that matter, the picture."""
+    """One chart: its anchor, name in the navigation, title, how to read it, the numbers that matter, the figure."""
 
     name: str
     short: str
     title: str
     how: str
     numbers: list[str]
-    picture: str
-
-    @classmethod
-    def of(cls, name: str, short: str, title: str, how: str, numbers: list[str], figure: Figure) -> Section:
-        """The section with its figure drawn."""
-        return cls(name=name, short=short, title=title, how=how, numbers=numbers, picture=_picture(figure))
+    figure: Figure
 
 
 def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
@@ -63,7 +53,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         return words(runs, title, options, n=n, timeless=timeless)
 
     lives = runs.lifetimes(by, **chosen).filter(pl.col("n") > 0)
-    yield Section.of(
+    yield Section(
         "survival",
         "Survival",
         "How long does it live?",
@@ -75,7 +65,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
     doses = runs.lifetimes(**chosen).filter(pl.col("n") > 0)
     table = runs.incidence(**chosen)
     kept = doses.select("alpha", "n").filter(pl.col("alpha").is_in(table.get_column("alpha").implode()))
-    yield Section.of(
+    yield Section(
         "incidence",
         "Break or finish",
         "Does it break, or finish?",
@@ -85,7 +75,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
     )
     if len(runs.alphas) > 1:
         table = runs.dose(several, **chosen)
-        yield Section.of(
+        yield Section(
             "dose",
             "Dose",
             "What does the dose do?",
@@ -98,16 +88,16 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         at = 1.0 if 1.0 in runs.alphas else None
         table = runs.compare("method", at_alpha=at, **chosen)
         title = "Difference of mean tokens alive" + (" at α = 1" if at else "")
-        yield Section.of(
+        yield Section(
             "compare",
             "Methods",
             "Is one method safer?",
             "Each row is a pair: how many more tokens the first stays alive than the second. An interval that crosses "
             "zero leaves it open; the orange one allows for prompts that recur.",
             numbers.of_compare(table),
-            compare_chart(table, words=words(runs, title, options)),
+            compare_chart(table, words=words(runs, title, options, n=tables.compared(runs, at))),
         )
-    yield Section.of(
+    yield Section(
         "threshold-sweep",
         "Threshold",
         "How much of it is the threshold?",
@@ -116,7 +106,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         numbers.of_threshold(doses),
         tables.draw_threshold(runs, "alpha", view=_LINEAR, options=options),
     )
-    yield Section.of(
+    yield Section(
         "pmass",
         "pmass",
         "What was measured at the forks?",
@@ -125,7 +115,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         trajectories.draw_pmass(runs, view=_LOG, options=options),
     )
     if _steered(rows):
-        yield Section.of(
+        yield Section(
             "quantiles",
             "KL",
             "How does KL run?",
@@ -135,7 +125,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         )
         table = runs.study(**chosen)
         ratios = runs.hazard(**chosen) if can_fit() else None
-        yield Section.of(
+        yield Section(
             "precursor",
             "Before death",
             "What did KL do before death?",
@@ -144,7 +134,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             numbers.of_study(table),
             precursor_chart(table, ratios, words=over("KL before death"), view=_LINEAR),
         )
-        yield Section.of(
+        yield Section(
             "calibration",
             "Calibration",
             "Is the dose what it says?",
@@ -154,7 +144,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             trajectories.draw_calibration(runs, view=_LINEAR, options=options),
         )
     if rows.get_column("cell").n_unique() <= _MOST_CELLS:
-        yield Section.of(
+        yield Section(
             "deaths",
             "Prompt or dose",
             "Prompt or dose?",
@@ -167,10 +157,3 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
 def _steered(rollouts: pl.DataFrame) -> bool:
     """Whether any trajectory was steered, and has KL."""
     return not rollouts.filter((pl.col("alpha") != 0) & (pl.col("length") > 0)).is_empty()
-
-
-def _picture(figure: Figure) -> str:
-    svg = drawn_svg(figure)
-    if len(svg) <= _MOST_SVG:
-        return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-    return "data:image/jpeg;base64," + base64.b64encode(vl_convert.svg_to_jpeg(svg, scale=1.5, quality=75)).decode()

@@ -55,7 +55,10 @@ def hazard(rows: pl.DataFrame, *, interval: Interval) -> list[dict[str, object]]
 
 def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) -> dict[str, dict[str, float]]:
     try:
-        import statsmodels.api as sm
+        # Not by way of statsmodels.api, which loads all of it.
+        from statsmodels.genmod.families import Binomial
+        from statsmodels.genmod.families.links import CLogLog
+        from statsmodels.genmod.generalized_linear_model import GLM
     except ImportError:
         raise ParameterError("the hazard model needs statsmodels: pip install 'klsurv[hazard]'") from None
     prompts = rows.get_column("prompt").to_numpy()
@@ -65,7 +68,7 @@ def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) 
     design = np.column_stack([np.ones(rows.height), *(values - values.mean() for values in columns.values())])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return {}
-    model = sm.GLM(event, design, family=sm.families.Binomial(link=sm.families.links.CLogLog()))
+    model = GLM(event, design, family=Binomial(link=CLogLog()))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

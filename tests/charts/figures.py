@@ -17,7 +17,7 @@ from PIL import Image
 import klsurv
 from klsurv.charts.figure import Figure
 from klsurv.data import unpack
-from klsurv.output.images import drawn_svg
+from klsurv.output.images import svg_of
 from klsurv.plots import tables, trajectories
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -104,7 +104,7 @@ def rows(read: dict[str, Any], layer: dict[str, Any]) -> list[dict[str, Any]]:
 
 def png(figure: Figure) -> bytes:
     """The picture, small."""
-    data: bytes = vl_convert.svg_to_png(drawn_svg(figure), scale=0.5)
+    data: bytes = vl_convert.svg_to_png(svg_of(figure.spec()), scale=0.5)
     return data
 
 

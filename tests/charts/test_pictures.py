@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from klsurv.charts.theme import PAPER
-from klsurv.output.images import drawn_svg
+from klsurv.output.images import svg_of
 from tests.charts.figures import CHARTS, PICTURES, draw, pixels, png, spec
 from tests.conftest import Klsurv
 from tests.ingest.handmade import NAN, write_cell
@@ -44,7 +44,7 @@ def test_the_picture_of_the_real_cells_is_the_one_that_was_looked_at(real_cells:
 def test_runs_with_little_to_show_are_drawn_without_a_stray_axis(tmp_path: Path, odd: str, chart: str) -> None:
     for name, cell in ODD[odd].items():
         write_cell(tmp_path, name, **cell)
-    svg = drawn_svg(draw(chart, tmp_path, options={}))
+    svg = svg_of(draw(chart, tmp_path, options={}).spec())
     said = ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter()]
     # Without a scale Vega names an axis by its fields and numbers it from NaN.
     assert not {"x", "y", "p10, p90, p50, y", "NaN", "undefined", "null"} & set(said)
@@ -59,12 +59,12 @@ def test_one_alpha_and_an_alpha_that_no_cell_has_are_drawn(real_cells: Path, cha
             ["1.0", "n=16"],
             ["3.0", "n=0"],
         ]
-    assert drawn_svg(figure).startswith("<svg")
+    assert svg_of(figure.spec()).startswith("<svg")
 
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_alpha_0_alone_is_drawn(real_cells: Path, chart: str) -> None:
-    assert drawn_svg(draw(chart, real_cells, alphas=[0.0])).startswith("<svg")
+    assert svg_of(draw(chart, real_cells, alphas=[0.0]).spec()).startswith("<svg")
 
 
 @pytest.mark.parametrize("chart", CHARTS)
