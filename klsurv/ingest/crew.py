@@ -106,5 +106,9 @@ def serve() -> None:
             answer: tuple[Exception | None, Any] = None, fn(*args, **kwargs)
         except Exception as error:
             answer = error, None
-        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        try:
+            pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        except BrokenPipeError:
+            # Who asked was killed. What is left in the buffer must not be written at exit.
+            os._exit(1)

@@ -12,15 +12,16 @@ from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from klsurv.errors import LayoutError, OutputError
+from klsurv.errors import LayoutError, NothingUsableError, OutputError
 from klsurv.ingest.crew import Crew
-from klsurv.ingest.discover import NEEDED, CellDir, discover
-from klsurv.ingest.unchanged import unchanged
+from klsurv.ingest.discover import CellDir, discover
 from klsurv.names import clean
-from klsurv.store.manifest import Entry, manifest
+from klsurv.params import METRICS
+from klsurv.store.layout import Footer, file_of
+from klsurv.store.manifest import manifest
 from klsurv.store.marker import MARKER, VERSION, is_store
 from klsurv.store.scratch import scratch
-from klsurv.store.write import Done, refresh
+from klsurv.store.write import Done, is_of, refresh
 
 Progress = Callable[[int, int], None]
 
@@ -69,8 +70,8 @@ def ingest(
         LayoutError: `store` is a directory with other things in it.
         OutputError: the store cannot be written.
     """
-    root, target = Path(runs), Path(store)
-    found = discover(root)
+    root, target = (Path(os.path.expanduser(os.fspath(path))) for path in (runs, store))
+    found = _found(root)
     _make(target)
     try:
         with scratch(target) as run:
@@ -89,52 +90,54 @@ def _ingest(
     executor: Executor | None,
     progress: Progress | None,
 ) -> Report:
-    held = {entry.cell: entry for entry in manifest(store)[0]}
+    entries, others = manifest(store)
+    held = {entry.footer.cell: entry.footer for entry in entries}
+    # What is read later may be another version, so that none is held open.
+    entries.clear()
     report = Report()
-    stale = [cell for cell in found if not _unchanged(cell, held.get(cell.name))]
-    report.unchanged.extend(sorted({cell.name for cell in found} - {cell.name for cell in stale}))
-    for done, outcome in enumerate(_refreshed(stale, held, store, run, workers, executor), 1):
+    stale = []
+    for cell in found:
+        footer = held.get(cell.name)
+        if footer is None or not is_of(cell, footer):
+            stale.append(cell)
+        elif (row := footer.cells[METRICS[0]])["status"] == "broken":
+            report.broken[cell.name] = row["reason"]
+        else:
+            report.unchanged.append(cell.name)
+    for done, outcome in enumerate(_refreshed(stale, store, run, workers, executor), 1):
         _note(report, outcome, held)
         if progress is not None:
             progress(done, len(stale))
-    gone = sorted(held.keys() - {cell.name for cell in found})
-    for cell in gone:
-        if prune:
-            held[cell].path.unlink(missing_ok=True)
-    (report.pruned if prune else report.vanished).extend(gone)
+    _clear(found, held, others, store, report, prune=prune)
     for names in (report.new, report.updated):
         names.sort()
     return report
 
 
-def _refreshed(
-    stale: list[CellDir], held: dict[str, Entry], store: Path, run: str, workers: int, executor: Executor | None
-) -> Iterator[Done]:
+def _refreshed(stale: list[CellDir], store: Path, run: str, workers: int, executor: Executor | None) -> Iterator[Done]:
     """What became of each cell, as they are done."""
-
-    def usable(cell: CellDir) -> frozenset[str]:
-        return frozenset(held[cell.name].footer.usable) if cell.name in held else frozenset()
-
     workers = min(workers, len(stale))
     if executor is None and workers < 2:
         for cell in stale:
-            yield refresh(cell, store, usable=usable(cell), run=run)
+            yield refresh(cell, store, run=run)
         return
     crew = Crew(workers) if executor is None else None
+    futures: list[Future[Done]] = []
     try:
         hands = executor or crew
         assert hands is not None
-        futures: list[Future[Done]] = [
-            hands.submit(refresh, cell.absolute(), store.absolute(), usable=usable(cell), run=run) for cell in stale
-        ]
+        for cell in stale:
+            futures.append(hands.submit(refresh, cell, store.absolute(), run=run))
         for future in as_completed(futures):
             yield future.result()
     finally:
+        for future in futures:
+            future.cancel()
         if crew is not None:
             crew.shutdown(cancel_futures=True)
 
 
-def _note(report: Report, done: Done, held: dict[str, Entry]) -> None:
+def _note(report: Report, done: Done, held: dict[str, Footer]) -> None:
     if done.state == "in flight":
         report.in_flight[done.cell] = _why(done)
     elif done.state == "broken":
@@ -147,25 +150,40 @@ def _why(done: Done) -> str:
     return f"{done.reason}" + (" (its last good data are kept)" if done.kept else "")
 
 
-def _unchanged(cell: CellDir, entry: Entry | None) -> bool:
-    """Whether the files of a cell are those that were read, all three of them."""
-    if entry is None or set(entry.footer.stamps) != set(NEEDED):
-        return False
-    return unchanged(cell, entry.footer.stamps, read_ns=entry.footer.read_ns)
+def _clear(
+    found: list[CellDir], held: dict[str, Footer], others: list[Path], store: Path, report: Report, *, prune: bool
+) -> None:
+    """Tell of what is in the store and not among the cells that were found, or remove it."""
+    there = {file_of(store, cell.name) for cell in found}
+    gone = {name: file_of(store, name) for name in sorted(held)} | {clean(path.name): path for path in others}
+    gone = {name: path for name, path in gone.items() if path not in there}
+    for path in gone.values() if prune else ():
+        path.unlink(missing_ok=True)
+    (report.pruned if prune else report.vanished).extend(gone)
+
+
+def _found(root: Path) -> list[CellDir]:
+    """The run cells at a path."""
+    if os.path.isfile(root) or is_store(root):
+        kind = "a file" if os.path.isfile(root) else "a store"
+        raise NothingUsableError(f"{clean(str(root))} is {kind}: expected a run root or a run cell")
+    return [cell.absolute() for cell in discover(root)]
 
 
 def _make(store: Path) -> None:
     """The directory of a store, with the file that marks it as one."""
     name = clean(str(store))
-    if is_store(store):
-        return
     try:
         store.mkdir(exist_ok=True)
-        if any(not entry.name.startswith(".") for entry in os.scandir(store)):
+        there = any(not entry.startswith(".") for entry in os.listdir(store))
+        # Asked last, as another ingest may make it at the same time.
+        if is_store(store):
+            return
+        if there:
             raise LayoutError(f"{name} is no store, and not empty: give a new directory")
-        marker = store / MARKER
-        temporary = marker.with_name(f".{MARKER}.{os.getpid()}.part")
-        temporary.write_text(json.dumps({"klsurv": "store", "version": VERSION}) + "\n")
-        os.replace(temporary, marker)
+        with scratch(store) as run:
+            temporary = store / f".{run}-{MARKER}.part"
+            temporary.write_text(json.dumps({"klsurv": "store", "version": VERSION}) + "\n")
+            os.replace(temporary, store / MARKER)
     except OSError as error:
         raise OutputError(f"{name} cannot be made a store: {error.strerror}") from error

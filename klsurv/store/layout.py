@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from klsurv.ingest.parse import Stamp
-from klsurv.params import Metric
+from klsurv.params import METRICS, Metric
 from klsurv.schema import SOURCE
 from klsurv.source import EARLY
 from klsurv.store.marker import VERSION
@@ -51,7 +51,12 @@ class Footer:
     early: int = EARLY
 
     @property
-    def usable(self) -> set[str]:
+    def cell(self) -> str:
+        """The cell's name."""
+        return str(self.cells[METRICS[0]]["cell"])
+
+    @property
+    def usable(self) -> set[Metric]:
         """The prompt sets that have trajectories."""
         return {metric for metric, row in self.cells.items() if row["status"] in ("ok", "partial")}
 
@@ -64,10 +69,19 @@ class Footer:
         """From the metadata of a parquet file; None where it is not that of a store, or of another version."""
         try:
             told = json.loads(metadata[_FOOTER])
-            if told["version"] != VERSION or told["early"] != EARLY:
+            if told["version"] != VERSION or told["early"] != EARLY or set(told["cells"]) != set(METRICS):
                 return None
             return cls(told["cells"], {name: Stamp(**seen) for name, seen in told["stamps"].items()}, told["read_ns"])
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Footer | None:
+        """Of a file; None where that is not one of a store, or of another version, or not there."""
+        # Polars panics at some damaged files.
+        try:
+            return cls.of(pl.read_parquet_metadata(path))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
             return None
 
 

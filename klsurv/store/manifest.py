@@ -6,25 +6,22 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from klsurv.errors import LayoutError, NothingUsableError
 from klsurv.names import clean
-from klsurv.params import METRICS
-from klsurv.store.layout import SUFFIX, Footer
+from klsurv.store.layout import SUFFIX, Footer, file_of
+from klsurv.store.pin import Pin
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell of a store: its name, its file and the footer of that."""
+    """One cell of a store: its file, in one version, and the footer of that."""
 
-    cell: str
-    path: Path
+    file: Pin
     footer: Footer
 
 
 def manifest(store: Path) -> tuple[list[Entry], list[Path]]:
-    """The cells of a store, by name, and the files that cannot be read or were written by another version.
+    """The cells of a store, by name, and the files that are damaged, of another version or not the store's.
 
     Raises:
         NothingUsableError: the directory cannot be read.
@@ -35,12 +32,18 @@ def manifest(store: Path) -> tuple[list[Entry], list[Path]]:
         raise NothingUsableError(f"{clean(str(store))} cannot be read: {error.strerror}") from error
     found, others = [], []
     for path in paths:
-        footer = _footer(path)
-        if footer is not None:
-            found.append(Entry(footer.cells[METRICS[0]]["cell"], path, footer))
-        elif path.exists():
+        try:
+            file = Pin(path)
+        except OSError:
+            # Pruned meanwhile, or a link that leads nowhere.
+            others += [path] if path.is_symlink() else []
+            continue
+        footer = Footer.read(file.path)
+        if footer is not None and file_of(store, footer.cell) == path:
+            found.append(Entry(file, footer))
+        else:
             others.append(path)
-    return sorted(found, key=lambda entry: entry.cell), others
+    return sorted(found, key=lambda entry: entry.footer.cell), others
 
 
 def checked(store: Path) -> list[Entry]:
@@ -51,18 +54,13 @@ def checked(store: Path) -> list[Entry]:
         NothingUsableError: it holds no cell.
     """
     entries, others = manifest(store)
+    name = clean(str(store))
     if others:
         raise LayoutError(
-            f"{clean(str(store))}: {clean(others[0].name)} is damaged, or was written by another version of klsurv "
-            f"({len(others)} such files): `klsurv ingest RUNS {clean(str(store))}` writes the store anew"
+            f"{name}: {clean(others[0].name)} is damaged, or was written by another version of klsurv "
+            f"({len(others)} such files): `klsurv ingest RUNS {name}` writes the store anew, "
+            "with --prune without what is no longer in RUNS"
         )
     if not entries:
-        raise NothingUsableError(f"{clean(str(store))} holds no cell yet: `klsurv ingest RUNS STORE` fills it")
+        raise NothingUsableError(f"{name} holds no cell yet: `klsurv ingest RUNS {name}` fills it")
     return entries
-
-
-def _footer(path: Path) -> Footer | None:
-    try:
-        return Footer.of(pl.read_parquet_metadata(path))
-    except (pl.exceptions.PolarsError, OSError):
-        return None

@@ -11,6 +11,21 @@ from typing import Any
 from klsurv.errors import LayoutError
 from klsurv.names import clean
 
+# Descriptors that are left to whatever else opens files.
+_SPARE = 256
+
+
+# Which file, how large, and changed when (ns): what is at a path in one version.
+Version = tuple[int, int, int]
+
+
+def version_of(path: Path) -> Version | None:
+    """The version of a file; None where there is none."""
+    try:
+        return _version(os.stat(path))
+    except OSError:
+        return None
+
 
 class Pin:
     """A file of a store, held open, as an ingest may replace it between two looks at it.
@@ -20,9 +35,9 @@ class Pin:
     """
 
     def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = None
         self._path, self._descriptor = path, _opened(path)
-        status = os.stat(path) if self._descriptor is None else os.fstat(self._descriptor)
-        self._identity = status.st_ino, status.st_size, status.st_mtime_ns
+        self._version = _version(os.stat(path) if self._descriptor is None else os.fstat(self._descriptor))
 
     @property
     def path(self) -> str:
@@ -33,11 +48,7 @@ class Pin:
         """
         if self._descriptor is not None:
             return f"/proc/self/fd/{self._descriptor}"
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            status = None
-        if status is None or (status.st_ino, status.st_size, status.st_mtime_ns) != self._identity:
+        if version_of(self._path) != self._version:
             raise LayoutError(f"{clean(str(self._path))} was replaced while the store was read: run it again")
         return str(self._path)
 
@@ -49,21 +60,26 @@ class Pin:
             os.close(descriptor)
 
 
+def _version(status: os.stat_result) -> Version:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def _opened(path: Path) -> int | None:
+    """A descriptor of the file, as long as enough are left for everything else."""
     if sys.platform != "linux":
         return None
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        with suppress(OSError, ValueError):
-            _raise_limit()
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return None
-
-
-def _raise_limit() -> None:
-    """As many open files as the system allows this process."""
     import resource
 
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptor >= limit - _SPARE and limit != resource.RLIM_INFINITY:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+            limit = most
+        if descriptor >= limit - _SPARE and limit != resource.RLIM_INFINITY:
+            os.close(descriptor)
+            return None
+    return descriptor

@@ -14,7 +14,7 @@ from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
 from klsurv.source import EARLY, pieces
 from klsurv.store.layout import SCHEMA
-from klsurv.store.manifest import Entry, checked
+from klsurv.store.manifest import checked
 from klsurv.store.pin import Pin
 from klsurv.where import condition, holds
 
@@ -29,7 +29,7 @@ def read_store(path: Path, *, selection: Selection, strict: bool) -> Store:
         LayoutError: it was written by another version of klsurv, or is damaged.
         CellError: a cell is not `ok`, and `strict`.
     """
-    entries = [entry for entry in checked(path) if selection.model_contains in entry.cell]
+    entries = [entry for entry in checked(path) if selection.model_contains in entry.footer.cell]
     if not entries:
         raise NothingUsableError(f"no cell in the store has a name that contains {selection.model_contains!r}")
     cells = pl.DataFrame([entry.footer.cells[selection.metric] for entry in entries], schema=CELLS.schema)
@@ -44,8 +44,8 @@ def read_store(path: Path, *, selection: Selection, strict: bool) -> Store:
             if status != "ok":
                 raise CellError(reason or status, cell=cell)
     kept = set(cells.get_column("cell"))
-    pins = {entry.cell: Pin(entry.path) for entry in entries if entry.cell in kept and _usable(entry, selection.metric)}
-    return Store(cells, pins, selection.metric)
+    usable = [e for e in entries if e.footer.cell in kept and selection.metric in e.footer.usable]
+    return Store(cells, {entry.footer.cell: entry.file for entry in usable}, selection.metric)
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,13 @@ class Store:
     ) -> pl.DataFrame:
         if not cells:
             return SCHEMA.to_frame().select(columns)
-        rows = pl.scan_parquet([self.files[cell].path for cell in cells]).filter(pl.col("metric") == self.metric)
+        paths = [self.files[cell].path for cell in cells]
+        rows = pl.scan_parquet(paths, glob=False).filter(pl.col("metric") == self.metric)
         for doses in (self.alphas, alphas):
             if doses is not None:
                 rows = rows.filter(pl.col("alpha").is_in(doses))
         try:
             return rows.select(columns).collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             reason = (str(error).splitlines() or [""])[0]
             raise LayoutError(f"the store is damaged, and must be made anew: {reason}") from None
-
-
-def _usable(entry: Entry, metric: Metric) -> bool:
-    return entry.footer.cells[metric]["status"] in ("ok", "partial")

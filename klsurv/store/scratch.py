@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from klsurv.store.marker import MARKER
+
 if sys.platform != "win32":
     import fcntl
 
@@ -21,10 +23,8 @@ _LOCK, _PART = ".lock", ".part"
 @contextmanager
 def scratch(store: Path) -> Iterator[str]:
     """The name of this run, with which its temporary files begin after a dot; at the end none is left."""
-    run = secrets.token_hex(6)
-    descriptor = os.open(store / f".{run}{_LOCK}", os.O_RDWR | os.O_CREAT, 0o666)
+    run, descriptor = _begin(store)
     try:
-        _lock(descriptor)
         _sweep(store)
         yield run
     finally:
@@ -32,8 +32,43 @@ def scratch(store: Path) -> Iterator[str]:
         os.close(descriptor)
 
 
+@contextmanager
+def turn(store: Path) -> Iterator[None]:
+    """One process at a time, for as long as the block lasts; where there are no locks, at any time."""
+    descriptor = None
+    with suppress(OSError):
+        descriptor = os.open(store / MARKER, os.O_RDONLY)
+        if sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _begin(store: Path) -> tuple[str, int]:
+    """A name that no other run has, and its lock, which another run may sweep away before it is held."""
+    while True:
+        run = secrets.token_hex(6)
+        path = store / f".{run}{_LOCK}"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(descriptor)
+            if path.exists():
+                return run, descriptor
+        except BlockingIOError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            _remove(store, run)
+            raise
+        os.close(descriptor)
+
+
 def _sweep(store: Path) -> None:
     """Remove what ingests left that run no more."""
+    parts = list(store.glob(f".*{_PART}"))
     for path in store.glob(f".*{_LOCK}"):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDWR)
@@ -42,6 +77,12 @@ def _sweep(store: Path) -> None:
                 _remove(store, path.name[1 : -len(_LOCK)])
             finally:
                 os.close(descriptor)
+    # A worker may outlive its ingest for a moment, and be killed after that was swept away.
+    for path in parts:
+        run = path.name[1:].split("-")[0]
+        if not (store / f".{run}{_LOCK}").exists():
+            with suppress(OSError):
+                path.unlink()
 
 
 def _remove(store: Path, run: str) -> None:
@@ -51,6 +92,6 @@ def _remove(store: Path, run: str) -> None:
 
 
 def _lock(descriptor: int) -> None:
-    """Hold a file's lock; raises OSError where another has it."""
+    """Hold a file's lock; raises BlockingIOError where another has it."""
     if sys.platform != "win32":
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,10 +5,12 @@ Everything a worker does is here: it gets paths and sends back a few words.
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,19 @@ import polars as pl
 from klsurv.errors import OutputError
 from klsurv.frames.score import measure
 from klsurv.ingest.cell import Cell, Files, load_cell
-from klsurv.ingest.discover import CellDir
+from klsurv.ingest.discover import NEEDED, CellDir
+from klsurv.ingest.parse import stamp
 from klsurv.ingest.trajectories import row, trajectories
+from klsurv.ingest.unchanged import unchanged
 from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.source import EARLY, digests
 from klsurv.store.layout import SCHEMA, Footer, file_of
+from klsurv.store.pin import Version, version_of
+from klsurv.store.scratch import turn
+
+# Each try that fails is a file that another ingest has replaced.
+_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -35,48 +44,95 @@ class Done:
     kept: bool = False
 
 
-def refresh(where: CellDir, store: Path, *, usable: frozenset[str], run: str) -> Done:
-    """Read a cell and write its file; `usable` are the prompt sets that its present file has, which are not lost.
+def refresh(where: CellDir, store: Path, *, run: str) -> Done:
+    """Read a cell and write its file, as far as that takes nothing away that is of use.
 
-    A cell that cannot be used has a file too, which says why, unless its last good data are there. `run` names the
-    temporary file, so that those of an ingest that was killed can be told from others.
+    A prompt set that is being written or broken keeps its last good data; a cell that never had any has a file too,
+    which says why. What is decided holds for the file that was there before the cell was read: where another ingest
+    replaces it meanwhile, all is done again. `run` names the temporary file, so that those of an ingest that was killed
+    can be told from others.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    files, now = Files(where, digest=True), time.time_ns()
-    cells: dict[Metric, Cell] = {metric: load_cell(where, metric=metric, files=files) for metric in METRICS}
-    footer = Footer({metric: _row(cell) for metric, cell in cells.items()}, files.stamps, now)
-    worst = cells[METRICS[0]]
-    state = "in flight" if worst.in_flight else "broken" if worst.status == "broken" else "written"
-    if usable - footer.usable:
-        state = "in flight" if any(cell.in_flight for cell in cells.values()) else "broken"
-        lost = next(cells[metric] for metric in METRICS if metric in usable - footer.usable)
-        return Done(where.name, state, lost.reason, kept=True)
-    rows = pl.concat(_rows(cell, metric) for metric, cell in cells.items())
-    # A row group per alpha, about: one dose can then be read by itself.
-    prompts = max((len(dose.kl) for cell in cells.values() for dose in cell.doses), default=1)
-    put(rows, file_of(store, where.name), footer=footer, rows=max(prompts, 1), run=run)
-    return Done(where.name, state, worst.reason)
+    path = file_of(store, where.name)
+    for _ in range(_TRIES):
+        version, present = version_of(path), Footer.read(path)
+        if present is not None and is_of(where, present):
+            return _done(where, present.cells[METRICS[0]])
+        cells, footer = _read(where)
+        lost = {metric for metric in present.usable - footer.usable if _lasts(cells[metric])} if present else set()
+        first = cells[METRICS[0]]
+        if present is not None and present.usable and not footer.usable:
+            state = "broken" if any(cells[metric].status == "broken" for metric in present.usable) else "in flight"
+            reason = next(cells[metric].reason for metric in METRICS if metric in present.usable)
+            return Done(where.name, "in flight" if first.in_flight else state, reason, kept=True)
+        rows = [_rows(cell, metric) for metric, cell in cells.items() if metric not in lost]
+        if present is not None and lost:
+            rows.append(pl.read_parquet(path, glob=False).filter(pl.col("metric").is_in(lost)))
+            footer = replace(footer, cells=footer.cells | {metric: present.cells[metric] for metric in lost})
+        # A row group per alpha, about: one dose can then be read by itself.
+        prompts = max((len(dose.kl) for cell in cells.values() for dose in cell.doses), default=1)
+        if put(pl.concat(rows), path, footer=footer, rows=max(prompts, 1), run=run, version=version):
+            return _done(where, footer.cells[METRICS[0]], in_flight=first.in_flight)
+    return Done(where.name, "in flight", "other ingests replace it each time it is read", kept=True)
 
 
-def put(table: pl.DataFrame, path: Path, *, footer: Footer, rows: int, run: str) -> None:
-    """Write a file of a store, whole or not at all.
+def put(table: pl.DataFrame, path: Path, *, footer: Footer, rows: int, run: str, version: Version | None) -> bool:
+    """Write a file of a store, whole or not at all; not where it is another than that `version` by now.
 
     Raises:
         OutputError: it cannot be written.
     """
     temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
+    # In memory first, as polars does not say why a file could not be written.
+    content = io.BytesIO()
+    table.write_parquet(
+        content, compression="zstd", compression_level=1, row_group_size=rows, metadata=footer.written()
+    )
     try:
-        table.write_parquet(
-            temporary, compression="zstd", compression_level=1, row_group_size=rows, metadata=footer.written()
-        )
-        _sync(temporary)
-        os.replace(temporary, path)
+        with open(temporary, "wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        with turn(path.parent):
+            if version_of(path) != version:
+                temporary.unlink()
+                return False
+            os.replace(temporary, path)
         _sync(path.parent)
+        return True
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{clean(str(path.parent))} cannot be written: {error.strerror or error}") from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise OutputError(f"{clean(str(path.parent))} cannot be written: {error.strerror}") from error
+
+
+def is_of(where: CellDir, footer: Footer) -> bool:
+    """Whether a footer is that of the cell's files as they are now, all three of them, and where they are now."""
+    if set(footer.stamps) != set(NEEDED) or footer.cells[METRICS[0]]["path"] != clean(str(where.path)):
+        return False
+    return unchanged(where, footer.stamps, read_ns=footer.read_ns)
+
+
+def _read(where: CellDir) -> tuple[dict[Metric, Cell], Footer]:
+    """Both prompt sets of a cell, and what its file is to say of them."""
+    now = time.time_ns()
+    # Of a file that cannot be read, or need not be, there is no stamp but this.
+    stamps = {name: seen for name in NEEDED if (seen := stamp(where.path / name)) is not None}
+    files = Files(where, digest=True)
+    cells: dict[Metric, Cell] = {metric: load_cell(where, metric=metric, files=files) for metric in METRICS}
+    return cells, Footer({metric: _row(cell) for metric, cell in cells.items()}, stamps | files.stamps, now)
+
+
+def _lasts(cell: Cell) -> bool:
+    """Whether what was there before a cell was read like this is kept."""
+    return cell.in_flight or cell.status == "broken"
+
+
+def _done(where: CellDir, row: dict[str, Any], *, in_flight: bool = False) -> Done:
+    broken = row["status"] == "broken"
+    return Done(where.name, "in flight" if in_flight else "broken" if broken else "written", row["reason"])
 
 
 def _rows(cell: Cell, metric: Metric) -> pl.DataFrame:
