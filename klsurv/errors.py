@@ -51,6 +51,14 @@ class OutputError(KlsurvError):
     """A result cannot be written where it was asked for."""
 
 
+class ClusterError(KlsurvError):
+    """A cluster cannot be reached, or was lost; what it had done until then is kept."""
+
+
+class RemoteError(KlsurvError):
+    """Object storage cannot be reached, or there is no such bucket."""
+
+
 class KlsurvWarning(UserWarning):
     """Something was left out, or is not what it seems; the result is right for what is left."""
 

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
@@ -23,6 +22,7 @@ from klsurv.frames import long as longs
 from klsurv.frames.score import early_tokens, judge, score
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.layout import read_frame, read_parquet
+from klsurv.ingest.remote import Remote, is_file, place
 from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, Table
@@ -54,8 +54,9 @@ def scan(
     """Look at runs; nothing is read before it is asked for.
 
     Args:
-        source: the path of a run root, of one run cell, of a store or of a parquet file; or a frame (polars, pandas,
-            pyarrow: anything with the Arrow PyCapsule interface) in the layout of the table `long` or `trajectories`.
+        source: the path, or `s3://` url, of a run root, of one run cell, of a store or of a parquet file; or a frame
+            (polars, pandas, pyarrow: anything with the Arrow PyCapsule interface) in the layout of the table `long` or
+            `trajectories`.
         alphas: doses to keep; None keeps all. A dose that no cell has keeps an empty row and panel.
         model_contains: text that a cell's name must contain.
         where: an SQL condition over the table `cells`, such as `method = 'pca' AND seed < 3`.
@@ -67,6 +68,7 @@ def scan(
 
     Raises:
         ParameterError: an argument is out of range, or `where` is no condition over `cells`.
+        RemoteError: object storage cannot be reached, or there is no such bucket.
         TypeError: `source` is neither a path nor a frame.
     """
     if where is not None:
@@ -74,9 +76,9 @@ def scan(
     selection = Selection(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(os.path.expanduser(os.fspath(source)))
-        if os.path.isfile(path):
+    if isinstance(source, (str, os.PathLike, Remote)):
+        path = place(source if isinstance(source, Remote) else os.path.expanduser(os.fspath(source)))
+        if is_file(path):
             _only_cells(selection)
             return Runs(lambda: Held(*read_parquet(path, selection=selection)), alphas=selection.alphas, tell=tell)
         if is_store(path):

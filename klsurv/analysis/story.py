@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Unpack
 
 import polars as pl
@@ -13,6 +12,7 @@ from klsurv.frames.score import score
 from klsurv.frames.story import story
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
+from klsurv.ingest.remote import place
 from klsurv.names import as_written
 from klsurv.params import Metric, Scoring, ScoringOptions
 from klsurv.schema import STORY
@@ -54,7 +54,7 @@ class Stories(Analysis):
         """
         self._one(cell, alpha, prompt)
         path = self.cells().filter(pl.col("cell") == cell).get_column("path").drop_nulls().to_list()
-        found, problem = generations(CellDir(cell, Path(as_written(path[0]))), metric=metric) if path else ([], None)
+        found, problem = generations(CellDir(cell, place(as_written(path[0]))), metric=metric) if path else ([], None)
         if problem is not None:
             self.say(problem)
         return next((one for one in found if (one.alpha, one.prompt) == (alpha, prompt)), None)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import rich_click as click
 
 from klsurv.inference import TESTS, Interval, LogRank, Resampling, Sweep
+from klsurv.ingest.remote import Place, place
 from klsurv.params import EVENTS, METRICS, Event, OutcomeOptions, Scoring, ScoringOptions, outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,6 +27,16 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             return tuple(map(float, value.replace("_", "?").split(","))) if isinstance(value, str) else value
         except ValueError:
             self.fail(f"{value!r} is not numbers separated by commas, such as 0,0.5,1", param, ctx)
+
+
+class Where(click.ParamType[Place]):
+    """A path, or an `s3://` url."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        """Where it is."""
+        return place(value)
 
 
 def apply(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -52,7 +63,7 @@ def growing_runs_options(function: F) -> F:
 
 _CHOOSING = ("--alphas", "--model-contains", "--where", "--metric")
 _choosing = (
-    click.argument("runs", type=click.Path(path_type=Path)),
+    click.argument("runs", type=Where()),
     click.option("--alphas", type=Numbers(), metavar="A,B,…", help="Doses to keep; default: all that the cells hold."),
     click.option("--model-contains", default="", metavar="TEXT", help="Keep cells whose name contains this."),
     click.option("--where", metavar="SQL", help="Keep cells for which this holds: method = 'pca' AND seed < 3."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ import rich_click as click
 
 from klsurv.errors import NothingUsableError, OutputError
 from klsurv.ingest.ahead import Ahead
+from klsurv.ingest.remote import Place, is_file
 from klsurv.names import clean
 from klsurv.output.files import TABLES, check_target
 from klsurv.params import ScoringOptions, Selection, outcome
@@ -27,7 +27,7 @@ _READING = ("alphas", "model_contains", "where", "metric", "strict")
 
 
 @contextmanager
-def opened(runs: Path, options: dict[str, Any], *, quiet: bool = False) -> Iterator[Runs]:
+def opened(runs: Place, options: dict[str, Any], *, quiet: bool = False) -> Iterator[Runs]:
     """The runs at a path, with a progress bar on stderr where that is a terminal, and warnings as lines there.
 
     `quiet` drops the warnings, for a command whose output holds what they say.
@@ -37,7 +37,7 @@ def opened(runs: Path, options: dict[str, Any], *, quiet: bool = False) -> Itera
     # Reading starts before the libraries are loaded, except where it takes one to know which cells are wanted.
     selection = Selection(**{name: value for name, value in chosen.items() if name != "strict"})
     ahead = None
-    if selection.where is None and not os.path.isfile(runs) and not is_store(runs):
+    if selection.where is None and not is_file(runs) and not is_store(runs):
         # Where there are no runs `scan` says so, after it was seen that the parameters are right.
         with suppress(NothingUsableError):
             ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from pathlib import Path
 from threading import Event, Thread
 
 from klsurv.ingest.cell import Cell
 from klsurv.ingest.discover import discover
+from klsurv.ingest.remote import Place
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Metric
 
@@ -20,7 +20,7 @@ class Ahead:
         NothingUsableError: there is no run cell to read.
     """
 
-    def __init__(self, path: Path, *, name_contains: str, metric: Metric) -> None:
+    def __init__(self, path: Place, *, name_contains: str, metric: Metric) -> None:
         self.found = discover(path, name_contains=name_contains)
         self._cells: queue.SimpleQueue[Cell | BaseException | None] = queue.SimpleQueue()
         self._closed = Event()

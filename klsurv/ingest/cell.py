@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from klsurv.errors import CellError, InFlightError, SkippedCellError
 from klsurv.ingest.calib import Calib, check_calib
 from klsurv.ingest.check import Dose, check_doses, check_forks
 from klsurv.ingest.discover import CALIB, NEEDED, PMASS, TRAJECTORY, CellDir, enter
 from klsurv.ingest.parse import Document, Stamp, read_object
+from klsurv.ingest.remote import Place
 from klsurv.params import Metric
 
 
@@ -22,7 +22,7 @@ class Cell:
     """
 
     name: str
-    path: Path
+    path: Place
     status: str
     reason: str | None
     in_flight: bool = False
@@ -87,7 +87,7 @@ def load_facts(where: CellDir) -> Cell:
 
 def _calib(where: CellDir, files: Files) -> Calib:
     enter(where)
-    missing = [name for name in NEEDED if not (where.path / name).is_symlink() and not (where.path / name).exists()]
+    missing = [name for name in NEEDED if not where.holds(name)]
     if missing:
         raise InFlightError("not there (yet)", file=", ".join(missing))
     return check_calib(files.object(CALIB))

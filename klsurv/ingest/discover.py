@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from klsurv.errors import CellError, NothingUsableError
+from klsurv.ingest.parse import Stamp, stamp
+from klsurv.ingest.remote import Place, Remote
 from klsurv.names import clean
 
 CALIB, TRAJECTORY, PMASS = "calib.json", "trajectory.json", "pmass.json"
@@ -15,37 +18,42 @@ NEEDED = (CALIB, TRAJECTORY, PMASS)
 
 @dataclass(frozen=True)
 class CellDir:
-    """A directory that is taken for a run cell, and the name it has in every table."""
+    """A directory that is taken for a run cell, and the name it has in every table.
+
+    `listed`: the objects in it, where it is in a bucket and they were listed to find it.
+    """
 
     name: str
-    path: Path
+    path: Place
+    listed: Mapping[str, Stamp] | None = field(default=None, compare=False, repr=False)
 
     def absolute(self) -> CellDir:
         """The same, to be found from another directory."""
-        return CellDir(self.name, self.path.absolute())
+        return CellDir(self.name, self.path.absolute(), self.listed)
+
+    def stamp(self, file: str) -> Stamp | None:
+        """The stamp of a file, without its digest; None where it has none."""
+        return stamp(self.path / file) if self.listed is None else self.listed.get(file)
+
+    def holds(self, file: str) -> bool:
+        """Whether there is anything of a name in it."""
+        if self.listed is not None:
+            return file in self.listed
+        path = self.path / file
+        return path.exists() if isinstance(path, Remote) else os.path.lexists(path)
 
 
-def discover(path: Path, *, name_contains: str = "") -> list[CellDir]:
+def discover(path: Place, *, name_contains: str = "") -> list[CellDir]:
     """The run cells at `path`: itself if it is one, else its sub-directories that hold a cell's file, by name.
 
     Sub-directories whose names begin with `_` are staging folders and passed over; links to directories are followed.
+    In a bucket, a directory is what keys begin with, up to a slash.
 
     Raises:
         NothingUsableError: there is no such directory, it holds no run cell, or no name contains `name_contains`.
+        RemoteError: the bucket cannot be listed.
     """
-    try:
-        if not path.is_dir():
-            found = "is not a directory" if path.exists() else "does not exist"
-            raise NothingUsableError(f"{clean(str(path))} {found}: expected a run root, a run cell or a parquet file")
-        entries = [Path(entry.path) for entry in os.scandir(path) if not entry.name.startswith("_")]
-    except OSError as error:
-        raise NothingUsableError(f"{clean(str(path))} cannot be read: {error.strerror}") from error
-    if _is_cell(path):
-        cells = [CellDir(clean(path.resolve().name if path.name in ("", "..") else path.name), path)]
-    else:
-        cells = sorted(
-            (CellDir(clean(entry.name), entry) for entry in entries if _is_cell(entry)), key=lambda cell: cell.name
-        )
+    cells = _in_bucket(path) if isinstance(path, Remote) else _in_directory(path)
     if not cells:
         raise NothingUsableError(
             f"no run cell in {clean(str(path))}: no sub-directory holds {', '.join(NEEDED[:-1])} or {NEEDED[-1]}"
@@ -58,12 +66,55 @@ def discover(path: Path, *, name_contains: str = "") -> list[CellDir]:
     return chosen
 
 
+def _in_directory(path: Path) -> list[CellDir]:
+    try:
+        if not path.is_dir():
+            found = "is not a directory" if path.exists() else "does not exist"
+            raise NothingUsableError(f"{clean(str(path))} {found}: expected a run root, a run cell or a parquet file")
+        entries = [Path(entry.path) for entry in os.scandir(path) if not entry.name.startswith("_")]
+    except OSError as error:
+        raise NothingUsableError(f"{clean(str(path))} cannot be read: {error.strerror}") from error
+    if _is_cell(path):
+        return [CellDir(clean(path.resolve().name if path.name in ("", "..") else path.name), path)]
+    return sorted(
+        (CellDir(clean(entry.name), entry) for entry in entries if _is_cell(entry)), key=lambda cell: cell.name
+    )
+
+
+def _in_bucket(path: Remote) -> list[CellDir]:
+    folders: dict[str, dict[str, Stamp]] = {}
+    try:
+        for name, seen in path.walk():
+            folder, _, file = name.rpartition("/")
+            folders.setdefault(folder, {})[file] = seen
+    except OSError as error:
+        raise NothingUsableError(f"{clean(str(path))} cannot be read: {error.strerror}") from error
+    if not folders:
+        raise NothingUsableError(
+            f"{clean(str(path))} does not exist (no object is below it): "
+            "expected a run root, a run cell or a parquet file"
+        )
+    cells = {folder: files for folder, files in folders.items() if not files.keys().isdisjoint(NEEDED)}
+    if "" in cells:
+        return [CellDir(clean(path.name), path, cells[""])]
+    return sorted(
+        (
+            CellDir(clean(folder), path / folder, files)
+            for folder, files in cells.items()
+            if "/" not in folder and not folder.startswith("_")
+        ),
+        key=lambda cell: cell.name,
+    )
+
+
 def enter(cell: CellDir) -> None:
     """Make sure that the cell's directory can be entered.
 
     Raises:
         CellError: it is a link that leads nowhere, or must not be read.
     """
+    if isinstance(cell.path, Remote):
+        return
     try:
         os.scandir(cell.path).close()
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from klsurv.errors import CellError
@@ -35,7 +34,7 @@ def generations(cell: CellDir, *, metric: Metric = "pmass_eval") -> tuple[list[G
     path = cell.path / GENS
     try:
         enter(cell)
-        if not os.path.lexists(path):
+        if not cell.holds(GENS):
             return [], None
         lines, bad = read_lines(path)
     except CellError as error:

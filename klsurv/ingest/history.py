@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +23,7 @@ def bisections(cells: Sequence[CellDir]) -> tuple[pl.DataFrame, list[CellError]]
     for cell in cells:
         try:
             enter(cell)
-            if not os.path.lexists(cell.path / HISTORY):
+            if not cell.holds(HISTORY):
                 continue
             steps = rows(read_json(cell.path / HISTORY), HISTORY, "")
             table += [{"cell": cell.name, "step": i, **_numbers(step, i)} for i, step in enumerate(steps)]

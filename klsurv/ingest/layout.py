@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import polars as pl
 
 from klsurv.errors import LayoutError, NothingUsableError
+from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.values import ROUNDING
 from klsurv.names import clean
 from klsurv.params import Selection
@@ -17,7 +18,7 @@ from klsurv.where import condition, holds
 _KL, _PMASS, _T = pl.col("kl"), pl.col("pmass"), pl.col("t")
 
 
-def read_parquet(path: Path, *, selection: Selection) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_parquet(path: Place, *, selection: Selection) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` and `source` of a parquet file that klsurv wrote, or that has the columns of a layout.
 
     Raises:
@@ -25,7 +26,8 @@ def read_parquet(path: Path, *, selection: Selection) -> tuple[pl.DataFrame, pl.
         NothingUsableError: no cell is left by the selection.
     """
     try:
-        footer = pl.read_parquet_metadata(path)
+        data = _fetched(path) if isinstance(path, Remote) else None
+        footer = pl.read_parquet_metadata(_opened(path, data))
         told = {
             name: pl.read_json(StringIO(footer[key]), schema=schema)
             for name, key, schema in (
@@ -34,7 +36,7 @@ def read_parquet(path: Path, *, selection: Selection) -> tuple[pl.DataFrame, pl.
             )
             if key in footer
         }
-        frame = pl.scan_parquet(path)
+        frame = pl.scan_parquet(_opened(path, data))
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise LayoutError(f"{clean(str(path))} is not a parquet file: {_first_line(error)}") from None
@@ -43,6 +45,17 @@ def read_parquet(path: Path, *, selection: Selection) -> tuple[pl.DataFrame, pl.
     except LayoutError as error:
         held = f" holds the table {footer[FOOTER_TABLE]}" if FOOTER_TABLE in footer else ""
         raise LayoutError(f"{clean(str(path))}{held}: {error}") from None
+
+
+def _fetched(path: Remote) -> bytes:
+    data = path.read(path.stat())
+    if data is None:
+        raise LayoutError(f"{clean(str(path))} was replaced while it was read: run it again")
+    return data
+
+
+def _opened(path: Place, data: bytes | None) -> Path | BytesIO:
+    return BytesIO(data or b"") if isinstance(path, Remote) else path
 
 
 def read_frame(

@@ -7,13 +7,14 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TypeVar
 
 import jiter
 
 from klsurv.errors import CellError, InFlightError
+from klsurv.ingest.remote import Place, Remote
+from klsurv.ingest.stamp import Stamp as Stamp
 from klsurv.ingest.values import Json, kind
 
 T = TypeVar("T")
@@ -22,15 +23,6 @@ _PATIENCE = 5
 _PAUSE = 0.05
 # A file changed within so many seconds may change again without its time being another.
 FRESH = 2.0
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """Which bytes a file held when it was read: as many, changed then (ns since 1970), and their digest."""
-
-    size: int
-    mtime_ns: int
-    digest: str = ""
 
 
 class Document(Json):
@@ -43,29 +35,29 @@ class Document(Json):
     stamp = Stamp(0, 0)
 
 
-def read_object(path: Path, *, digest: bool = False) -> Document:
+def read_object(path: Place, *, digest: bool = False) -> Document:
     """The JSON object in a file; bare NaN and Infinity are numbers.
 
     The file is read into memory, never mapped, and its size and time are compared before and after, so that a producer
-    that rewrites it in place is noticed. A file that was just written and does not parse is read again. `digest` adds
-    that of its bytes to the `stamp`.
+    that rewrites it in place is noticed; of an object in a bucket, the etag is. A file that was just written and does
+    not parse is read again. `digest` adds that of its bytes to the `stamp`.
 
     Raises:
         InFlightError: it kept changing while it was read.
         CellError: it is missing, not a regular file, unreadable, not JSON or not an object; `file` is set.
     """
-    return _patiently(lambda: _object(*_read(path), path.name, digest=digest), path)
+    return _patiently(lambda seen: _object(*_read(path, seen), path.name, digest=digest), path)
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Place) -> object:
     """Whatever JSON value a file holds, read with the same care; raises as `read_object` does."""
-    return _patiently(lambda: _value(_read(path)[0], path.name), path)
+    return _patiently(lambda seen: _value(_read(path, seen)[0], path.name), path)
 
 
-def read_lines(path: Path) -> tuple[list[Json], int]:
+def read_lines(path: Place) -> tuple[list[Json], int]:
     """The JSON objects in a file with one per line, and how many lines are none; raises as `read_object` does."""
     found, bad = [], 0
-    for line in _patiently(lambda: _read(path)[0], path).splitlines():
+    for line in _patiently(lambda seen: _read(path, seen)[0], path).splitlines():
         try:
             value = jiter.from_json(line, allow_inf_nan=True) if line.strip() else None
         except ValueError:
@@ -77,11 +69,11 @@ def read_lines(path: Path) -> tuple[list[Json], int]:
     return found, bad
 
 
-def _patiently(attempt: Callable[[], T], path: Path) -> T:
+def _patiently(attempt: Callable[[Stamp | None], T], path: Place) -> T:
     for _ in range(_PATIENCE):
         before = stamp(path)
         try:
-            return attempt()
+            return attempt(before)
         except InFlightError:
             time.sleep(_PAUSE)
         except CellError:
@@ -93,19 +85,19 @@ def _patiently(attempt: Callable[[], T], path: Path) -> T:
     raise InFlightError("is being written: it changed each time it was read", file=path.name)
 
 
-def stamp(path: Path) -> Stamp | None:
-    """The stamp of a file without its digest; None where it cannot be asked for one."""
+def stamp(path: Place) -> Stamp | None:
+    """The stamp of a file without its digest, of an object with its etag; None where it cannot be asked for one."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return Stamp(status.st_size, status.st_mtime_ns)
+    return status if isinstance(status, Stamp) else Stamp(status.st_size, status.st_mtime_ns)
 
 
-def digest_of(path: Path) -> str | None:
+def digest_of(path: Place) -> str | None:
     """The digest of a file's bytes; None where they cannot be read."""
     try:
-        return _digest(_read(path)[0])
+        return _digest(_read(path, None)[0])
     except CellError:
         return None
 
@@ -114,7 +106,9 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _read(path: Path) -> tuple[bytes, Stamp]:
+def _read(path: Place, seen: Stamp | None) -> tuple[bytes, Stamp]:
+    if isinstance(path, Remote):
+        return _fetch(path, seen)
     # Without O_NONBLOCK, a FIFO by the name of the file would hang open() until someone writes to it.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
@@ -139,6 +133,20 @@ def _read(path: Path) -> tuple[bytes, Stamp]:
     return data, Stamp(after.st_size, after.st_mtime_ns)
 
 
+def _fetch(path: Remote, seen: Stamp | None) -> tuple[bytes, Stamp]:
+    """An object in the version that was seen."""
+    try:
+        seen = seen or path.stat()
+        data = path.read(seen)
+    except FileNotFoundError:
+        raise CellError("missing", file=path.name) from None
+    except OSError as error:
+        raise CellError(f"cannot be read: {error.strerror}", file=path.name) from error
+    if data is None:
+        raise InFlightError("changed while it was read", file=path.name)
+    return data, seen
+
+
 def _value(data: bytes, name: str) -> object:
     if not data.strip():
         raise CellError("is empty", file=name)
@@ -153,7 +161,7 @@ def _object(data: bytes, seen: Stamp, name: str, *, digest: bool) -> Document:
     if not isinstance(value, dict):
         raise CellError(f"holds {kind(value)} at the top, expected an object", file=name)
     document = Document(value)
-    document.stamp = replace(seen, digest=_digest(data)) if digest else seen
+    document.stamp = replace(seen, digest=_digest(data)) if digest and not seen.digest else seen
     document.booleans = _spells(data, b"true", b"u") or _spells(data, b"false", b"s")
     return document
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import polars as pl
 
@@ -11,6 +10,7 @@ from klsurv.errors import CellError, NothingUsableError
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.cell import Cell, load_facts
 from klsurv.ingest.discover import discover
+from klsurv.ingest.remote import Place
 from klsurv.ingest.trajectories import row, trajectories
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Selection
@@ -24,7 +24,7 @@ _EARLY = {"cell", "model", "method", "seed", "window", "target_kl", "c_star", "l
 
 
 def read_root(
-    path: Path,
+    path: Place,
     *,
     selection: Selection,
     strict: bool = False,

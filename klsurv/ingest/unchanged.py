@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from klsurv.ingest.discover import CellDir
-from klsurv.ingest.parse import FRESH, Stamp, digest_of, stamp
+from klsurv.ingest.parse import FRESH, Stamp, digest_of
 
 
 def unchanged(where: CellDir, seen: Mapping[str, Stamp | None], *, read_ns: int) -> bool:
@@ -15,9 +15,14 @@ def unchanged(where: CellDir, seen: Mapping[str, Stamp | None], *, read_ns: int)
     being another: its digest decides, and where that is not known it counts as changed.
     """
     for name, then in seen.items():
-        now = stamp(where.path / name)
+        now = where.stamp(name)
         if then is None or now is None:
             if now is not then:
+                return False
+            continue
+        if now.digest:
+            # An object's etag is known without reading it, and is all that counts.
+            if now.digest != then.digest:
                 return False
             continue
         fresh = then.mtime_ns > read_ns - FRESH * 1e9

@@ -39,7 +39,5 @@ def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None,
 
 
 def _size(cell: CellDir) -> int:
-    try:
-        return (cell.path / TRAJECTORY).stat().st_size
-    except OSError:
-        return 0
+    seen = cell.stamp(TRAJECTORY)
+    return seen.size if seen is not None else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,6 +11,7 @@ from klsurv import __version__
 from klsurv.ingest.crew import Crew
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
+from klsurv.ingest.remote import place
 from klsurv.names import as_written
 from klsurv.params import Metric, Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
@@ -59,7 +59,7 @@ def build(
     usable = cells.filter(pl.col("status").is_in(["ok", "partial"]))
     texts: dict[Key, Generation] = {}
     for cell, path in usable.select("cell", "path").drop_nulls().rows():
-        found, problem = generations(CellDir(cell, Path(as_written(path))), metric=metric)
+        found, problem = generations(CellDir(cell, place(as_written(path))), metric=metric)
         texts |= {(cell, one.alpha, one.prompt): one for one in found}
         if problem is not None:
             runs.say(problem)

@@ -1,0 +1,255 @@
+"""Object storage by path. In: `s3://bucket/prefix`. Out: a value to join, list, read and write, as a path is.
+
+What belongs to one object (not there, access denied) is an `OSError`, as it is for a file; what concerns all of them
+(an endpoint that does not answer, no such bucket, no credentials) is a `RemoteError`. Every wait is bounded.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+from klsurv.errors import ParameterError, RemoteError
+from klsurv.ingest.stamp import Stamp
+from klsurv.names import clean
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
+
+# pathlib makes one slash of two.
+_URL = re.compile(r"s3:/{1,2}(?P<bucket>[^/]*)(?P<key>.*)", re.DOTALL)
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+# Where object_store asks for credentials when the environment has none.
+_METADATA = "169.254.169.254"
+
+# Seconds: to connect, for the next bytes to come, for a whole request, and after which nothing is tried again.
+_CONNECT, _READ, _REQUEST, _GIVE_UP = 5.0, 15.0, 600.0, 30.0
+_RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Remote:
+    """An object in a bucket, or all whose keys begin with `key/`. It can be sent between processes."""
+
+    bucket: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}" if self.key else f"s3://{self.bucket}"
+
+    def __truediv__(self, name: str) -> Remote:
+        return Remote(self.bucket, f"{self.key}/{name}" if self.key else name)
+
+    @property
+    def name(self) -> str:
+        """The last part of it."""
+        return self.key.rpartition("/")[2] or self.bucket
+
+    def absolute(self) -> Remote:
+        """Itself: an url is the same from everywhere."""
+        return self
+
+    def stat(self) -> Stamp:
+        """Which version is there; raises FileNotFoundError or PermissionError as that of a path does."""
+        import obstore
+
+        if not self.key:
+            raise _missing(self)
+        with _told(self):
+            return _stamp(obstore.head(_client(self), self.key))
+
+    def is_file(self) -> bool:
+        """Whether there is an object of this very key."""
+        try:
+            self.stat()
+        except OSError:
+            return False
+        return True
+
+    def exists(self) -> bool:
+        """Whether there is such an object; one that may not be looked at is there."""
+        try:
+            self.stat()
+        except FileNotFoundError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    def read(self, seen: Stamp, start: int = 0, end: int | None = None) -> bytes | None:
+        """The bytes of the version that was seen, or some of them; None where it was replaced, or is gone."""
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        options: Any = {"if_match": seen.digest} if seen.digest else {}
+        if end is not None:
+            options["range"] = (start, end)
+        try:
+            with _told(self):
+                got = obstore.get(_client(self), self.key, options=options)
+                # Not every server heeds the condition.
+                return bytes(got.bytes()) if _stamp(got.meta).digest == seen.digest else None
+        except (PreconditionError, FileNotFoundError):
+            return None
+
+    def write(self, data: bytes) -> None:
+        """Put an object there, whole or not at all."""
+        import obstore
+
+        with _told(self):
+            obstore.put(_client(self), self.key, data)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove it; one that is not there is not missed."""
+        import obstore
+
+        with _told(self):
+            obstore.delete(_client(self), self.key)
+
+    def walk(self) -> Iterator[tuple[str, Stamp]]:
+        """Every object below it, by what follows in its key, and its version: one request for a thousand."""
+        import obstore
+
+        with _told(self):
+            chunks = iter(obstore.list(_client(self), prefix=self.key or None))
+        while True:
+            with _told(self):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            for meta in chunk:
+                name = meta["path"][len(self.key) :].lstrip("/")
+                if name:
+                    yield name, _stamp(meta)
+
+
+Place: TypeAlias = Path | Remote
+
+
+def place(where: str | os.PathLike[str] | Remote) -> Place:
+    """Where something is: an `s3://` url, or else a path.
+
+    Raises:
+        ParameterError: the url names no bucket.
+    """
+    if isinstance(where, Remote):
+        return where
+    text = os.fspath(where)
+    url = _URL.fullmatch(text)
+    if url is None:
+        return Path(where)
+    if not url["bucket"]:
+        raise ParameterError(f"{clean(text)} names no bucket: expected s3://bucket or s3://bucket/prefix")
+    return Remote(url["bucket"], "/".join(part for part in url["key"].split("/") if part))
+
+
+def is_file(where: Place) -> bool:
+    """Whether there is a file or an object."""
+    return where.is_file() if isinstance(where, Remote) else os.path.isfile(where)
+
+
+def _stamp(meta: Any) -> Stamp:
+    changed: datetime = meta["last_modified"]
+    return Stamp(meta["size"], int(changed.timestamp()) * 10**9 + changed.microsecond * 1000, meta["e_tag"] or "")
+
+
+def _client(where: Remote) -> S3Store:
+    """The client of this process for a bucket, as the environment says now."""
+    return _connected(where.bucket, tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
+
+
+@lru_cache(maxsize=16)
+def _connected(bucket: str, environment: tuple[tuple[str, str], ...]) -> S3Store:
+    from obstore.store import S3Store
+
+    options: Any = {
+        "connect_timeout": timedelta(seconds=_CONNECT),
+        "read_timeout": timedelta(seconds=_READ),
+        "timeout": timedelta(seconds=_REQUEST),
+    }
+    if _is_loopback(_endpoint(dict(environment))):
+        options["allow_http"] = True
+    backoff: Any = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2}
+    retries: Any = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_GIVE_UP), "backoff": backoff}
+    return S3Store(bucket, client_options=options, retry_config=retries)
+
+
+def _endpoint(environment: dict[str, str]) -> str:
+    return next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
+
+
+def _is_loopback(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextmanager
+def _told(where: Remote) -> Iterator[None]:
+    """What obstore raises as what it is; its own messages are pages long.
+
+    Raises:
+        FileNotFoundError: there is no such object.
+        PermissionError: it may not be read, written or listed.
+        PreconditionError: it is another by now.
+        ParameterError: obstore is not installed, or the url cannot be one.
+        RemoteError: anything else.
+    """
+    try:
+        from obstore.exceptions import BaseError, PreconditionError
+    except ImportError:
+        raise ParameterError(f"{clean(str(where))} needs obstore: pip install 'klsurv[s3]'") from None
+    try:
+        yield
+    except PreconditionError:
+        raise
+    except (BaseError, FileNotFoundError) as error:
+        raise _as_it_is(where, error) from None
+    except ValueError as error:
+        raise ParameterError(f"{clean(str(where))} cannot be used: {clean(_first_line(error))}") from None
+
+
+def _as_it_is(where: Remote, error: Exception) -> Exception:
+    text = str(error)
+    code, status = _CODE.search(text), _STATUS.search(text)
+    url, endpoint = clean(str(where)), _endpoint(dict(os.environ))
+    at = f" at {clean(endpoint)}" if endpoint else ""
+    if _METADATA in text:
+        return RemoteError(
+            f"{url}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            "or AWS_SKIP_SIGNATURE=true for a public bucket"
+        )
+    if code is not None and code[1] == "NoSuchBucket":
+        return RemoteError(f"{url}: there is no bucket {clean(where.bucket)}{at}")
+    if status is not None and status[1] in ("401", "403"):
+        return PermissionError(errno.EACCES, f"access denied ({code[1] if code else status[1]})", str(where))
+    if isinstance(error, FileNotFoundError):
+        return _missing(where)
+    if "BadScheme" in text:
+        return RemoteError(f"{url}: the endpoint{at} is not https: set AWS_ALLOW_HTTP=true to use it all the same")
+    if status is None and "HTTP error" in text:
+        why = "no answer in time" if "kind: Timeout" in text else "no connection"
+        return RemoteError(f"{url} cannot be reached{at}: {why}")
+    return RemoteError(f"{url}: {clean(_first_line(error))}")
+
+
+def _missing(where: Remote) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, "there is no such object", str(where))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
