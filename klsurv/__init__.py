@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from klsurv.errors import (
         CellError,
+        ClusterError,
         KlsurvError,
         KlsurvWarning,
         LayoutError,
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CellError",
     "CellWriter",
+    "ClusterError",
     "KlsurvError",
     "KlsurvWarning",
     "LayoutError",

@@ -12,10 +12,12 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "klsurv"
 
 # What each part may import of klsurv, besides itself. Anything not named here is not allowed.
-BASE = {"errors", "inference", "names", "params", "schema", "where"}
+BASE = {"errors", "fanout", "inference", "names", "params", "schema", "where"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "names": set(),
+    "fanout": set(),
+    "cluster": {"errors", "names"},
     "params": {"errors"},
     "inference": {"params"},
     "schema": set(),
@@ -28,15 +30,31 @@ ALLOWED: dict[str, set[str]] = {
     "source": BASE | {"frames"},
     "store": BASE | {"frames", "ingest", "source"},
     "analysis": BASE | {"exprs", "frames", "stats", "ingest", "source"},
+    "watch": BASE | {"exprs", "frames", "stats", "ingest", "analysis"},
     "charts": BASE | {"exprs", "frames"},
-    "output": BASE | {"charts"},
+    "output": BASE | {"charts", "watch"},
     "runs": BASE | {"exprs", "frames", "ingest", "analysis", "plots", "source", "store"},
     "plots": BASE | {"exprs", "frames", "charts", "stats", "runs", "source"},
     "report": BASE | {"frames", "ingest", "stats", "charts", "output", "plots", "runs", ""},
     "exports": BASE | {"frames", "output", "runs"},
     "produce": BASE | {"ingest", "output", "runs", "exports"},
     "cli": BASE
-    | {"data", "ingest", "store", "report", "frames", "charts", "output", "runs", "plots", "exports", "produce", ""},
+    | {
+        "cluster",
+        "data",
+        "ingest",
+        "store",
+        "report",
+        "frames",
+        "charts",
+        "output",
+        "runs",
+        "plots",
+        "exports",
+        "produce",
+        "watch",
+        "",
+    },
     "__main__": {"cli"},
     "": {"errors", "runs", "produce", "store"},
 }

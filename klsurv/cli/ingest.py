@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import rich_click as click
 
+from klsurv.cli.options import Where
 from klsurv.cli.running import progress_bar, warn
 from klsurv.names import clean
 
 
 @click.command("ingest")
-@click.argument("runs", type=click.Path(path_type=Path))
-@click.argument("store", type=click.Path(path_type=Path))
+@click.argument("runs", type=Where())
+@click.argument("store", type=Where())
 @click.option("--prune", is_flag=True, help="Remove cells from the store that are no longer in RUNS.")
 @click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    default=os.cpu_count() or 1,
-    show_default="one per processor",
-    help="Processes that read cells.",
+    "--workers", type=click.IntRange(1, 1024), show_default="one per processor", help="Processes that read cells."
 )
-def command(runs: Path, store: Path, prune: bool, workers: int) -> None:
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Read cells on the Dask cluster whose scheduler is at tcp://host:8786, or tls://…; needs klsurv[dask].",
+)
+@click.option(
+    "--scheduler-file",
+    type=click.Path(path_type=Path),
+    help="The same; the file that `dask scheduler` wrote says where.",
+)
+def command(
+    runs: Path, store: Path, prune: bool, workers: int | None, scheduler: str | None, scheduler_file: Path | None
+) -> None:
     """Bring STORE, a parquet dataset with one file per cell, up to date with RUNS, a run root.
 
     Only cells whose files changed are read. A cell that is being written or broken keeps its last good data. Any
     command takes STORE in place of RUNS.
     """
+    if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
+        raise click.UsageError("--workers, --scheduler and --scheduler-file exclude each other")
+    from klsurv.cluster import cluster
     from klsurv.store.ingest import ingest
 
-    with progress_bar("reading cells") as progress:
-        report = ingest(runs, store, prune=prune, workers=workers, progress=progress)
+    local = scheduler is None and scheduler_file is None
+    hands = nullcontext() if local else cluster(address=scheduler, file=scheduler_file)
+    with hands as executor, progress_bar("reading cells") as progress:
+        report = ingest(
+            runs, store, prune=prune, workers=workers or os.cpu_count() or 1, executor=executor, progress=progress
+        )
     for what, cells in (("is in flight", report.in_flight), ("is broken", report.broken)):
         for cell, reason in cells.items():
             warn(f"{cell} {what}: {reason}")

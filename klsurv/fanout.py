@@ -1,0 +1,18 @@
+"""One function, many things. In: an executor or none, a function and what it is asked of. Out: answers, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each(executor: Executor | None, fn: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """`fn` of each of `items`, in their order: one after the other in this process, or wherever the executor says.
+
+    For an executor of processes `fn` must be a function of a module, or a `partial` of one.
+    """
+    return map(fn, items) if executor is None else executor.map(fn, items)
