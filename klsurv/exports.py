@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.frames.long import long, scored
 from klsurv.frames.score import score
-from klsurv.output.tables import write_table
+from klsurv.output.tables import write_partitions, write_table
 from klsurv.params import Event, Scoring, ScoringOptions, said
 from klsurv.runs import Runs
 from klsurv.schema import (
@@ -82,10 +82,14 @@ def export(
     *,
     name: str,
     by: Sequence[str] | None = None,
+    partition_by: Sequence[str] = (),
     reading: Mapping[str, object] | None = None,
     **scoring: Unpack[ScoringOptions],
 ) -> int:
     """Write one table; returns its number of rows. Only one cell's long frame is in memory at a time.
+
+    With `partition_by` (columns of a trajectory's key and of its cell) it becomes a directory of parquet files, which
+    trajectories, long and scored can be.
 
     Statistics are those that the method of the name gives without further options; `by` of None leaves its groups.
     `reading` is what chose the runs, for the footer of statistics.
@@ -116,6 +120,13 @@ def export(
         pieces: Iterator[pl.DataFrame] = iter([cells])
     else:
         pieces = _by_cell(name, runs, Scoring(**scoring))
+    if partition_by:
+        facts = [fact for fact in partition_by if fact not in table.names]
+        wider = Table(name, table.rows, (*(GROUP_COLUMNS[fact] for fact in facts), *table.columns))
+        known = rollouts.select("cell", *facts).unique()
+        told = (piece.join(known, on="cell", how="left", maintain_order="left").select(wider.names) for piece in pieces)
+        # What the footer says of all rows is no use in each of many files.
+        return write_partitions(told, path, table=wider, footer={FOOTER_TABLE: name}, by=partition_by)
     return write_table(pieces, path, table=table, footer=footer)
 
 

@@ -12,11 +12,12 @@ from klsurv.cli.running import opened, reading, writable
 from klsurv.cli.schema import NAMES
 from klsurv.names import clean
 from klsurv.output.files import TABLES
-from klsurv.params import groups
+from klsurv.params import GROUPS, groups
 
 # What only their commands show.
 NOT_EXPORTED = ("check", "story")
 EXPORTED = [name for name in NAMES if name not in NOT_EXPORTED]
+PARTED = ("trajectories", "long", "scored")
 NESTED = ("cells", "trajectories")
 # Those without groups of one's choice.
 UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout", "bisection")
@@ -35,8 +36,13 @@ UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout"
     help=f"Which table: {', '.join(EXPORTED)}.",
 )
 @click.option("--by", metavar="COLUMN,…", help="Groups, of a table that has them; default: as its command has.")
+@click.option(
+    "--partition-by",
+    metavar="COLUMN,…",
+    help=f"Make FILE a directory of parquet files, in folders by these columns: {', '.join(GROUPS)}.",
+)
 @scoring_options
-def command(runs: Path, file: Path, name: str, by: str | None, **options: Any) -> None:
+def command(runs: Path, file: Path, name: str, by: str | None, partition_by: str | None, **options: Any) -> None:
     """Write one table to FILE: .parquet, .arrow, .feather, .csv or .ndjson.
 
     Parquet and arrow files carry each column's unit and meaning; parquet of trajectories, long or scored can be given
@@ -46,11 +52,17 @@ def command(runs: Path, file: Path, name: str, by: str | None, **options: Any) -
         raise click.UsageError(f"the table {name} has no groups: --by is for summaries and statistics")
     names = None if by is None else groups(by, none=True)
     scoring = scoring_of(options)
-    writable([file], TABLES)
+    parts = () if partition_by is None else groups(partition_by)
+    if parts and name not in PARTED:
+        raise click.UsageError(f"the table {name} is written as one file: --partition-by is for {', '.join(PARTED)}")
+    if parts and file.suffix:
+        raise click.UsageError(f"{clean(str(file))}: with --partition-by name a new directory, without a suffix")
+    if not parts:
+        writable([file], TABLES)
     if file.suffix.lower() == ".csv" and name in NESTED:
         raise click.UsageError(f"csv cannot hold the lists of the table {name}: choose parquet, arrow or ndjson")
     with opened(runs, options) as read:
         from klsurv.exports import export
 
-        rows = export(read, file, name=name, by=names, reading=reading(options), **scoring)
+        rows = export(read, file, name=name, by=names, partition_by=parts, reading=reading(options), **scoring)
     click.echo(f"{rows} rows of {name} in {clean(str(file))}", err=True)

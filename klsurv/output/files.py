@@ -1,8 +1,9 @@
-"""Files that are either whole or not there. In: a path and what to write. Out: the file, by rename."""
+"""Files and folders that are either whole or not there. In: a path and what to write. Out: that, by rename."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,3 +62,29 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary directory beside `path` that takes its name when the block ends well, and vanishes when it does not.
+
+    Raises:
+        OutputError: there is a file or a directory with something in it at `path`, or it cannot be written.
+    """
+    name = clean(str(path))
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"{name} is there already, and not empty: give a new directory")
+    temporary = None
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent))
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise OutputError(f"{name} cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)

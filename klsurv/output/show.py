@@ -35,7 +35,7 @@ def text(frame: pl.DataFrame, format: Format) -> str:
     """The frame in one of the formats that are plain text."""
     if format == "md":
         head = [frame.columns, [":--" if dtype == pl.String else "--:" for dtype in frame.dtypes]]
-        body = [[_cell(value).replace("|", "\\|") for value in row] for row in frame.rows()]
+        body = [[written(value).replace("|", "\\|") for value in row] for row in frame.rows()]
         return "".join(f"| {' | '.join(line)} |\n" for line in [*head, *body])
     if format == "csv":
         return frame.with_columns(_joined(frame)).write_csv()
@@ -50,7 +50,7 @@ def text(frame: pl.DataFrame, format: Format) -> str:
 def _table(frame: pl.DataFrame, *, keys: int, caption: str) -> None:
     # Rich reads the width of a terminal itself; elsewhere nothing is gained by folding.
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
-    cells = [[_cell(value) for value in row] for row in frame.rows()]
+    cells = [[written(value) for value in row] for row in frame.rows()]
     widths = [max(len(name), *(len(row[i]) for row in cells), 1) + 3 for i, name in enumerate(frame.columns)]
     first = list(range(min(keys, frame.width)))
     blocks = [list(first)]
@@ -73,13 +73,14 @@ def _table(frame: pl.DataFrame, *, keys: int, caption: str) -> None:
         console.print(Text(caption, style="dim"))
 
 
-def _cell(value: Any) -> str:
+def written(value: Any) -> str:
+    """A value as a table shows it: floats rounded, a dash for null."""
     if value is None:
         return "–"
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else str(value)
     if isinstance(value, list):
-        return ", ".join(map(_cell, value))
+        return ", ".join(map(written, value))
     return str(value)
 
 
