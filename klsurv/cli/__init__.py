@@ -33,6 +33,7 @@ from klsurv.errors import KlsurvError, ParameterError
         "report",
         "export",
         "ingest",
+        "watch",
         "convert",
         "schema",
     ),

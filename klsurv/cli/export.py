@@ -15,7 +15,7 @@ from klsurv.output.files import TABLES
 from klsurv.params import GROUPS, groups
 
 # What only their commands show.
-NOT_EXPORTED = ("check", "story")
+NOT_EXPORTED = ("check", "story", "changes")
 EXPORTED = [name for name in NAMES if name not in NOT_EXPORTED]
 PARTED = ("trajectories", "long", "scored")
 NESTED = ("cells", "trajectories")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from klsurv.schema.declare import Column, Table
 from klsurv.schema.measured import (
     CELLS,
+    CHANGES,
     CHECK,
     FACTS,
     GROUP_COLUMNS,
@@ -55,7 +56,7 @@ STATISTICS = {
         BISECTION,
     )
 }
-TABLES = MEASURED | STATISTICS | {STORY.name: STORY}
+TABLES = MEASURED | STATISTICS | {STORY.name: STORY, CHANGES.name: CHANGES}
 # Tables whose rows are groups of the user's choice: the columns of `--by` come before those declared.
 GROUPED = ("summary", "survival", "lifetimes", "incidence", "dose", "threshold", "study", "hazard", "landmark")
 
@@ -63,6 +64,7 @@ __all__ = [
     "BISECTION",
     "CALIBRATION",
     "CELLS",
+    "CHANGES",
     "CHECK",
     "COMPARE",
     "DOSE",

@@ -139,4 +139,24 @@ SUMMARY = Table(
     ),
 )
 
+CHANGES = Table(
+    "changes",
+    "change of a cell",
+    (
+        Column("time", pl.String, "UTC", "when it was seen"),
+        Column("cell", pl.String, "", "name of the cell's directory, control characters escaped"),
+        Column(
+            "state",
+            pl.String,
+            "",
+            "ok, partial, in flight (being written), skipped (nothing to score), broken or vanished",
+        ),
+        Column("alphas", pl.Int64, "doses", "doses that can be scored"),
+        Column("trajectories", pl.Int64, "trajectories", "trajectories that can be scored"),
+        Column("n_events", pl.Int64, "trajectories", "of these, dead at a fork ≤ gen_len (R8)"),
+        Column("kept", pl.Boolean, "", "it cannot be used now, and the counts are of the last time that it could"),
+        Column("reason", pl.String, "", "why it is not ok; null if it is"),
+    ),
+)
+
 GROUP_COLUMNS = {column.name: column for column in (*_KEY, *_FACTS)}
