@@ -6,6 +6,7 @@ The only place that knows of Dask, which is loaded when a cluster is asked for.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import time
@@ -42,15 +43,21 @@ def cluster(*, address: str | None = None, file: Path | None = None) -> Iterator
         from distributed import KilledWorker
     except ImportError:
         raise ParameterError("a Dask cluster needs an extra: pip install 'klsurv[dask]'") from None
-    client = _client(address, file)
+    # Libraries log a lost connection with every traceback; the errors below tell it.
+    disabled = logging.root.manager.disable
+    logging.disable()
+    client = None
     try:
+        client = _client(address, file)
         yield _Cluster(client.get_executor(pure=False, retries=2))
     except CancelledError:
         raise ClusterError(f"the scheduler of the Dask cluster was lost: {_AGAIN}") from None
     except KilledWorker as error:
         raise ClusterError(f"workers died, most often of too little memory ({_line(error)}): {_AGAIN}") from None
     finally:
-        client.close(timeout=2)
+        if client is not None:
+            client.close(timeout=2)
+        logging.disable(disabled)
 
 
 def _client(address: str | None, file: Path | None) -> Client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -28,7 +29,7 @@ from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, Table
 from klsurv.source import EARLY, Held, Piece, Source, pieces
 from klsurv.store.marker import is_store
-from klsurv.store.read import read_store
+from klsurv.store.read import Store, read_store
 from klsurv.where import condition
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def scan(
     progress: Progress | None = None,
     tell: Tell | None = None,
     ahead: Ahead | None = None,
+    executor: Executor | None = None,
 ) -> Runs:
     """Look at runs; nothing is read before it is asked for.
 
@@ -65,6 +67,8 @@ def scan(
         progress: called with (cells read, all cells).
         tell: takes each warning; None warns with `KlsurvWarning`.
         ahead: the cells of `source`, where reading them has begun already.
+        executor: looks at the KL of a store, some cells at a time, and computes bootstraps, in place of this process:
+            any `concurrent.futures.Executor` whose processes see the store. Results are the same.
 
     Raises:
         ParameterError: an argument is out of range, or `where` is no condition over `cells`.
@@ -80,19 +84,30 @@ def scan(
         path = place(source if isinstance(source, Remote) else os.path.expanduser(os.fspath(source)))
         if is_file(path):
             _only_cells(selection)
-            return Runs(lambda: Held(*read_parquet(path, selection=selection)), alphas=selection.alphas, tell=tell)
+            return Runs(
+                lambda: Held(*read_parquet(path, selection=selection)),
+                alphas=selection.alphas,
+                tell=tell,
+                executor=executor,
+            )
         if is_store(path):
             return Runs(
-                lambda: read_store(path, selection=selection, strict=strict), alphas=selection.alphas, tell=tell
+                lambda: read_store(path, selection=selection, strict=strict),
+                alphas=selection.alphas,
+                tell=tell,
+                executor=executor,
             )
         return Runs(
             lambda: Held(*read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead)),
             alphas=selection.alphas,
             tell=tell,
+            executor=executor,
         )
     frame = _frame(source)
     _only_cells(selection)
-    return Runs(lambda: Held(*read_frame(frame, selection=selection)), alphas=selection.alphas, tell=tell)
+    return Runs(
+        lambda: Held(*read_frame(frame, selection=selection)), alphas=selection.alphas, tell=tell, executor=executor
+    )
 
 
 class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
@@ -105,8 +120,15 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     measurements, fewer than 5 trajectories) is told once, as a warning, and kept in `warnings`.
     """
 
-    def __init__(self, load: Callable[[], Source], *, alphas: Sequence[float] | None, tell: Tell | None) -> None:
-        self._load, self._alphas, self._tell = load, alphas, tell or _warn
+    def __init__(
+        self,
+        load: Callable[[], Source],
+        *,
+        alphas: Sequence[float] | None,
+        tell: Tell | None,
+        executor: Executor | None = None,
+    ) -> None:
+        self._load, self._alphas, self._tell, self._executor = load, alphas, tell or _warn, executor
         self._rollouts: pl.DataFrame | None = None
         self._early = 0
         self._digests: pl.DataFrame | None = None
@@ -155,6 +177,16 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
         """The cells that have trajectories, some together, to be read with their KL one piece after the other."""
         return pieces(self._source, self.rollouts(), alphas=alphas)
+
+    @property
+    def executor(self) -> Executor | None:
+        """What computes in place of this process."""
+        return self._executor
+
+    @property
+    def reader(self) -> Executor | None:
+        """What reads pieces in place of this process: none where they are in memory, and would have to be sent."""
+        return self._executor if isinstance(self._source, Store) else None
 
     def trajectories(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
         """The table `trajectories`: one row per cell, alpha and prompt; KL, forks and pmass as lists, and scores."""

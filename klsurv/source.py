@@ -37,6 +37,9 @@ class Source(Protocol):
     def read(self, cells: Sequence[str], *, alphas: Sequence[float] | None) -> pl.DataFrame:
         """The table `source` of some cells, at all doses or some."""
 
+    def only(self, cells: Sequence[str]) -> Source:
+        """As much of it as reading some cells takes."""
+
 
 @dataclass(frozen=True)
 class Held:
@@ -66,6 +69,10 @@ class Held:
             rows = rows.filter(pl.col("alpha").is_in(alphas))
         return rows.collect()
 
+    def only(self, cells: Sequence[str]) -> Held:
+        """All of it: it is not sent anywhere."""
+        return self
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -94,7 +101,7 @@ def pieces(source: Source, rollouts: pl.DataFrame, *, alphas: Sequence[float] | 
             tokens = 0
         together[-1].append(cell)
         tokens += n
-    return [Piece(source, tuple(cells), doses) for cells in together or [[]]]
+    return [Piece(source.only(cells), tuple(cells), doses) for cells in together or [[]]]
 
 
 def digests(source: pl.LazyFrame) -> pl.Series:

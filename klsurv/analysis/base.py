@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import partial
 
 import polars as pl
 
 from klsurv.errors import ParameterError
+from klsurv.fanout import each
 from klsurv.frames.counts import counts
 from klsurv.frames.duplicates import duplicates
 from klsurv.frames.event import failures_as, observe
@@ -51,6 +53,16 @@ class Analysis(ABC):
     def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
         """The cells that have trajectories, some together, to be read with their KL one piece after the other."""
 
+    @property
+    @abstractmethod
+    def executor(self) -> Executor | None:
+        """What computes in place of this process."""
+
+    @property
+    @abstractmethod
+    def reader(self) -> Executor | None:
+        """What reads pieces in place of this process."""
+
     @abstractmethod
     def digests(self) -> pl.DataFrame:
         """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
@@ -68,15 +80,17 @@ class Analysis(ABC):
         scoring, event = outcome(options)
         if event.event == "pmass":
             return self.judged(scoring)
-        return pl.concat(_observed(piece.read(), scoring, event) for piece in self.pieces())
+        return pl.concat(each(self.reader, partial(_observed, scoring=scoring, event=event), self.pieces()))
 
     def kl_quantiles(self, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
         """Per group, quantiles (linear) of the finite raw KL inside the length: `by`, then kl_p50 and so on (nats)."""
         rows = windowed(self.rollouts().lazy(), scoring=scoring).select(*dict.fromkeys((*KEY, *by))).collect()
         names = rows.select(by).unique().sort(by, nulls_last=True).with_row_index("group")
         index = rows.join(names, on=by, how="left", nulls_equal=True).select(*KEY, "group")
-        values = [partial(_values, piece, index) for piece in self.pieces()]
-        found = quantiles(values, percents=percents).rename({f"p{p}": f"kl_p{p}" for p in percents})
+        values = [partial(_values, piece, of_cells(index, piece)) for piece in self.pieces()]
+        found = quantiles(values, percents=percents, executor=self.reader).rename(
+            {f"p{p}": f"kl_p{p}" for p in percents}
+        )
         return names.join(found, on="group", how="left", maintain_order="left").drop("group")
 
     def _told(
@@ -132,8 +146,8 @@ class Analysis(ABC):
         if event.event == "pmass":
             rows = self.rollouts(early=early_tokens(scoring)).join(keys, on=KEY, how="semi", maintain_order="left")
             return failures_as(rows.lazy(), event=event, dead=dead).pipe(judge, scoring=scoring).collect()
-        wanted = (piece.read().join(keys.lazy(), on=KEY, how="semi", maintain_order="left") for piece in self.pieces())
-        return pl.concat(_observed(failures_as(rows, event=event, dead=dead), scoring, event) for rows in wanted)
+        pieces = ((piece, of_cells(keys, piece)) for piece in self.pieces())
+        return pl.concat(each(self.reader, partial(_observed_as, scoring=scoring, event=event, dead=dead), pieces))
 
 
 class Told:
@@ -178,6 +192,7 @@ def resampled(
     tau: int | None,
     resampling: Resampling,
     progress: Step | None,
+    executor: Executor | None,
 ) -> Draws | None:
     """Draws of whole prompts for each group of `curves`, in order; NaN where S is Turnbull's: counts do not give it.
 
@@ -185,7 +200,7 @@ def resampled(
     """
     if resampling.draws == 0 or tau is None or "prompt" in by:
         return None
-    draws = bootstrap(count(lives, by, ["prompt"]), tau=tau, resampling=resampling, step=progress)
+    draws = bootstrap(count(lives, by, ["prompt"]), tau=tau, resampling=resampling, step=progress, executor=executor)
     exact = curves.group_by(by, maintain_order=True).agg(pl.col("estimator").first() == surviving.KAPLAN_MEIER)
     other = ~exact.get_column("estimator").to_numpy()
     draws.rmst[other], draws.survival[other] = float("nan"), float("nan")
@@ -221,5 +236,21 @@ def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
     return grouped.explode("x").filter(pl.col("x").is_finite())
 
 
-def _observed(source: pl.LazyFrame, scoring: Scoring, event: Event) -> pl.DataFrame:
+def of_cells(rows: pl.DataFrame, piece: Piece) -> pl.DataFrame:
+    """Those of the rows that are of the piece's cells."""
+    return rows.filter(pl.col("cell").is_in(piece.cells))
+
+
+def _observed(piece: Piece, *, scoring: Scoring, event: Event) -> pl.DataFrame:
+    return _lives(piece.read(), scoring, event)
+
+
+def _observed_as(part: tuple[Piece, pl.DataFrame], *, scoring: Scoring, event: Event, dead: bool) -> pl.DataFrame:
+    """Of a piece, the trajectories with these keys, as if each failed measurement had been a death, or a survival."""
+    piece, keys = part
+    rows = piece.read().join(keys.lazy(), on=KEY, how="semi", maintain_order="left")
+    return _lives(failures_as(rows, event=event, dead=dead), scoring, event)
+
+
+def _lives(source: pl.LazyFrame, scoring: Scoring, event: Event) -> pl.DataFrame:
     return observe(score(source, scoring=scoring), event=event).drop("kl").collect()

@@ -106,7 +106,9 @@ class Comparisons(Analysis):
             by=names,
             test=family,
             interval=interval,
-            draws=resampled(lives, table, by=names, tau=reach, resampling=resampling, progress=progress),
+            draws=resampled(
+                lives, table, by=names, tau=reach, resampling=resampling, progress=progress, executor=self.executor
+            ),
             trend=comparing.Trend(count(lives, [*within, *ordered], strata), within, ordered[0]) if ordered else None,
         )
         paired = pl.col("rmst_diff").is_not_null()
@@ -146,6 +148,8 @@ class Comparisons(Analysis):
         )
         for part in (at_tau, sized(lives, doses)):
             means = means.join(part, on=doses, how="left", nulls_equal=True, maintain_order="left")
-        draws = resampled(lives, table, by=doses, tau=reach, resampling=resampling, progress=progress)
+        draws = resampled(
+            lives, table, by=doses, tau=reach, resampling=resampling, progress=progress, executor=self.executor
+        )
         answered = dosing.dose(means, count(lives, doses, strata), draws, by=names, interval=interval)
         return declared(answered, names, DOSE)

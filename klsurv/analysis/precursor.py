@@ -5,13 +5,15 @@ Death is that of pmass (R4). alpha = 0 is left out, as its KL is 0 by definition
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
 import polars as pl
 
-from klsurv.analysis.base import Analysis, By, Step, apart
+from klsurv.analysis.base import Analysis, By, Step, apart, of_cells
+from klsurv.fanout import each
 from klsurv.frames.history import covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
@@ -21,6 +23,8 @@ from klsurv.source import Piece
 from klsurv.stats import event_study, hazard, landmark
 from klsurv.stats.counted import Floats
 from klsurv.stats.resample import band, weights
+
+AtFork = Callable[[pl.LazyFrame, int], pl.LazyFrame]
 
 _WITHIN = "precursors are looked for within each alpha"
 _MIXED = "deaths of one fork are compared with those alive at that fork, whatever their grid"
@@ -54,10 +58,8 @@ class Precursors(Analysis):
         shared = ["alpha", "fork", *names]
         some_die = pl.col("event").any().over(shared) & ~pl.col("event").all().over(shared)
         matched = rows.filter(some_die & (pl.col("fork") > 0))
-        sums = [
-            lags_of(at_fork, fork=fork, n_lags=lags, scoring=scoring).pipe(event_study.sums, by=names).collect()
-            for fork, at_fork in self._at_forks(lives, matched, progress)
-        ]
+        ask = partial(_sums, n_lags=lags, by=names, scoring=scoring)
+        sums = list(self._at_forks(ask, lives, matched, progress))
         index, draws = _prompts(lives, resampling)
         found: list[dict[str, Any]] = []
         added = pl.concat(sums).lazy().pipe(event_study.added, by=names).collect() if sums else pl.DataFrame()
@@ -80,7 +82,7 @@ class Precursors(Analysis):
         names, interval, scoring = groups(by, none=True), Interval(level=level), Scoring(**options)
         apart(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
-        known = [covariates(at_fork, scoring=scoring).collect() for _, at_fork in self._at_forks(lives, rows)]
+        known = list(self._at_forks(partial(_covariates, scoring=scoring), lives, rows))
         found: list[dict[str, Any]] = []
         # In this order, on which sums of floats depend.
         ordered = pl.concat(known).sort("fork", "row") if known else pl.DataFrame()
@@ -123,9 +125,9 @@ class Precursors(Analysis):
             event=pl.col("event").last(),
         )
         index, draws = _prompts(lives, resampling)
-        x, tokens = pl.element(), sorted(set(landmarks))
-        means = [pl.col("kl").list.head(at).list.agg(x.filter(x.is_finite()).mean()).alias(str(at)) for at in tokens]
-        early = pl.concat(_with_kl(piece, lives).select("row", *means).collect() for piece in self.pieces())
+        tokens = sorted(set(landmarks))
+        pieces = ((piece, _rows(lives, piece)) for piece in self.pieces())
+        early = pl.concat(each(self.reader, partial(_early, tokens=tokens), pieces))
         found: list[dict[str, Any]] = []
         for group, part in _parts(followed.join(index, on="prompt"), names):
             for at in tokens:
@@ -148,23 +150,55 @@ class Precursors(Analysis):
         return lives.with_row_index("row"), rows
 
     def _at_forks(
-        self, lives: pl.DataFrame, rows: pl.DataFrame, progress: Step | None = None
-    ) -> Iterator[tuple[int, pl.LazyFrame]]:
-        """The rows at each fork, with `kl`, some cells at a time."""
+        self, ask: AtFork, lives: pl.DataFrame, rows: pl.DataFrame, progress: Step | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """What is asked of the rows at each fork, some cells at a time."""
         parts = self.pieces()
         forks = rows.get_column("fork").unique().sort().to_list()
-        for i, piece in enumerate(parts):
-            held = _with_kl(piece, lives).collect().lazy()
-            for done, fork in enumerate(forks, 1):
-                yield fork, rows.lazy().filter(pl.col("fork") == fork).join(held, on="row", maintain_order="left")
-                if progress is not None:
-                    progress(i * len(forks) + done, len(parts) * len(forks))
+        given = ((piece, _rows(lives, piece)) for piece in parts)
+        tasks = (
+            (piece, index, rows.join(index, on="row", how="semi", maintain_order="left")) for piece, index in given
+        )
+        for done, found in enumerate(each(self.reader, partial(_asked, ask=ask, forks=forks), tasks), 1):
+            yield from found
+            if progress is not None:
+                progress(done, len(parts))
 
 
-def _with_kl(piece: Piece, lives: pl.DataFrame) -> pl.LazyFrame:
+def _rows(lives: pl.DataFrame, piece: Piece) -> pl.DataFrame:
+    """The index `row` of each trajectory of a piece, by its key."""
+    return of_cells(lives, piece).select(*KEY, "row")
+
+
+def _asked(task: tuple[Piece, pl.DataFrame, pl.DataFrame], *, ask: AtFork, forks: Sequence[int]) -> list[pl.DataFrame]:
+    """Of a piece, what is asked of its rows at each fork, with `kl`."""
+    piece, index, rows = task
+    held = _with_kl(piece, index).collect().lazy()
+    at_forks = (
+        rows.lazy().filter(pl.col("fork") == fork).join(held, on="row", maintain_order="left") for fork in forks
+    )
+    return [ask(at_fork, fork).collect() for fork, at_fork in zip(forks, at_forks, strict=True)]
+
+
+def _sums(at_fork: pl.LazyFrame, fork: int, *, n_lags: int, by: Sequence[str], scoring: Scoring) -> pl.LazyFrame:
+    return lags_of(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).pipe(event_study.sums, by=by)
+
+
+def _covariates(at_fork: pl.LazyFrame, fork: int, *, scoring: Scoring) -> pl.LazyFrame:
+    return covariates(at_fork, scoring=scoring)
+
+
+def _early(part: tuple[Piece, pl.DataFrame], *, tokens: Sequence[int]) -> pl.DataFrame:
+    """`row` of each trajectory of a piece, and the mean of its first finite KL, up to each of `tokens`."""
+    x = pl.element()
+    means = [pl.col("kl").list.head(at).list.agg(x.filter(x.is_finite()).mean()).alias(str(at)) for at in tokens]
+    return _with_kl(*part).select("row", *means).collect()
+
+
+def _with_kl(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
     """`row` of each trajectory of the piece, and its `kl` up to its length."""
     kl = piece.read().select(*KEY, pl.col("kl").list.head("gen_len"))
-    return kl.join(lives.lazy().select(*KEY, "row"), on=KEY, maintain_order="left").select("row", "kl")
+    return kl.join(index.lazy(), on=KEY, maintain_order="left").select("row", "kl")
 
 
 def _prompts(lives: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:

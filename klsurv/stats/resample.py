@@ -7,12 +7,16 @@ The same prompts recur over doses, seeds and methods, so whole prompts are drawn
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
+from klsurv.fanout import each
 from klsurv.inference import Interval, Resampling
 from klsurv.stats.counted import Counted, Floats
 
@@ -40,28 +44,54 @@ def weights(n_prompts: int, *, resampling: Resampling) -> Floats:
     return rng.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts), size=resampling.draws).astype(float)
 
 
-def bootstrap(prompts: Counted, *, tau: int, resampling: Resampling, step: Step | None = None) -> Draws:
-    """Resample `prompts`, whose strata are the prompts. `step` is called with (groups done, all groups)."""
+def bootstrap(
+    prompts: Counted,
+    *,
+    tau: int,
+    resampling: Resampling,
+    step: Step | None = None,
+    executor: Executor | None = None,
+) -> Draws:
+    """Resample `prompts`, whose strata are the prompts; some draws at a time, by the executor where there is one.
+
+    `step` is called with (groups done, all groups).
+    """
     draws = weights(len(prompts.n_risk), resampling=resampling)
     n_groups = prompts.groups.height
     empty = np.full((n_groups, len(draws)), np.nan)
     found = Draws(empty, empty.copy(), prompts.n_risk.any(axis=2).sum(axis=0))
     size = max(1, _CELLS // max(len(prompts.forks), 1))
-    for group in range(n_groups):
-        # Only the group's own forks: at others S does not change.
-        own = prompts.n_risk[:, group].any(axis=0)
-        risk, events = prompts.n_risk[:, group, own], prompts.n_events[:, group, own]
-        for first in range(0, len(draws), size):
-            part = slice(first, first + size)
-            n, d = draws[part] @ risk, draws[part] @ events
-            drawn = n.any(axis=1)
-            survival = np.cumprod(1 - np.divide(d, n, out=np.zeros_like(d), where=n > 0), axis=1)
-            mean, end = area(survival, prompts.forks[own], tau)
-            found.rmst[group, part] = np.where(drawn, mean, np.nan)
-            found.survival[group, part] = np.where(drawn, end, np.nan)
-        if step is not None:
+    blocks = [(group, slice(at, at + size)) for group in range(n_groups) for at in range(0, len(draws), size)]
+    samples = (_Sample(draws[part], *_own(prompts, group)) for group, part in blocks)
+    for (group, part), (mean, end) in zip(blocks, each(executor, partial(_resampled, tau=tau), samples), strict=True):
+        found.rmst[group, part], found.survival[group, part] = mean, end
+        if step is not None and part.stop >= len(draws):
             step(group + 1, n_groups)
     return found
+
+
+class _Sample(NamedTuple):
+    """Draws of prompts, and of one group the counts of each prompt at its forks."""
+
+    draws: Floats
+    risk: Floats
+    events: Floats
+    forks: npt.NDArray[np.int64]
+
+
+def _own(prompts: Counted, group: int) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+    """A group's counts, at its own forks only: at others S does not change."""
+    own = prompts.n_risk[:, group].any(axis=0)
+    return prompts.n_risk[:, group, own], prompts.n_events[:, group, own], prompts.forks[own]
+
+
+def _resampled(sample: _Sample, *, tau: int) -> tuple[Floats, Floats]:
+    """The restricted mean, and S at tau, of each draw; NaN where no trajectory was drawn."""
+    n, d = sample.draws @ sample.risk, sample.draws @ sample.events
+    drawn = n.any(axis=1)
+    survival = np.cumprod(1 - np.divide(d, n, out=np.zeros_like(d), where=n > 0), axis=1)
+    mean, end = area(survival, sample.forks, tau)
+    return np.where(drawn, mean, np.nan), np.where(drawn, end, np.nan)
 
 
 def area(survival: Floats, forks: npt.NDArray[np.int64], tau: int) -> tuple[Floats, Floats]:
@@ -69,7 +99,10 @@ def area(survival: Floats, forks: npt.NDArray[np.int64], tau: int) -> tuple[Floa
     edges = np.minimum(np.concatenate([[0], forks, [tau]]), tau)
     edges[-1] = tau
     steps = np.concatenate([np.ones((len(survival), 1)), survival], axis=1)
-    return steps @ np.diff(edges), steps[:, int(np.searchsorted(forks, tau, side="right"))]
+    end = steps[:, int(np.searchsorted(forks, tau, side="right"))].copy()
+    steps *= np.diff(edges)
+    # Not a product of matrices, whose last digits depend on the threads that it is shared among.
+    return steps.sum(axis=1), end
 
 
 def band(values: Floats, *, interval: Interval, prompts: int | None = None) -> tuple[float | None, float | None]:

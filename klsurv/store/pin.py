@@ -53,7 +53,7 @@ class Pin:
         return str(self._path)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_descriptor": None}
+        return {**vars(self), "_descriptor": None, "_path": self._path.absolute()}
 
     def __del__(self) -> None:
         if (descriptor := getattr(self, "_descriptor", None)) is not None:

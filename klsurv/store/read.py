@@ -77,6 +77,10 @@ class Store:
         """The rows of some cells."""
         return self._rows(cells, SOURCE.names, alphas)
 
+    def only(self, cells: Sequence[str]) -> Store:
+        """The files of some cells."""
+        return replace(self, cells=self.cells.clear(), files={cell: self.files[cell] for cell in cells})
+
     def _rows(
         self, cells: Sequence[str], columns: Sequence[str], alphas: Sequence[float] | None = None
     ) -> pl.DataFrame:
