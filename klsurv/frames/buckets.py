@@ -21,5 +21,6 @@ def tally(values: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def within(values: pl.LazyFrame, buckets: pl.LazyFrame) -> pl.LazyFrame:
-    """Those of the values that lie in the buckets (columns `group`, `bucket`)."""
-    return values.with_columns(bucket=bucket(pl.col("x"))).join(buckets, on=["group", "bucket"], how="semi")
+    """Those of the values that lie in the buckets (columns `group`, `bucket`): group, x, bucket."""
+    placed = values.select("group", "x", bucket=bucket(pl.col("x")))
+    return placed.join(buckets, on=["group", "bucket"], how="semi")

@@ -56,6 +56,10 @@ class Drawn:
         """What is asked of the trajectories, part by part."""
         return [ask(part()).collect() for part in self._parts]
 
+    def together(self, ask: Ask) -> pl.DataFrame:
+        """What is asked of all trajectories at once, where they are few."""
+        return ask(pl.concat([part() for part in self._parts])).collect()
+
     def across(self, ask: Ask) -> pl.DataFrame:
         """What is asked of all trajectories at each token, for a block of tokens at a time."""
         size = max(1, _BLOCK // max(self._n, 1))

@@ -44,8 +44,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
         if crowded:
             strokes = reduce(operator.add, of_panel.each(partial(ink, axes=axes)))
         else:
-            # So few that they are one part.
-            strokes = pl.concat(of_panel.each(partial(spaghetti.lines, axes=axes)))
+            strokes = of_panel.together(partial(spaghetti.lines, axes=axes))
         median = of_panel.across(spaghetti.medians).lazy().pipe(spaghetti.median_strokes, axes=axes).collect()
         ends = pl.concat(of_panel.each(lambda part: spaghetti.ends(part).select("t", "y")))
         panels.append(
