@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from klsurv.produce.convert import convert
     from klsurv.produce.writer import CellWriter
     from klsurv.runs import Runs, scan
-    from klsurv.store.ingest import ingest
+    from klsurv.store.ingest import ingest as update_store
 
 __version__ = "0.1.0"
 
@@ -39,16 +39,17 @@ __all__ = [
     "Runs",
     "__version__",
     "convert",
-    "ingest",
     "scan",
+    "update_store",
 ]
 
 _ELSEWHERE = {
     "CellWriter": "klsurv.produce.writer",
     "Runs": "klsurv.runs",
     "convert": "klsurv.produce.convert",
-    "ingest": "klsurv.store.ingest",
     "scan": "klsurv.runs",
+    # Not by the name that it has there, which is that of a folder.
+    "update_store": "klsurv.store.ingest:ingest",
 }
 
 
@@ -57,7 +58,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'klsurv' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_ELSEWHERE.get(name, "klsurv.errors")), name)
+    module, _, there = _ELSEWHERE.get(name, "klsurv.errors").partition(":")
+    return getattr(import_module(module), there or name)
 
 
 def __dir__() -> list[str]:
