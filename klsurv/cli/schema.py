@@ -28,6 +28,7 @@ NAMES = (
     "heldout",
     "bisection",
     "story",
+    "changes",
 )
 
 
