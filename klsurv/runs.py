@@ -23,7 +23,7 @@ from klsurv.frames import long as longs
 from klsurv.frames.score import early_tokens, judge, score
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.layout import read_frame, read_parquet
-from klsurv.ingest.remote import Remote, is_file, place
+from klsurv.ingest.remote import Remote, expanded, is_file
 from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, Table
@@ -81,7 +81,7 @@ def scan(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )
     if isinstance(source, (str, os.PathLike, Remote)):
-        path = place(source if isinstance(source, Remote) else os.path.expanduser(os.fspath(source)))
+        path = expanded(source)
         if is_file(path):
             _only_cells(selection)
             return Runs(

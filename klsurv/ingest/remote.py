@@ -31,8 +31,8 @@ _URL = re.compile(r"s3:/{1,2}(?P<bucket>[^/]*)(?P<key>.*)", re.DOTALL)
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
-# Where object_store asks for credentials when the environment has none.
-_METADATA = "169.254.169.254"
+# What the machine is asked for when the environment has no credentials.
+_METADATA = re.compile(r"/latest/(api/token|meta-data)")
 
 # Seconds: to connect, for the next bytes to come, for a whole request, and after which nothing is tried again.
 _CONNECT, _READ, _REQUEST, _GIVE_UP = 5.0, 15.0, 600.0, 30.0
@@ -57,18 +57,21 @@ class Remote:
         """The last part of it."""
         return self.key.rpartition("/")[2] or self.bucket
 
+    @property
+    def parent(self) -> Remote:
+        """What it is directly below."""
+        return Remote(self.bucket, self.key.rpartition("/")[0])
+
     def absolute(self) -> Remote:
         """Itself: an url is the same from everywhere."""
         return self
 
     def stat(self) -> Stamp:
         """Which version is there; raises FileNotFoundError or PermissionError as that of a path does."""
-        import obstore
-
         if not self.key:
             raise _missing(self)
-        with _told(self):
-            return _stamp(obstore.head(_client(self), self.key))
+        with _asked(self) as (obstore, client):
+            return _stamp(obstore.head(client, self.key))
 
     def is_file(self) -> bool:
         """Whether there is an object of this very key."""
@@ -90,42 +93,33 @@ class Remote:
 
     def read(self, seen: Stamp, start: int = 0, end: int | None = None) -> bytes | None:
         """The bytes of the version that was seen, or some of them; None where it was replaced, or is gone."""
-        import obstore
-        from obstore.exceptions import PreconditionError
-
         options: Any = {"if_match": seen.digest} if seen.digest else {}
         if end is not None:
             options["range"] = (start, end)
         try:
-            with _told(self):
-                got = obstore.get(_client(self), self.key, options=options)
+            with _asked(self) as (obstore, client):
+                got = obstore.get(client, self.key, options=options)
                 # Not every server heeds the condition.
                 return bytes(got.bytes()) if _stamp(got.meta).digest == seen.digest else None
-        except (PreconditionError, FileNotFoundError):
+        except FileNotFoundError:
             return None
 
     def write(self, data: bytes) -> None:
         """Put an object there, whole or not at all."""
-        import obstore
-
-        with _told(self):
-            obstore.put(_client(self), self.key, data)
+        with _asked(self) as (obstore, client):
+            obstore.put(client, self.key, data)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove it; one that is not there is not missed."""
-        import obstore
-
-        with _told(self):
-            obstore.delete(_client(self), self.key)
+        with _asked(self) as (obstore, client):
+            obstore.delete(client, self.key)
 
     def walk(self) -> Iterator[tuple[str, Stamp]]:
         """Every object below it, by what follows in its key, and its version: one request for a thousand."""
-        import obstore
-
-        with _told(self):
-            chunks = iter(obstore.list(_client(self), prefix=self.key or None))
+        with _asked(self) as (obstore, client):
+            chunks = iter(obstore.list(client, prefix=self.key or None))
         while True:
-            with _told(self):
+            with _asked(self):
                 chunk = next(chunks, None)
             if chunk is None:
                 return
@@ -153,6 +147,11 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
     if not url["bucket"]:
         raise ParameterError(f"{clean(text)} names no bucket: expected s3://bucket or s3://bucket/prefix")
     return Remote(url["bucket"], "/".join(part for part in url["key"].split("/") if part))
+
+
+def expanded(where: str | os.PathLike[str] | Remote) -> Place:
+    """Where something is, with ~ for the home directory."""
+    return where if isinstance(where, Remote) else place(os.path.expanduser(os.fspath(where)))
 
 
 def is_file(where: Place) -> bool:
@@ -199,24 +198,24 @@ def _is_loopback(endpoint: str) -> bool:
 
 
 @contextmanager
-def _told(where: Remote) -> Iterator[None]:
-    """What obstore raises as what it is; its own messages are pages long.
+def _asked(where: Remote) -> Iterator[tuple[Any, S3Store]]:
+    """The library and a client; what it raises is told as what it is, as its own messages are pages long.
 
     Raises:
-        FileNotFoundError: there is no such object.
+        FileNotFoundError: there is no such object, or not in the version that was asked for.
         PermissionError: it may not be read, written or listed.
-        PreconditionError: it is another by now.
         ParameterError: obstore is not installed, or the url cannot be one.
         RemoteError: anything else.
     """
     try:
+        import obstore
         from obstore.exceptions import BaseError, PreconditionError
     except ImportError:
-        raise ParameterError(f"{clean(str(where))} needs obstore: pip install 'klsurv[s3]'") from None
+        raise ParameterError(f"{clean(str(where))} needs an extra: pip install 'klsurv[s3]'") from None
     try:
-        yield
+        yield obstore, _client(where)
     except PreconditionError:
-        raise
+        raise _missing(where) from None
     except (BaseError, FileNotFoundError) as error:
         raise _as_it_is(where, error) from None
     except ValueError as error:
@@ -228,7 +227,7 @@ def _as_it_is(where: Remote, error: Exception) -> Exception:
     code, status = _CODE.search(text), _STATUS.search(text)
     url, endpoint = clean(str(where)), _endpoint(dict(os.environ))
     at = f" at {clean(endpoint)}" if endpoint else ""
-    if _METADATA in text:
+    if _METADATA.search(text):
         return RemoteError(
             f"{url}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "or AWS_SKIP_SIGNATURE=true for a public bucket"

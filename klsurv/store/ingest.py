@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from klsurv.errors import LayoutError, NothingUsableError, OutputError
 from klsurv.ingest.crew import Crew
 from klsurv.ingest.discover import CellDir, discover
+from klsurv.ingest.remote import Place, Remote, expanded, is_file
 from klsurv.names import clean
 from klsurv.params import METRICS
 from klsurv.store.layout import Footer, file_of
@@ -44,8 +44,8 @@ class Report:
 
 
 def ingest(
-    runs: str | os.PathLike[str],
-    store: str | os.PathLike[str],
+    runs: str | os.PathLike[str] | Remote,
+    store: str | os.PathLike[str] | Remote,
     *,
     prune: bool = False,
     workers: int = 1,
@@ -55,8 +55,8 @@ def ingest(
     """Bring a store up to date with a run root; it is made where there is none. Any number may run at once.
 
     Args:
-        runs: the path of a run root or of one run cell.
-        store: the directory of the store.
+        runs: the path, or `s3://` url, of a run root or of one run cell.
+        store: the directory of the store, or its `s3://` url.
         prune: remove cells from the store that are no longer in `runs`.
         workers: processes that read cells.
         executor: reads them in place of `workers`: any `concurrent.futures.Executor` whose processes see both paths.
@@ -69,8 +69,9 @@ def ingest(
         NothingUsableError: there is no run cell in `runs`.
         LayoutError: `store` is a directory with other things in it.
         OutputError: the store cannot be written.
+        RemoteError: object storage cannot be reached, or there is no such bucket.
     """
-    root, target = (Path(os.path.expanduser(os.fspath(path))) for path in (runs, store))
+    root, target = expanded(runs), expanded(store)
     found = _found(root)
     _make(target)
     try:
@@ -82,7 +83,7 @@ def ingest(
 
 def _ingest(
     found: list[CellDir],
-    store: Path,
+    store: Place,
     run: str,
     *,
     prune: bool,
@@ -114,7 +115,7 @@ def _ingest(
     return report
 
 
-def _refreshed(stale: list[CellDir], store: Path, run: str, workers: int, executor: Executor | None) -> Iterator[Done]:
+def _refreshed(stale: list[CellDir], store: Place, run: str, workers: int, executor: Executor | None) -> Iterator[Done]:
     """What became of each cell, as they are done."""
     workers = min(workers, len(stale))
     if executor is None and workers < 2:
@@ -151,7 +152,7 @@ def _why(done: Done) -> str:
 
 
 def _clear(
-    found: list[CellDir], held: dict[str, Footer], others: list[Path], store: Path, report: Report, *, prune: bool
+    found: list[CellDir], held: dict[str, Footer], others: list[Place], store: Place, report: Report, *, prune: bool
 ) -> None:
     """Tell of what is in the store and not among the cells that were found, or remove it."""
     there = {file_of(store, cell.name) for cell in found}
@@ -162,18 +163,23 @@ def _clear(
     (report.pruned if prune else report.vanished).extend(gone)
 
 
-def _found(root: Path) -> list[CellDir]:
+def _found(root: Place) -> list[CellDir]:
     """The run cells at a path."""
-    if os.path.isfile(root) or is_store(root):
-        kind = "a file" if os.path.isfile(root) else "a store"
+    file = is_file(root)
+    if file or is_store(root):
+        kind = "a file" if file else "a store"
         raise NothingUsableError(f"{clean(str(root))} is {kind}: expected a run root or a run cell")
     return [cell.absolute() for cell in discover(root)]
 
 
-def _make(store: Path) -> None:
+def _make(store: Place) -> None:
     """The directory of a store, with the file that marks it as one."""
     name = clean(str(store))
+    marker = json.dumps({"klsurv": "store", "version": VERSION}) + "\n"
     try:
+        if isinstance(store, Remote):
+            _make_in_bucket(store, marker)
+            return
         store.mkdir(exist_ok=True)
         there = any(not entry.startswith(".") for entry in os.listdir(store))
         # Asked last, as another ingest may make it at the same time.
@@ -183,7 +189,15 @@ def _make(store: Path) -> None:
             raise LayoutError(f"{name} is no store, and not empty: give a new directory")
         with scratch(store) as run:
             temporary = store / f".{run}-{MARKER}.part"
-            temporary.write_text(json.dumps({"klsurv": "store", "version": VERSION}) + "\n")
+            temporary.write_text(marker)
             os.replace(temporary, store / MARKER)
     except OSError as error:
         raise OutputError(f"{name} cannot be made a store: {error.strerror}") from error
+
+
+def _make_in_bucket(store: Remote, marker: str) -> None:
+    if is_store(store):
+        return
+    if any(not name.startswith(".") and name != MARKER for name, _ in store.walk()):
+        raise LayoutError(f"{clean(str(store))} is no store, and not empty: give a new prefix")
+    (store / MARKER).write(marker.encode())

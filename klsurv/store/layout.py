@@ -11,11 +11,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
-from klsurv.ingest.parse import Stamp
+from klsurv.ingest.remote import Place
+from klsurv.ingest.stamp import Stamp
 from klsurv.params import METRICS, Metric
 from klsurv.schema import SOURCE
 from klsurv.source import EARLY
@@ -76,7 +77,7 @@ class Footer:
             return None
 
     @classmethod
-    def read(cls, path: str | Path) -> Footer | None:
+    def read(cls, path: str | Path | IO[bytes]) -> Footer | None:
         """Of a file; None where that is not one of a store, or of another version, or not there."""
         # Polars panics at some damaged files.
         try:
@@ -85,6 +86,6 @@ class Footer:
             return None
 
 
-def file_of(store: Path, cell: str) -> Path:
+def file_of(store: Place, cell: str) -> Place:
     """Where a cell's file is."""
     return store / (hashlib.blake2b(cell.encode(), digest_size=12).hexdigest() + SUFFIX)

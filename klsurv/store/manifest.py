@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from klsurv.errors import LayoutError, NothingUsableError
+from klsurv.ingest.remote import Place, Remote
 from klsurv.names import clean
+from klsurv.store.bucket import Object, objects
 from klsurv.store.layout import SUFFIX, Footer, file_of
 from klsurv.store.pin import Pin
 
@@ -16,37 +19,31 @@ from klsurv.store.pin import Pin
 class Entry:
     """One cell of a store: its file, in one version, and the footer of that."""
 
-    file: Pin
+    file: Pin | Object
     footer: Footer
 
 
-def manifest(store: Path) -> tuple[list[Entry], list[Path]]:
+_Looked = tuple[Place, Pin | Object | None, Footer | None]
+
+
+def manifest(store: Place) -> tuple[list[Entry], list[Place]]:
     """The cells of a store, by name, and the files that are damaged, of another version or not the store's.
 
     Raises:
         NothingUsableError: the directory cannot be read.
     """
-    try:
-        paths = sorted(Path(entry.path) for entry in os.scandir(store) if entry.name.endswith(SUFFIX))
-    except OSError as error:
-        raise NothingUsableError(f"{clean(str(store))} cannot be read: {error.strerror}") from error
-    found, others = [], []
-    for path in paths:
-        try:
-            file = Pin(path)
-        except OSError:
-            # Pruned meanwhile, or a link that leads nowhere.
-            others += [path] if path.is_symlink() else []
-            continue
-        footer = Footer.read(file.path)
-        if footer is not None and file_of(store, footer.cell) == path:
+    found: list[Entry] = []
+    others: list[Place] = []
+    looked_at = _in_bucket(store) if isinstance(store, Remote) else _in_directory(store)
+    for path, file, footer in looked_at:
+        if file is not None and footer is not None and file_of(store, footer.cell) == path:
             found.append(Entry(file, footer))
         else:
             others.append(path)
     return sorted(found, key=lambda entry: entry.footer.cell), others
 
 
-def checked(store: Path) -> list[Entry]:
+def checked(store: Place) -> list[Entry]:
     """The cells of a store that shall be read.
 
     Raises:
@@ -64,3 +61,27 @@ def checked(store: Path) -> list[Entry]:
     if not entries:
         raise NothingUsableError(f"{name} holds no cell yet: `klsurv ingest RUNS {name}` fills it")
     return entries
+
+
+def _in_bucket(store: Remote) -> Iterator[_Looked]:
+    try:
+        for file, footer in objects(store):
+            yield file.at, file, footer
+    except OSError as error:
+        raise NothingUsableError(f"{clean(str(store))} cannot be read: {error.strerror}") from error
+
+
+def _in_directory(store: Path) -> Iterator[_Looked]:
+    try:
+        paths = sorted(Path(entry.path) for entry in os.scandir(store) if entry.name.endswith(SUFFIX))
+    except OSError as error:
+        raise NothingUsableError(f"{clean(str(store))} cannot be read: {error.strerror}") from error
+    for path in paths:
+        try:
+            file = Pin(path)
+        except OSError:
+            # Pruned meanwhile, or a link that leads nowhere.
+            if path.is_symlink():
+                yield path, None, None
+            continue
+        yield path, file, Footer.read(file.path)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from klsurv.ingest.remote import Place
 
 # Raised whenever the columns or the footer of its files change their meaning.
 VERSION = 1
 MARKER = "klsurv-store.json"
 
 
-def is_store(path: Path) -> bool:
+def is_store(path: Place) -> bool:
     """Whether there is a store at a path."""
     try:
         return (path / MARKER).is_file()

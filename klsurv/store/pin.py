@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from klsurv.errors import LayoutError
+from klsurv.ingest.parse import stamp
+from klsurv.ingest.remote import Place, Remote
+from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
 
 # Descriptors that are left to whatever else opens files.
 _SPARE = 256
 
 
-# Which file, how large, and changed when (ns): what is at a path in one version.
-Version = tuple[int, int, int]
+# Which file, how large, and changed when (ns): what is at a path in one version. Of an object, its stamp.
+Version = tuple[int, int, int] | Stamp
 
 
-def version_of(path: Path) -> Version | None:
+def version_of(path: Place) -> Version | None:
     """The version of a file; None where there is none."""
+    if isinstance(path, Remote):
+        return stamp(path)
     try:
         return _version(os.stat(path))
     except OSError:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import polars as pl
 
 from klsurv.errors import CellError, LayoutError, NothingUsableError
 from klsurv.frames.score import measure
+from klsurv.ingest.remote import Place
 from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
 from klsurv.source import EARLY, pieces
+from klsurv.store.bucket import Object, together
 from klsurv.store.layout import SCHEMA
 from klsurv.store.manifest import checked
 from klsurv.store.pin import Pin
@@ -21,7 +22,7 @@ from klsurv.where import condition, holds
 _ROLLOUTS = [name for name in SCHEMA.names() if name not in ("metric", "kl", "kl_digest")]
 
 
-def read_store(path: Path, *, selection: Selection, strict: bool) -> Store:
+def read_store(path: Place, *, selection: Selection, strict: bool) -> Store:
     """The source that a store is, as it is now: what is written later is not seen.
 
     Raises:
@@ -53,7 +54,7 @@ class Store:
     """A source on disk (see `klsurv.source.Source`): the files of its usable cells, by name in order."""
 
     cells: pl.DataFrame
-    files: dict[str, Pin]
+    files: dict[str, Pin | Object]
     metric: Metric
     alphas: tuple[float, ...] | None = None
 
@@ -86,8 +87,8 @@ class Store:
     ) -> pl.DataFrame:
         if not cells:
             return SCHEMA.to_frame().select(columns)
-        paths = [self.files[cell].path for cell in cells]
-        rows = pl.scan_parquet(paths, glob=False).filter(pl.col("metric") == self.metric)
+        rows = self._scanned([self.files[cell] for cell in cells], columns, alphas or self.alphas)
+        rows = rows.filter(pl.col("metric") == self.metric)
         for doses in (self.alphas, alphas):
             if doses is not None:
                 rows = rows.filter(pl.col("alpha").is_in(doses))
@@ -96,3 +97,13 @@ class Store:
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             reason = (str(error).splitlines() or [""])[0]
             raise LayoutError(f"the store is damaged, and must be made anew: {reason}") from None
+
+    def _scanned(
+        self, files: Sequence[Pin | Object], columns: Sequence[str], alphas: Sequence[float] | None
+    ) -> pl.LazyFrame:
+        """Files of one store, which are all in a bucket or all on disk."""
+        objects = [file for file in files if isinstance(file, Object)]
+        if objects:
+            wanted = list(dict.fromkeys([*columns, "metric", "alpha"]))
+            return together(objects, wanted, metric=self.metric, alphas=alphas)
+        return pl.scan_parquet([file.path for file in files if isinstance(file, Pin)], glob=False)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from klsurv.ingest.remote import Place, Remote
 from klsurv.store.marker import MARKER
 
 if sys.platform != "win32":
@@ -21,8 +22,12 @@ _LOCK, _PART = ".lock", ".part"
 
 
 @contextmanager
-def scratch(store: Path) -> Iterator[str]:
+def scratch(store: Place) -> Iterator[str]:
     """The name of this run, with which its temporary files begin after a dot; at the end none is left."""
+    if isinstance(store, Remote):
+        # An object is put whole or not at all: there are no temporary ones.
+        yield secrets.token_hex(6)
+        return
     run, descriptor = _begin(store)
     try:
         _sweep(store)

@@ -16,16 +16,18 @@ from typing import Any
 
 import polars as pl
 
-from klsurv.errors import OutputError
+from klsurv.errors import LayoutError, OutputError
 from klsurv.frames.score import measure
 from klsurv.ingest.cell import Cell, Files, load_cell
 from klsurv.ingest.discover import NEEDED, CellDir
-from klsurv.ingest.parse import stamp
+from klsurv.ingest.remote import Place, Remote
+from klsurv.ingest.stamp import Stamp
 from klsurv.ingest.trajectories import row, trajectories
 from klsurv.ingest.unchanged import unchanged
 from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.source import EARLY, digests
+from klsurv.store.bucket import Object
 from klsurv.store.layout import SCHEMA, Footer, file_of
 from klsurv.store.pin import Version, version_of
 from klsurv.store.scratch import turn
@@ -44,7 +46,7 @@ class Done:
     kept: bool = False
 
 
-def refresh(where: CellDir, store: Path, *, run: str) -> Done:
+def refresh(where: CellDir, store: Place, *, run: str) -> Done:
     """Read a cell and write its file, as far as that takes nothing away that is of use.
 
     A prompt set that is being written or broken keeps its last good data; a cell that never had any has a file too,
@@ -57,7 +59,8 @@ def refresh(where: CellDir, store: Path, *, run: str) -> Done:
     """
     path = file_of(store, where.name)
     for _ in range(_TRIES):
-        version, present = version_of(path), Footer.read(path)
+        version = version_of(path)
+        present = _footer(path, version)
         if present is not None and is_of(where, present):
             return _done(where, present.cells[METRICS[0]])
         cells, footer = _read(where)
@@ -69,7 +72,10 @@ def refresh(where: CellDir, store: Path, *, run: str) -> Done:
             return Done(where.name, "in flight" if first.in_flight else state, reason, kept=True)
         rows = [_rows(cell, metric) for metric, cell in cells.items() if metric not in lost]
         if present is not None and lost:
-            rows.append(pl.read_parquet(path, glob=False).filter(pl.col("metric").is_in(lost)))
+            kept = _present(path, version)
+            if kept is None:
+                continue
+            rows.append(kept.filter(pl.col("metric").is_in(lost)))
             footer = replace(footer, cells=footer.cells | {metric: present.cells[metric] for metric in lost})
         # A row group per alpha, about: one dose can then be read by itself.
         prompts = max((len(dose.kl) for cell in cells.values() for dose in cell.doses), default=1)
@@ -78,18 +84,20 @@ def refresh(where: CellDir, store: Path, *, run: str) -> Done:
     return Done(where.name, "in flight", "other ingests replace it each time it is read", kept=True)
 
 
-def put(table: pl.DataFrame, path: Path, *, footer: Footer, rows: int, run: str, version: Version | None) -> bool:
+def put(table: pl.DataFrame, path: Place, *, footer: Footer, rows: int, run: str, version: Version | None) -> bool:
     """Write a file of a store, whole or not at all; not where it is another than that `version` by now.
 
     Raises:
         OutputError: it cannot be written.
     """
-    temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
     # In memory first, as polars does not say why a file could not be written.
     content = io.BytesIO()
     table.write_parquet(
         content, compression="zstd", compression_level=1, row_group_size=rows, metadata=footer.written()
     )
+    if isinstance(path, Remote):
+        return _upload(content.getvalue(), path, version)
+    temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
     try:
         with open(temporary, "wb") as file:
             file.write(content.getbuffer())
@@ -108,6 +116,17 @@ def put(table: pl.DataFrame, path: Path, *, footer: Footer, rows: int, run: str,
         raise OutputError(f"{clean(str(path.parent))} cannot be written: {error.strerror}") from error
 
 
+def _upload(data: bytes, path: Remote, version: Version | None) -> bool:
+    """The same in a bucket, where nothing is locked: of two that write at the same moment, the last one stays."""
+    if version_of(path) != version:
+        return False
+    try:
+        path.write(data)
+    except OSError as error:
+        raise OutputError(f"{clean(str(path.parent))} cannot be written: {error.strerror}") from error
+    return True
+
+
 def is_of(where: CellDir, footer: Footer) -> bool:
     """Whether a footer is that of the cell's files as they are now, all three of them, and where they are now."""
     if set(footer.stamps) != set(NEEDED) or footer.cells[METRICS[0]]["path"] != clean(str(where.path)):
@@ -115,11 +134,33 @@ def is_of(where: CellDir, footer: Footer) -> bool:
     return unchanged(where, footer.stamps, read_ns=footer.read_ns)
 
 
+def _footer(path: Place, version: Version | None) -> Footer | None:
+    """The footer of a cell's present file."""
+    if isinstance(path, Remote):
+        try:
+            return Object(path, version).footer() if isinstance(version, Stamp) else None
+        except LayoutError:
+            # Replaced by now, which is seen when it is to be written.
+            return None
+    return Footer.read(path)
+
+
+def _present(path: Place, version: Version | None) -> pl.DataFrame | None:
+    """What is in a cell's present file; None where that was replaced in a bucket."""
+    if isinstance(path, Remote):
+        try:
+            assert isinstance(version, Stamp)
+            return Object(path, version).rows(SCHEMA.names(), metric=None, alphas=None)
+        except LayoutError:
+            return None
+    return pl.read_parquet(path, glob=False)
+
+
 def _read(where: CellDir) -> tuple[dict[Metric, Cell], Footer]:
     """Both prompt sets of a cell, and what its file is to say of them."""
     now = time.time_ns()
     # Of a file that cannot be read, or need not be, there is no stamp but this.
-    stamps = {name: seen for name in NEEDED if (seen := stamp(where.path / name)) is not None}
+    stamps = {name: seen for name in NEEDED if (seen := where.stamp(name)) is not None}
     files = Files(where, digest=True)
     cells: dict[Metric, Cell] = {metric: load_cell(where, metric=metric, files=files) for metric in METRICS}
     return cells, Footer({metric: _row(cell) for metric, cell in cells.items()}, stamps | files.stamps, now)
