@@ -15,7 +15,7 @@ from klsurv.ingest.gens import Generation, generations
 from klsurv.ingest.remote import place
 from klsurv.names import as_written
 from klsurv.params import Metric, Scoring, ScoringOptions
-from klsurv.schema import STORY
+from klsurv.schema import KEY, STORY
 
 
 class Stories(Analysis):
@@ -36,7 +36,9 @@ class Stories(Analysis):
             NothingUsableError: there is no such trajectory.
         """
         chosen = Scoring(**scoring)
-        rows = score(self._one(cell, alpha, prompt).lazy(), scoring=chosen)
+        one = self._one(cell, alpha, prompt).lazy().select(KEY)
+        pieces = [piece.read() for piece in self.pieces(alphas=[alpha]) if cell in piece.cells]
+        rows = score(pl.concat(pieces).join(one, on=KEY, how="semi"), scoring=chosen)
         said = self.generation(cell, alpha, prompt, metric=metric)
         answers = pl.DataFrame(
             [] if said is None else list(zip(said.forks, said.p_true, said.argmax, strict=False)),
