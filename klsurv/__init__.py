@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         NothingUsableError,
         OutputError,
         ParameterError,
+        RemoteError,
     )
     from klsurv.produce.convert import convert
     from klsurv.produce.writer import CellWriter
@@ -36,6 +37,7 @@ __all__ = [
     "NothingUsableError",
     "OutputError",
     "ParameterError",
+    "RemoteError",
     "Runs",
     "__version__",
     "convert",
