@@ -7,34 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks.cells import write_cells
-
-_YARDSTICK = (
-    "import json, pathlib, sys; [json.loads(p.read_bytes()) for p in pathlib.Path(sys.argv[1]).rglob('*.json')]"
-)
-
-
-def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak MB of one run of a command.
-
-    Raises:
-        SystemExit: the command failed.
-    """
-    start = time.perf_counter()
-    silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-    pid = os.posix_spawn(command[0], command, os.environ, file_actions=silence)
-    _, status, usage = os.wait4(pid, 0)
-    seconds = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed with {os.waitstatus_to_exitcode(status)}")
-    return seconds, usage.ru_maxrss / 1024
+from benchmarks.process import KLSURV, measure, yardstick
 
 
 def main() -> None:
@@ -50,13 +28,12 @@ def main() -> None:
             write_cells(root, cells=options.cells)
         size = sum(path.stat().st_size for path in root.rglob("*.json")) / 1e6
         out = Path(scratch)
-        klsurv = [sys.executable, "-m", "klsurv"]
         commands = {
-            "json.loads (yardstick)": [sys.executable, "-c", _YARDSTICK, str(root)],
-            "summary": [*klsurv, "summary", str(root), "--format", "csv"],
-            "plot spaghetti -o x.png": [*klsurv, "plot", "spaghetti", str(root), "-o", str(out / "x.png")],
-            "export --table scored": [*klsurv, "export", str(root), str(out / "x.parquet"), "--table", "scored"],
-            "--help": [*klsurv, "--help"],
+            "json.loads (yardstick)": yardstick(root),
+            "summary": [*KLSURV, "summary", str(root), "--format", "csv"],
+            "plot spaghetti -o x.png": [*KLSURV, "plot", "spaghetti", str(root), "-o", str(out / "x.png")],
+            "export --table scored": [*KLSURV, "export", str(root), str(out / "x.parquet"), "--table", "scored"],
+            "--help": [*KLSURV, "--help"],
         }
         runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for _ in range(options.rounds):
@@ -64,10 +41,10 @@ def main() -> None:
                 runs[name].append(measure(command))
     print(json.dumps({"cells": options.cells, "MB": round(size), "rounds": options.rounds}))
     print("| command | seconds (median) | min – max | ratio to yardstick | peak MB |\n| --- | --- | --- | --- | --- |")
-    yardstick = [seconds for seconds, _ in runs["json.loads (yardstick)"]]
+    floor = [seconds for seconds, _ in runs["json.loads (yardstick)"]]
     for name, values in runs.items():
         seconds = [s for s, _ in values]
-        ratio = statistics.median(s / y for s, y in zip(seconds, yardstick, strict=True))
+        ratio = statistics.median(s / y for s, y in zip(seconds, floor, strict=True))
         peak = max(mb for _, mb in values)
         print(
             f"| `{name}` | {statistics.median(seconds):.2f} | {min(seconds):.2f} – {max(seconds):.2f} "

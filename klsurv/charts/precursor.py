@@ -98,5 +98,5 @@ def _forest(hazard: pl.DataFrame, data: Datasets, page: Page) -> Any:
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
     n = hazard.row(0, named=True)
-    text = f"hazard ratios   n={n['n']} person-forks, {n['n_events']} deaths"
+    text = f"hazard ratios   n={n['n']} forks, {n['n_events']} deaths"
     return panel(layers, text=text, size=page.size)

@@ -40,7 +40,7 @@ def hazard(**columns: list[float]) -> pl.DataFrame:
 def test_a_forest_has_the_covariates_without_the_baseline(real_cells: Path) -> None:
     study = klsurv.scan(real_cells).study((), **FEW, **OPTIONS)
     read = spec(precursor_chart(study, hazard(), words=Words("", ""), view=VIEW))
-    assert headings(read)[2] == "hazard ratios   n=40 person-forks, 9 deaths"
+    assert headings(read)[2] == "hazard ratios   n=40 forks, 9 deaths"
     point = layers(panels(read)[2], "point")[0]
     assert [row["covariate"] for row in rows(read, point)] == ["early KL × 2", "spike × 2", "α × 2"]
     low, high = point["encoding"]["x"]["scale"]["domain"]

@@ -257,7 +257,7 @@ def test_a_ratio_too_large_for_a_float_is_null_and_not_an_error() -> None:
 
 
 def test_without_statsmodels_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "statsmodels.api", None)
+    monkeypatch.setitem(sys.modules, "statsmodels.genmod.families", None)
     with pytest.raises(ParameterError, match=r"needs statsmodels: pip install 'klsurv\[hazard\]'"):
         answered(drawn(0))
 

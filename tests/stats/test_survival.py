@@ -66,6 +66,11 @@ def test_at_0_and_1_it_takes_those_at_risk_at_that_fork() -> None:
     ]
 
 
+def test_where_the_last_one_dies_survival_is_no_higher_than_it_was_before() -> None:
+    (_, before), (_, last) = bounds([(0, 20, 18), (5, 1, 1)])
+    assert last == before < 0.4
+
+
 def test_between_0_and_1_each_scale_has_its_own_interval() -> None:
     # 6 of 10 survive: S = 0.6, standard error √(0.6 × 0.4 / 10), of log S 1 / √15.
     forks, error = [(0, 10, 4)], math.sqrt(1 / 15)
