@@ -14,10 +14,22 @@ _ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 def on_terminal(*arguments: object, width: int = 80, interrupt: Callable[[str], bool] | None = None) -> tuple[int, str]:
-    """The exit code, and what a terminal gets of stdout, without colours.
+    """The exit code, and what a terminal gets of stdout, without colours; `interrupt` as `raw_terminal` has it."""
+    code, text = raw_terminal(*arguments, width=width, interrupt=interrupt)
+    return code, _ANSI.sub("", text).replace("\r\n", "\n")
 
-    Where `interrupt` is given, stderr is the terminal too, and Ctrl-C is sent to the whole process group once it says
-    so of the text so far.
+
+def raw_terminal(
+    *arguments: object,
+    width: int = 80,
+    height: int = 40,
+    interrupt: Callable[[str], bool] | None = None,
+    by: signal.Signals = signal.SIGINT,
+) -> tuple[int, str]:
+    """The exit code, and all that a terminal gets.
+
+    Where `interrupt` is given, stderr is the terminal too, and Ctrl-C (or another signal) is sent to the whole process
+    group once it says so of the text so far.
     """
     import fcntl
     import pty
@@ -25,7 +37,7 @@ def on_terminal(*arguments: object, width: int = 80, interrupt: Callable[[str], 
     import termios
 
     parent, child = pty.openpty()
-    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
     environment = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     process = subprocess.Popen(
         [sys.executable, "-m", "klsurv", *map(str, arguments)],
@@ -46,8 +58,8 @@ def on_terminal(*arguments: object, width: int = 80, interrupt: Callable[[str], 
             break
         data += part
         if interrupt is not None and not sent and interrupt(data.decode(errors="replace")):
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, by)
             sent = True
     os.close(parent)
     code = process.wait(timeout=60)
-    return code, _ANSI.sub("", data.decode(errors="replace")).replace("\r\n", "\n")
+    return code, data.decode(errors="replace")
