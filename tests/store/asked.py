@@ -11,6 +11,7 @@ import polars as pl
 import klsurv
 from klsurv.errors import CellError, KlsurvError
 from klsurv.exports import export
+from klsurv.store.layout import file_of
 
 FEW: Any = {"bootstrap": 20, "seed": 3}
 EXPORTED = ("cells", "trajectories", "long", "scored", "summary", "survival", "compare", "calibration")
@@ -89,6 +90,13 @@ def same(found: dict[str, str], want: dict[str, str]) -> None:
 def summary(source: Any) -> str:
     """The table `summary`, by cell and alpha."""
     return text(klsurv.scan(source, tell=lambda _: None).summary(["cell", "alpha"]))
+
+
+def file_in(store: Path, cell: str) -> Path:
+    """A cell's file in a store on disk."""
+    path = file_of(store, cell)
+    assert isinstance(path, Path)
+    return path
 
 
 def left(store: Path) -> list[str]:
