@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 # pathlib makes one slash of two.
 _URL = re.compile(r"s3:/{1,2}(?P<bucket>[^/]*)(?P<key>.*)", re.DOTALL)
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 # What the machine is asked for when the environment has no credentials.
-_METADATA = re.compile(r"/latest/(api/token|meta-data)")
+_NO_CREDENTIALS = re.compile(r"/latest/(api/token|meta-data)|Missing (AccessKeyId|SecretAccessKey)")
 
 # Seconds: to connect, for the next bytes to come, for a whole request, and after which nothing is tried again.
 _CONNECT, _READ, _REQUEST, _GIVE_UP = 5.0, 15.0, 600.0, 30.0
@@ -144,7 +145,7 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
     url = _URL.fullmatch(text)
     if url is None:
         return Path(where)
-    if not url["bucket"]:
+    if not _BUCKET.fullmatch(url["bucket"]):
         raise ParameterError(f"{clean(text)} names no bucket: expected s3://bucket or s3://bucket/prefix")
     return Remote(url["bucket"], "/".join(part for part in url["key"].split("/") if part))
 
@@ -178,7 +179,11 @@ def _connected(bucket: str, environment: tuple[tuple[str, str], ...]) -> S3Store
         "read_timeout": timedelta(seconds=_READ),
         "timeout": timedelta(seconds=_REQUEST),
     }
-    if _is_loopback(_endpoint(dict(environment))):
+    settings = dict(environment)
+    if endpoint := _endpoint(settings):
+        _checked(endpoint)
+    # Given any option, obstore does not look at this one in the environment.
+    if _is_loopback(endpoint) or settings.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "yes"):
         options["allow_http"] = True
     backoff: Any = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2}
     retries: Any = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_GIVE_UP), "backoff": backoff}
@@ -187,6 +192,17 @@ def _connected(bucket: str, environment: tuple[tuple[str, str], ...]) -> S3Store
 
 def _endpoint(environment: dict[str, str]) -> str:
     return next((environment[name] for name in _ENDPOINTS if environment.get(name)), "")
+
+
+def _checked(endpoint: str) -> None:
+    """Make sure that an endpoint is an url, at which obstore would panic if it is none."""
+    try:
+        url = urlsplit(endpoint)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        good = False
+    if not good or not endpoint.isprintable() or " " in endpoint:
+        raise ParameterError(f"{clean(endpoint)!r}, the endpoint in the environment, is no url of http or https")
 
 
 def _is_loopback(endpoint: str) -> bool:
@@ -220,6 +236,11 @@ def _asked(where: Remote) -> Iterator[tuple[Any, S3Store]]:
         raise _as_it_is(where, error) from None
     except ValueError as error:
         raise ParameterError(f"{clean(str(where))} cannot be used: {clean(_first_line(error))}") from None
+    except BaseException as error:
+        # That of Rust, at settings that make no url; its class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RemoteError(f"{clean(str(where))}: {clean(_first_line(error))}") from None
 
 
 def _as_it_is(where: Remote, error: Exception) -> Exception:
@@ -227,7 +248,7 @@ def _as_it_is(where: Remote, error: Exception) -> Exception:
     code, status = _CODE.search(text), _STATUS.search(text)
     url, endpoint = clean(str(where)), _endpoint(dict(os.environ))
     at = f" at {clean(endpoint)}" if endpoint else ""
-    if _METADATA.search(text):
+    if _NO_CREDENTIALS.search(text):
         return RemoteError(
             f"{url}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
             "or AWS_SKIP_SIGNATURE=true for a public bucket"
@@ -250,5 +271,5 @@ def _missing(where: Remote) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, "there is no such object", str(where))
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
