@@ -1,0 +1,53 @@
+"""Others read the files of a store without klsurv."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from polars.testing import assert_frame_equal
+
+import klsurv
+from klsurv.schema import KEY, SOURCE
+from tests.whole import whole
+
+
+@pytest.fixture(scope="module")
+def store(real_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("foreign") / "store"
+    klsurv.update_store(real_cells, store)
+    return store
+
+
+def evals(read: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the table `source`, in order."""
+    return read.filter(metric="pmass_eval").select(SOURCE.names).sort(KEY)
+
+
+def test_pyarrow_reads_a_store(store: Path) -> None:
+    table = ds.dataset(sorted(map(str, store.glob("*.parquet"))), format="parquet").to_table()
+    found = pl.DataFrame(table)
+    assert_frame_equal(evals(found), whole(klsurv.scan(store)), check_exact=True)
+
+
+def test_duckdb_reads_a_store(store: Path) -> None:
+    read = duckdb.connect().read_parquet(f"{store}/*.parquet")
+    assert_frame_equal(evals(read.pl()), whole(klsurv.scan(store)), check_exact=True)
+    n = read.filter("metric = 'pmass_eval' AND alpha = 0").count("*").fetchall()
+    assert n == [(klsurv.scan(store, alphas=[0.0]).rollouts().height,)]
+
+
+def test_polars_reads_a_store_by_a_pattern(store: Path) -> None:
+    assert_frame_equal(evals(pl.read_parquet(f"{store}/*.parquet")), whole(klsurv.scan(store)), check_exact=True)
+
+
+def test_one_dose_is_a_row_group_of_its_own(store: Path) -> None:
+    file = pq.ParquetFile(next(store.glob("*.parquet")))
+    column = file.schema_arrow.names.index("alpha")
+    for group in range(file.metadata.num_row_groups):
+        seen = file.metadata.row_group(group).column(column).statistics
+        assert seen.min == seen.max
