@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from klsurv.errors import OutputError
 from klsurv.output.show import written
 from klsurv.watch.known import Known
 from klsurv.watch.sweep import Change, View
@@ -37,7 +38,13 @@ class Display:
         self.last: RenderableType | None = None
 
     def draw(self, view: View, *, doing: str) -> None:
-        """Show a state of the sweep; `doing` is what klsurv is at."""
+        """Show a state of the sweep; `doing` is what klsurv is at.
+
+        Raises:
+            OutputError: the terminal is gone, which rich does not say.
+        """
+        if not self._live.console.is_terminal:
+            raise OutputError("the terminal is gone")
         size = self._live.console.size
         self.last = screen(view, title=self._title, doing=doing, width=size.width, height=size.height)
         self._live.update(self.last, refresh=True)
@@ -54,7 +61,7 @@ def display(title: str) -> Iterator[Display]:
         yield shown
     finally:
         live.stop()
-        if shown.last is not None:
+        if shown.last is not None and console.is_terminal:
             console.print(shown.last)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import signal
 import subprocess
@@ -258,3 +259,22 @@ def until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_when_the_terminal_goes_it_does_not_watch_on_for_no_one(tmp_path: Path) -> None:
+    import pty
+
+    parent, child = pty.openpty()
+    command = [sys.executable, "-m", "klsurv", "watch", str(tmp_path), "--interval", "0.1"]
+    environment = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=child, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        os.close(child)
+        seen = b""
+        while b"waiting" not in seen:
+            seen += os.read(parent, 65536)
+        os.close(parent)
+        assert process.wait(timeout=60) == 1
+        assert process.stderr is not None and process.stderr.read().startswith("error: the ")
