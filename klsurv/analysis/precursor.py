@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from klsurv.analysis.base import Analysis, By, Step, apart, of_cells
+from klsurv.exprs.measure import early_mean
 from klsurv.fanout import each
 from klsurv.frames.history import covariates, intervals
 from klsurv.frames.history import lags as lags_of
@@ -190,8 +191,7 @@ def _covariates(at_fork: pl.LazyFrame, fork: int, *, scoring: Scoring) -> pl.Laz
 
 def _early(part: tuple[Piece, pl.DataFrame], *, tokens: Sequence[int]) -> pl.DataFrame:
     """`row` of each trajectory of a piece, and the mean of its first finite KL, up to each of `tokens`."""
-    x = pl.element()
-    means = [pl.col("kl").list.head(at).list.agg(x.filter(x.is_finite()).mean()).alias(str(at)) for at in tokens]
+    means = [early_mean(pl.col("kl"), tokens=at).alias(str(at)) for at in tokens]
     return _with_kl(*part).select("row", *means).collect()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from klsurv.exprs.measure import early_mean
 from klsurv.exprs.scale import own_p95
 from klsurv.exprs.smooth import edge_mean
 from klsurv.frames.risk import exposures
@@ -45,7 +46,9 @@ def lags(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> 
         at_fork.filter(_KL.list.len() >= fork)
         .with_columns(raw=smoothed, scale=_scale(pl.lit(fork), scoring), lag=pl.int_ranges(-min(n_lags, fork), 0))
         .drop("kl")
-        .explode("raw", "lag")
+        # A value for each, as by one value for all rows polars divides with other last digits.
+        .with_columns(pl.col("scale").repeat_by(pl.col("lag").list.len()))
+        .explode("raw", "lag", "scale")
         .with_columns(relative=pl.col("raw") / pl.col("scale"))
         .drop("scale")
     )
@@ -63,7 +66,7 @@ def covariates(at_fork: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
     return (
         at_fork.filter(pl.col("prev2").is_not_null() & (pl.col("prev") >= scoring.calib_tokens))
         .with_columns(
-            early_kl=_KL.list.head(scoring.calib_tokens).list.agg(finite.mean()),
+            early_kl=early_mean(_KL, tokens=scoring.calib_tokens),
             spike=before.list.agg(finite.max()) / _scale(pl.col("prev"), scoring),
         )
         .drop("kl")
