@@ -26,6 +26,7 @@ _DISPENSABLE = ("n_skipped", "n_censored", "n_died", "tau", "n_running", "n_eos"
 _STYLES = {"broken": "bold red", "in flight": "yellow", "vanished": "red", "skipped": "dim", "ok": "green"}
 _STATE = max(map(len, _STYLES))
 _LATEST, _NOTES = 5, 2
+_CAPTION = "n_events + n_eos + n_running = n; median, rmst: tokens; KL: `klsurv summary`"
 # Rich puts two spaces and a divider between columns.
 _GAP = 3
 
@@ -92,6 +93,9 @@ def screen(view: View, *, title: str, doing: str, width: int, height: int) -> Gr
         latest = view.latest[-for_latest:]
         wide = _widest([change.cell for change in latest], width)
         lines += [Text(""), *(_change(change, wide) for change in latest)]
+        room -= 1 + for_latest
+    if n and room > 1:
+        lines += [Text(""), _line((_CAPTION, "dim"))]
     return Group(*lines[: max(height, 1)])
 
 
