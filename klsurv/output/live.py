@@ -127,7 +127,7 @@ def _totals(view: View) -> list[Text]:
     if view.rates is not None:
         rates = view.rates
         speed = (
-            f"{rates.alphas:.2g} alphas, {rates.trajectories:.3g} trajectories a minute "
+            f"{_rate(rates.alphas)} alphas, {_rate(rates.trajectories)} trajectories a minute "
             f"over the last {_span(rates.over)}"
         )
     lines.append(_line((_count(view.trajectories, "trajectory", "trajectories"), "bold"), (f"; {speed}", "")))
@@ -202,6 +202,10 @@ def _fold(items: Sequence[T], room: int) -> tuple[Sequence[T], int]:
 
 def _count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def _rate(x: float) -> str:
+    return f"{x:,.0f}" if x >= 100 else f"{x:.2g}"
 
 
 def _span(seconds: float) -> str:
