@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from klsurv.ingest.cell import Cell, load_cell
 from klsurv.ingest.crew import Crew
@@ -16,13 +16,18 @@ from klsurv.params import Metric
 
 # Starting a worker costs as much as reading some 15 MB.
 _WORTH = 30_000_000
+# Requests under way at a time.
+_AT_ONCE = 16
 
 
 def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None, None]:
     """Read the cells, in this process where they are few and small, else in as many as there are processors."""
     workers = min(os.cpu_count() or 1, len(found))
     if workers < 2 or sum(map(_size, found)) < _WORTH:
-        yield from (load_cell(cell, metric=metric) for cell in found)
+        if any(cell.listed is not None for cell in found):
+            yield from _overlapping(found, metric)
+        else:
+            yield from (load_cell(cell, metric=metric) for cell in found)
         return
     crew = Crew(workers)
     try:
@@ -36,6 +41,16 @@ def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None,
             yield future.result()
     finally:
         crew.shutdown(cancel_futures=True)
+
+
+def _overlapping(found: list[CellDir], metric: Metric) -> Generator[Cell, None, None]:
+    """Cells of a bucket, where one waits longer for an answer than it takes to read it."""
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for future in [pool.submit(load_cell, cell, metric=metric) for cell in found]:
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _size(cell: CellDir) -> int:
