@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from klsurv.errors import RemoteError
 from klsurv.ingest.remote import Remote
 from klsurv.store.ingest import ingest
 from klsurv.store.layout import file_of
@@ -111,6 +116,33 @@ def test_any_mixture_of_disk_and_buckets_makes_the_same_store(
             assert counts(ingest(source, store, workers=workers)) == {"new": 2}
             assert counts(ingest(source, store, workers=workers)) == {"unchanged": 2}
             assert summary(store) == want
+
+
+def test_two_ingests_at_once_make_the_store_that_one_makes(bucket: Remote, local: Path) -> None:
+    runs = upload(local, bucket / "runs")
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: ingest(runs, bucket / "store"), range(2)))
+    for report in reports:
+        assert not report.broken
+        assert not report.vanished
+    assert counts(ingest(runs, bucket / "store")) == {"unchanged": 3}
+    assert summary(bucket / "store") == summary(runs)
+
+
+def test_a_server_that_is_lost_ends_an_ingest_in_processes(
+    bucket: Remote, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    start = subprocess.Popen
+
+    def elsewhere(*arguments: Any, env: dict[str, str], **options: Any) -> subprocess.Popen[bytes]:
+        return start(*arguments, env={**env, "AWS_ENDPOINT_URL": nobody}, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", elsewhere)
+    with pytest.raises(RemoteError, match=f"cannot be reached at {nobody}"):
+        ingest(local, bucket / "store", workers=2)
 
 
 def test_a_store_can_be_copied_into_a_bucket_and_out_of_it(bucket: Remote, real_cells: Path, tmp_path: Path) -> None:

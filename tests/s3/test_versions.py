@@ -168,3 +168,14 @@ def test_a_place_can_be_sent_to_another_process(bucket: Remote) -> None:
     cell = CellDir("name", bucket / "runs" / "name", {"calib.json": Stamp(1, 2, "3")})
     sent = pickle.loads(pickle.dumps(cell))
     assert (sent, sent.listed) == (cell, cell.listed)
+
+
+def test_an_object_that_is_put_in_parts_has_one_etag_everywhere(bucket: Remote) -> None:
+    data = bytes(range(256)) * 50_000
+    at = bucket / "large"
+    at.write(data)
+    seen = at.stat()
+    assert list(bucket.walk()) == [("large", seen)]
+    assert "-" in seen.digest
+    assert at.read(seen) == data
+    assert at.read(seen, 7_000_000, 7_000_003) == data[7_000_000:7_000_003]
