@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -10,6 +9,7 @@ import rich_click as click
 from klsurv.cli.options import format_option, level_option, output_option, runs_options, scoring_of, scoring_options
 from klsurv.cli.running import answer, opened, saving
 from klsurv.inference import Interval
+from klsurv.ingest.remote import Place
 
 # Each table's first columns, which are repeated where it is too wide.
 KEYS = {"calibration": 3, "heldout": 4, "bisection": 2}
@@ -40,7 +40,7 @@ CAPTIONS = {
 @level_option
 @output_option
 @format_option
-def command(runs: Path, name: str, level: float, **options: Any) -> None:
+def command(runs: Place, name: str, level: float, **options: Any) -> None:
     """Is the dose what it says? c_star over seeds, held-out KL against the target, growth of KL with alpha."""
     scoring = scoring_of(options)
     Interval(level=level)

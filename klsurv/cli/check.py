@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -10,12 +9,13 @@ from click.exceptions import Exit
 
 from klsurv.cli.options import format_option, runs_options
 from klsurv.cli.running import opened
+from klsurv.ingest.remote import Place
 
 
 @click.command("check")
 @runs_options
 @format_option
-def command(runs: Path, format: Any, **options: Any) -> None:
+def command(runs: Place, format: Any, **options: Any) -> None:
     """Every cell: ok, partial, skipped or broken, and why.
 
     Exits with 1 if any cell is broken, or with --strict if any is not ok.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -21,6 +20,7 @@ from klsurv.cli.options import (
 )
 from klsurv.cli.running import answer, opened, progress_bar, saving
 from klsurv.inference import Interval, LogRank, Resampling
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 CAPTION = (
@@ -44,7 +44,7 @@ WITHIN = "statistic, p: within each value of {stratify}; rmst…: not."
 @output_option
 @format_option
 def command(
-    runs: Path,
+    runs: Place,
     by: str,
     at_alpha: float | None,
     test: Any,

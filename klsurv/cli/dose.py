@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -20,6 +19,7 @@ from klsurv.cli.options import (
 )
 from klsurv.cli.running import answer, opened, progress_bar, saving
 from klsurv.inference import Interval, Resampling
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 CAPTION = (
@@ -39,7 +39,7 @@ CAPTION = (
 @bootstrap_options
 @output_option
 @format_option
-def command(runs: Path, by: str, tau: int | None, level: float, bootstrap: int, seed: int, **options: Any) -> None:
+def command(runs: Place, by: str, tau: int | None, level: float, bootstrap: int, seed: int, **options: Any) -> None:
     """What does the dose do? Restricted mean and survival against alpha, trend test and ED50."""
     names, chosen = groups(by, none=True), outcome_of(options)
     asked: dict[str, Any] = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}

@@ -10,6 +10,7 @@ import rich_click as click
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened, reading, writable
 from klsurv.cli.schema import NAMES
+from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import TABLES
 from klsurv.params import GROUPS, groups
@@ -42,7 +43,7 @@ UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout"
     help=f"Make FILE a directory of parquet files, in folders by these columns: {', '.join(GROUPS)}.",
 )
 @scoring_options
-def command(runs: Path, file: Path, name: str, by: str | None, partition_by: str | None, **options: Any) -> None:
+def command(runs: Place, file: Path, name: str, by: str | None, partition_by: str | None, **options: Any) -> None:
     """Write one table to FILE: .parquet, .arrow, .feather, .csv or .ndjson.
 
     Parquet and arrow files carry each column's unit and meaning; parquet of trajectories, long or scored can be given

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -17,6 +16,7 @@ from klsurv.cli.options import (
     scoring_options,
 )
 from klsurv.cli.running import answer, opened, saving
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 CAPTION = (
@@ -32,7 +32,7 @@ CAPTION = (
 @by_option("alpha")
 @output_option
 @format_option
-def command(runs: Path, by: str, **options: Any) -> None:
+def command(runs: Place, by: str, **options: Any) -> None:
     """Break, or finish? The shares that died, finished and run on, by each fork (Aalen–Johansen)."""
     names, chosen = groups(by), outcome_of(options)
     saving(options)

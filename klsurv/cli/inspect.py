@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from klsurv.cli.options import format_option, runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened
+from klsurv.ingest.remote import Place
 
 
 @click.command("inspect")
@@ -19,7 +19,7 @@ from klsurv.cli.running import opened
 @click.option("--prompt", type=int, required=True, help="Its index, from 0.")
 @scoring_options
 @format_option
-def command(runs: Path, cell: str, alpha: float, prompt: int, format: Any, **options: Any) -> None:
+def command(runs: Place, cell: str, alpha: float, prompt: int, format: Any, **options: Any) -> None:
     """One trajectory: pmass and KL at each fork, its death, and what it said until then and after.
 
     The text comes from the cell's gens.jsonl, and is printed with the formats table and md only.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -20,6 +19,7 @@ from klsurv.cli.options import (
 from klsurv.cli.running import answer, opened, progress_bar, saving
 from klsurv.errors import ParameterError
 from klsurv.inference import Interval, Resampling
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 CAPTIONS = {
@@ -62,7 +62,7 @@ CAPTIONS = {
 @output_option
 @format_option
 def command(
-    runs: Path,
+    runs: Place,
     by: str,
     name: str,
     lags: int,

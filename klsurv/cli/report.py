@@ -9,6 +9,7 @@ import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened, progress_bar, writable
+from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import replacing
 
@@ -17,7 +18,7 @@ from klsurv.output.files import replacing
 @runs_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The page, .html.")
 @scoring_options
-def command(runs: Path, output: Path, **options: Any) -> None:
+def command(runs: Place, output: Path, **options: Any) -> None:
     """One HTML file to send around: what was read, a live threshold, all charts, the data. It needs no network."""
     writable([output], (".html",))
     scoring = scoring_of(options)

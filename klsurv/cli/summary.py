@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
 from klsurv.cli.options import format_option, runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 CAPTION = (
@@ -23,7 +23,7 @@ CAPTION = (
 @scoring_options
 @click.option("--by", default="alpha", show_default=True, metavar="COLUMN,…", help="Columns that make the groups.")
 @format_option
-def command(runs: Path, by: str, format: Any, **options: Any) -> None:
+def command(runs: Place, by: str, format: Any, **options: Any) -> None:
     """Counts, KL and survival, one row per group.
 
     `klsurv schema summary` says what each column means.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -21,6 +20,7 @@ from klsurv.cli.options import (
 from klsurv.cli.running import answer, opened, saving
 from klsurv.errors import ParameterError
 from klsurv.inference import SCALES, Interval
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 CURVE = "survival: S just after the fork; ci_…: {level} interval of it, {ci}."
@@ -45,7 +45,7 @@ EOS = "Ended answers count as if they might have gone on: see `klsurv incidence`
 @tau_option
 @output_option
 @format_option
-def command(runs: Path, by: str, ci: Any, level: float, summary: bool, tau: int | None, **options: Any) -> None:
+def command(runs: Place, by: str, ci: Any, level: float, summary: bool, tau: int | None, **options: Any) -> None:
     """Survival at each fork (Kaplan–Meier), with intervals.
 
     With --summary the table lifetimes. Where the fork grids of a group differ, Turnbull's estimate, with a warning.

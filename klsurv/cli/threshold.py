@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -18,6 +17,7 @@ from klsurv.cli.options import (
 )
 from klsurv.cli.running import answer, opened, saving
 from klsurv.inference import Sweep
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 CAPTION = (
@@ -34,7 +34,7 @@ CAPTION = (
 @sweep_options
 @output_option
 @format_option
-def command(runs: Path, by: str, start: float, stop: float, steps: int, consecutive: int, **options: Any) -> None:
+def command(runs: Place, by: str, start: float, stop: float, steps: int, consecutive: int, **options: Any) -> None:
     """How much of it is the threshold? Deaths, survival and recovery against the threshold."""
     names, scoring = groups(by), scoring_of(options)
     asked: dict[str, Any] = {"start": start, "stop": stop, "steps": steps, "consecutive": consecutive}

@@ -9,6 +9,7 @@ import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
     from klsurv.charts.figure import Figure
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @output_options
 @scoring_options
 @columns_option
-def command(runs: Path, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
     """The bisection's path, held-out KL by dose against the target, c_star by seed."""
     look, chosen = view(options), scoring_of(options)
 

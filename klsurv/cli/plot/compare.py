@@ -19,6 +19,7 @@ from klsurv.cli.options import (
 )
 from klsurv.cli.plot.drawing import draw, output_options
 from klsurv.inference import Interval, LogRank, Resampling
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @tau_option
 @bootstrap_options
 def command(
-    runs: Path,
+    runs: Place,
     outputs: tuple[Path, ...],
     scale: float,
     by: str,

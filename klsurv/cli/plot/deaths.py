@@ -9,6 +9,7 @@ import rich_click as click
 
 from klsurv.cli.options import event_options, outcome_of, runs_options, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
     from klsurv.charts.figure import Figure
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @scoring_options
 @event_options
 @columns_option
-def command(runs: Path, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
     """Prompt or dose? When each prompt died at each alpha, a panel per cell."""
     look, chosen = view(options), outcome_of(options)
 

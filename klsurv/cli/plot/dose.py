@@ -18,6 +18,7 @@ from klsurv.cli.options import (
 )
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
 from klsurv.inference import Interval, Resampling
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @bootstrap_options
 @columns_option
 def command(
-    runs: Path,
+    runs: Place,
     outputs: tuple[Path, ...],
     scale: float,
     by: str,

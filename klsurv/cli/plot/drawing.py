@@ -10,6 +10,7 @@ import rich_click as click
 
 from klsurv.cli.options import apply
 from klsurv.cli.running import opened, progress_bar, writable
+from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import PICTURES
 from klsurv.params import Look
@@ -59,7 +60,7 @@ def view(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def draw(
-    runs: Path,
+    runs: Place,
     outputs: Sequence[Path],
     scale: float,
     options: dict[str, Any],

@@ -9,6 +9,7 @@ import rich_click as click
 
 from klsurv.cli.options import by_option, event_options, outcome_of, runs_options, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @by_option("alpha")
 @columns_option
 @time_option
-def command(runs: Path, outputs: tuple[Path, ...], scale: float, by: str, **options: Any) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, **options: Any) -> None:
     """Break, or finish? Shares that died, finished and run on, stacked, a panel per group."""
     names, look, chosen = groups(by), view(options), outcome_of(options)
 

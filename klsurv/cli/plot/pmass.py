@@ -9,6 +9,7 @@ import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
     from klsurv.charts.figure import Figure
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @scoring_options
 @columns_option
 @time_option
-def command(runs: Path, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
     """Pmass at forks, a thin line per trajectory, a panel per alpha."""
     look, chosen = view(options), scoring_of(options)
 

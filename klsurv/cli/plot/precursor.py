@@ -10,6 +10,7 @@ import rich_click as click
 from klsurv.cli.options import bootstrap_options, runs_options, scoring_of, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
 from klsurv.inference import Interval, Resampling
+from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
     from klsurv.charts.figure import Figure
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @bootstrap_options
 @columns_option
 def command(
-    runs: Path,
+    runs: Place,
     outputs: tuple[Path, ...],
     scale: float,
     lags: int,

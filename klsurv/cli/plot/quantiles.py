@@ -9,6 +9,7 @@ import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
     from klsurv.charts.figure import Figure
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--kl-log", is_flag=True, help="Logarithmic y axis, linear below 0.1.")
 @columns_option
 @time_option
-def command(runs: Path, outputs: tuple[Path, ...], scale: float, kl_log: bool, **options: Any) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, kl_log: bool, **options: Any) -> None:
     """Quantiles of KL over tokens, a panel per alpha, on the axes of the spaghetti."""
     look, chosen = view(options), scoring_of(options)
 

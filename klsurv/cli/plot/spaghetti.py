@@ -10,6 +10,7 @@ import rich_click as click
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options
 from klsurv.cli.running import writable
+from klsurv.ingest.remote import Place
 from klsurv.output.files import replacing
 from klsurv.params import Look, Scoring
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--line-lw", type=float, help="Width of a line, pixels; default: thinner with more lines.")
 @click.option("--line-alpha", type=float, help="Opacity of a line; default: 8/n clipped to 0.2…0.7 per panel.")
 @click.option("--summary", "summary", type=click.Path(path_type=Path), help="Also save the summary table as Markdown.")
-def command(runs: Path, outputs: tuple[Path, ...], scale: float, summary: Path | None, **options: Any) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, summary: Path | None, **options: Any) -> None:
     """KL of each trajectory over tokens, a panel per alpha, coloured by whether it is still alive."""
     if summary is not None:
         writable([summary], (".md",))

@@ -10,6 +10,7 @@ import rich_click as click
 from klsurv.cli.options import by_option, event_options, level_option, outcome_of, runs_options, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
 from klsurv.inference import SCALES, Interval
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @columns_option
 @time_option
 def command(
-    runs: Path, outputs: tuple[Path, ...], scale: float, by: str, ci: Any, level: float, **options: Any
+    runs: Place, outputs: tuple[Path, ...], scale: float, by: str, ci: Any, level: float, **options: Any
 ) -> None:
     """Kaplan–Meier curves with bands and numbers at risk, a panel per alpha."""
     names, look, chosen = groups(by), view(options), outcome_of(options)

@@ -10,6 +10,7 @@ import rich_click as click
 from klsurv.cli.options import by_option, runs_options, scoring_of, scoring_options, sweep_options
 from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
 from klsurv.inference import Sweep
+from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @sweep_options
 @columns_option
 def command(
-    runs: Path,
+    runs: Place,
     outputs: tuple[Path, ...],
     scale: float,
     by: str,
