@@ -10,7 +10,11 @@ import rich_click as click
 
 from klsurv.cli.options import Where
 from klsurv.cli.running import progress_bar, warn
+from klsurv.errors import NothingUsableError
 from klsurv.names import clean
+
+# Of each kind of warning; the rest are counted.
+_MOST = 5
 
 
 @click.command("ingest")
@@ -35,8 +39,8 @@ def command(
 ) -> None:
     """Bring STORE, a parquet dataset with one file per cell, up to date with RUNS, a run root.
 
-    Only cells whose files changed are read. A cell that is being written or broken keeps its last good data. Any
-    command takes STORE in place of RUNS.
+    Only cells whose files changed are read. A cell that is being written or broken keeps its last good data; one that
+    is gone is kept, unless with --prune. Any command takes STORE in place of RUNS.
     """
     if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
         raise click.UsageError("--workers, --scheduler and --scheduler-file exclude each other")
@@ -49,9 +53,16 @@ def command(
         report = ingest(
             runs, store, prune=prune, workers=workers or os.cpu_count() or 1, executor=executor, progress=progress
         )
-    for what, cells in (("is in flight", report.in_flight), ("is broken", report.broken)):
-        for cell, reason in cells.items():
-            warn(f"{cell} {what}: {reason}")
-    for cell in report.vanished:
-        warn(f"{cell} is in the store and no longer in {clean(str(runs))}: kept, --prune removes it")
+    told = [f"{cell} is in flight: {reason}" for cell, reason in report.in_flight.items()]
+    told += [f"{cell} is broken: {reason}" for cell, reason in report.broken.items()]
+    where = clean(str(runs))
+    gone = [f"{cell} is in the store and no longer in {where}: kept, --prune removes it" for cell in report.vanished]
+    for messages, rest in ((told, f"`klsurv check {where}` lists them"), (gone, "kept, --prune removes them")):
+        for message in messages[:_MOST]:
+            warn(message)
+        if more := len(messages[_MOST:]):
+            warn(f"{more} more: {rest}")
     click.echo(f"{clean(str(store))}: {report}", err=True)
+    # Where all is in flight or broken, and nothing good was there before.
+    if not (report.new or report.updated or report.unchanged or report.kept or report.vanished):
+        raise NothingUsableError(f"none of the {len(told)} cells can be used")

@@ -28,7 +28,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What became of each cell, by name. `in_flight` and `broken` give the reason; `vanished` ones are kept."""
+    """What became of each cell, by name. `in_flight` and `broken` give the reason; of `kept` ones good data remain.
+
+    Those that vanished remain too, until they are pruned.
+    """
 
     new: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
@@ -37,9 +40,11 @@ class Report:
     broken: dict[str, str] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
     pruned: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        counts = {name.replace("_", " "): len(value) for name, value in vars(self).items()}
+        # What is kept is in flight or broken, and counted there.
+        counts = {name.replace("_", " "): len(value) for name, value in vars(self).items() if name != "kept"}
         return ", ".join(f"{n} {name}" for name, n in counts.items())
 
 
@@ -110,8 +115,13 @@ def _ingest(
         if progress is not None:
             progress(done, len(stale))
     _clear(found, held, others, store, report, prune=prune)
-    for names in (report.new, report.updated):
+    # By name, as they were done in any order.
+    for names in (report.new, report.updated, report.kept):
         names.sort()
+    for reasons in (report.in_flight, report.broken):
+        told = sorted(reasons.items())
+        reasons.clear()
+        reasons.update(told)
     return report
 
 
@@ -139,6 +149,8 @@ def _refreshed(stale: list[CellDir], store: Place, run: str, workers: int, execu
 
 
 def _note(report: Report, done: Done, held: dict[str, Footer]) -> None:
+    if done.kept:
+        report.kept.append(done.cell)
     if done.state == "in flight":
         report.in_flight[done.cell] = _why(done)
     elif done.state == "broken":

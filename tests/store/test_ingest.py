@@ -117,7 +117,7 @@ def test_a_cell_that_becomes_broken_keeps_what_was_good(root: Path, store: Path)
     want = told(store)
     later(root / "a" / "trajectory.json", "{")
     for _ in range(2):
-        assert counts(klsurv.update_store(root, store)) == {"unchanged": 2, "broken": 1}
+        assert counts(klsurv.update_store(root, store)) == {"unchanged": 2, "broken": 1, "kept": 1}
     same(told(store), want)
     later(root / "a" / "trajectory.json", of_kl(0.5))
     assert klsurv.update_store(root, store).updated == ["a"]
@@ -174,6 +174,20 @@ def test_a_store_in_which_nothing_is_usable_says_so(tmp_path: Path, store: Path)
     with pytest.raises(NothingUsableError, match="none of the 1 cells can be used"):
         klsurv.scan(store, tell=lambda _: None).summary()
     assert check(store) == {"a": "skipped"}
+
+
+def test_an_ingest_that_finds_nothing_usable_fails_and_says_why(tmp_path: Path, store: Path, klsurv: Klsurv) -> None:
+    for i in range(7):
+        write_file(write_cell(tmp_path / "runs", f"bad_{i}") / "pmass.json", "{")
+    result = klsurv("ingest", tmp_path / "runs", store)
+    lines = result.stderr.splitlines()
+    assert (result.returncode, result.stdout) == (1, "")
+    assert [line.split(":")[1] for line in lines[:5]] == [f" bad_{i} is broken" for i in range(5)]
+    assert lines[5:] == [
+        f"warning: 2 more: `klsurv check {tmp_path / 'runs'}` lists them",
+        f"{store}: 0 new, 0 updated, 0 unchanged, 0 in flight, 7 broken, 0 vanished, 0 pruned",
+        "error: none of the 7 cells can be used",
+    ]
 
 
 def test_an_empty_store_says_how_it_is_filled(store: Path) -> None:
