@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -22,6 +23,14 @@ def check(ok: bool, message: str) -> None:
     """Raise `ParameterError` with the message unless ok."""
     if not ok:
         raise ParameterError(message)
+
+
+def check_on_disk(path: str | os.PathLike[str]) -> None:
+    """Raise `ParameterError` where a path is the url of a bucket, of whose slashes pathlib makes one."""
+    text = os.fspath(path)
+    check(
+        not text.startswith("s3:/"), f"{text!r} is in a bucket, where only `klsurv ingest` writes: give a path on disk"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

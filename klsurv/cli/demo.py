@@ -27,8 +27,9 @@ def command(directory: Path) -> None:
     from klsurv.data import unpack
     from klsurv.output.images import save, warm_up
     from klsurv.output.show import show
-    from klsurv.params import Look, Scoring, ScoringOptions
+    from klsurv.params import Look, Scoring, ScoringOptions, check_on_disk
 
+    check_on_disk(directory)
     try:
         cells = unpack(directory)
     except OutputError as error:

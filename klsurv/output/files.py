@@ -11,6 +11,7 @@ from pathlib import Path
 
 from klsurv.errors import OutputError
 from klsurv.names import clean
+from klsurv.params import check_on_disk
 
 PICTURES = (".png", ".svg", ".pdf", ".html", ".json")
 TABLES = (".parquet", ".arrow", ".feather", ".csv", ".ndjson")
@@ -21,7 +22,9 @@ def check_target(path: Path, suffixes: tuple[str, ...]) -> None:
 
     Raises:
         OutputError: it has another suffix, is a directory, or its folder is missing or must not be written.
+        ParameterError: it is in a bucket.
     """
+    check_on_disk(path)
     name = clean(str(path))
     if path.suffix.lower() not in suffixes:
         raise OutputError(f"{name}: unknown suffix {clean(path.suffix)!r}: choose one of {' '.join(suffixes)}")
@@ -71,6 +74,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: there is a file or a directory with something in it at `path`, or it cannot be written.
     """
+    check_on_disk(path)
     name = clean(str(path))
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise OutputError(f"{name} is there already, and not empty: give a new directory")

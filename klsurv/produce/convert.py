@@ -14,7 +14,7 @@ from klsurv.ingest.layout import read_parquet
 from klsurv.ingest.root import Progress
 from klsurv.names import clean
 from klsurv.output.files import check_target
-from klsurv.params import Selection
+from klsurv.params import Selection, check_on_disk
 from klsurv.produce.beside import beside
 from klsurv.produce.cells import write_cells
 from klsurv.produce.table import check_table
@@ -61,6 +61,8 @@ def convert(
         NothingUsableError: there is nothing to convert.
     """
     tell = tell or _warn
+    for path in (source, target):
+        check_on_disk(path)
     source, target = (Path(os.path.expanduser(path)) for path in (source, target))
     if not os.path.exists(source):
         raise NothingUsableError(

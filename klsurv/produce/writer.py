@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from klsurv.errors import CellError, OutputError, ParameterError
 from klsurv.names import clean
-from klsurv.params import Metric, check
+from klsurv.params import Metric, check, check_on_disk
 from klsurv.produce.arrays import real
 from klsurv.produce.dose import Measured, check_kl, check_measured
 from klsurv.produce.facts import Facts, check_forks
@@ -67,6 +67,7 @@ class CellWriter:
         history: Sequence[Mapping[str, object]] | None = None,
         same_prompts: bool = True,
     ) -> None:
+        check_on_disk(path)
         self.path = Path(os.path.abspath(os.path.expanduser(path)))
         self.name = clean(self.path.name)
         check(not self.name.startswith("_"), f"{self.name}: readers pass over a directory whose name begins with _")

@@ -230,3 +230,37 @@ def test_what_is_no_url_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NothingUsableError, match="does not exist"):
         klsurv.scan("gs://bucket/x").cells()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("demo", "s3://bucket/demo"),
+        ("export", "runs", "s3://bucket/scored.parquet"),
+        ("survival", "runs", "-o", "s3://bucket/survival.csv"),
+        ("convert", "s3://bucket/runs", "runs.parquet"),
+        ("convert", "runs", "s3://bucket/runs.parquet"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_only_written_to_disk_is_not_written_beside_a_bucket(
+    command: Klsurv, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_cell(tmp_path / "runs")
+    done = command(*words)
+    assert done.returncode == 2
+    assert "is in a bucket" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    with pytest.raises(ParameterError, match="is in a bucket"):
+        klsurv.CellWriter(
+            "s3://bucket/cell",
+            model=None,
+            method=None,
+            seed=None,
+            layer=None,
+            window=8,
+            target_kl=None,
+            c_star=None,
+            fork_points=[],
+        )
