@@ -29,7 +29,7 @@ _AGAIN = "what was done is kept, run it again"
 
 
 @contextmanager
-def cluster(*, address: str | None = None, file: Path | None = None) -> Iterator[Executor]:
+def cluster(*, address: str | None = None, file: str | os.PathLike[str] | None = None) -> Iterator[Executor]:
     """The cluster whose scheduler is at an address, or wrote a scheduler file.
 
     The scheduler, its file and a first worker are waited for as long as Dask's own setting
@@ -48,7 +48,7 @@ def cluster(*, address: str | None = None, file: Path | None = None) -> Iterator
     logging.disable()
     client = None
     try:
-        client = _client(address, file)
+        client = _client(address, None if file is None else Path(file))
         yield _Cluster(client.get_executor(pure=False, retries=2))
     except CancelledError:
         raise ClusterError(f"the scheduler of the Dask cluster was lost: {_AGAIN}") from None

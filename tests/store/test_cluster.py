@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import dask
 import polars as pl
 import pytest
 from distributed import Client, LocalCluster
@@ -57,10 +59,13 @@ def answers(store: Path, executor: Executor | None = None) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def local() -> Iterator[LocalCluster]:
-    """Two worker processes, which are started again when they die."""
-    with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-    ) as started:
+    """Two worker processes, which are started again when they die; a task may kill one of them, and not two."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+        ) as started,
+    ):
         yield started
 
 
@@ -159,6 +164,14 @@ def test_polars_keeps_to_one_thread_in_a_worker(local: LocalCluster, client: Cli
         assert executor.submit(os.getenv, "POLARS_MAX_THREADS").result(timeout=WAIT) == "1"
 
 
+def test_a_task_that_kills_its_workers_is_given_up_with_a_reason(local: LocalCluster, client: Client) -> None:
+    with (
+        pytest.raises(klsurv.ClusterError, match="workers died, most often of too little memory"),
+        cluster(address=local.scheduler_address) as executor,
+    ):
+        executor.submit(os._exit, 1).result(timeout=WAIT)
+
+
 def test_an_interrupted_ingest_ends_cleanly_and_is_finished_by_the_next(
     klsurv: Klsurv, runs: Path, made_here: Path, local: LocalCluster, client: Client, tmp_path: Path
 ) -> None:
@@ -234,45 +247,80 @@ def test_a_scheduler_that_does_not_answer_is_not_waited_for_long(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [None, "{", '{"id": 1}', "\xff"], ids=repr)
-def test_a_scheduler_file_that_does_not_come_is_not_waited_for_long(
-    klsurv: Klsurv, runs: Path, tmp_path: Path, content: str | None
-) -> None:
+@pytest.fixture
+def hasty() -> Iterator[None]:
+    """Dask waits for a fifth of a second here."""
+    with dask.config.set({"distributed.comm.timeouts.connect": "200ms"}):
+        yield
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("content", [None, "", "{", '{"id": 1}', "[]", "\xff"], ids=repr)
+def test_a_scheduler_file_that_does_not_come_is_not_waited_for_long(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "file"
     if content is not None:
-        (tmp_path / "file").write_text(content, "latin-1")
-    result = klsurv("ingest", runs, tmp_path / "store", "--scheduler-file", tmp_path / "file", env=impatient())
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"error: {tmp_path / 'file'} is no scheduler file, after 1 s\n"
+        file.write_text(content, "latin-1")
+    with pytest.raises(klsurv.ClusterError, match=r"file is no scheduler file, after 0\.2 s$"), cluster(file=file):
+        pass
 
 
-def test_a_cluster_without_workers_is_not_waited_for_long(klsurv: Klsurv, runs: Path, tmp_path: Path) -> None:
-    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty:  # type: ignore[no-untyped-call]
-        where = empty.scheduler_address
-        result = klsurv("ingest", runs, tmp_path / "store", "--scheduler", where, env=impatient())
-    assert (result.returncode, result.stderr) == (1, f"error: the Dask scheduler at {where} has no worker after 1 s\n")
+@pytest.mark.usefixtures("hasty")
+def test_a_cluster_without_workers_is_not_waited_for_long() -> None:
+    with (
+        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,  # type: ignore[no-untyped-call]
+        pytest.raises(klsurv.ClusterError, match=r"has no worker after 0\.2 s$"),
+        cluster(address=empty.scheduler_address),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("address", "cause"),
+    [
+        ("", "no address of a scheduler"),
+        ("localhost", "missing port number"),
+        ("tcp://localhost:x", "no address of a scheduler"),
+        ("tcp://localhost:70000", "there is no port 70000"),
+        ("http://localhost:1", "unknown address scheme"),
+        ("tls://localhost:1", "set up TLS for Dask"),
+    ],
+)
+def test_what_is_no_address_is_refused(address: str, cause: str) -> None:
+    with pytest.raises(klsurv.ParameterError, match=cause), cluster(address=address):
+        pass
+
+
+def test_certificates_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    missing = str(tmp_path / "cert.pem")
+    tls = {f"distributed.comm.tls.{name}": missing for name in ("ca-file", "client.cert", "client.key")}
+    with (
+        dask.config.set(tls),
+        pytest.raises(klsurv.ParameterError, match="certificates that Dask is set up with cannot be read"),
+        cluster(address="tls://127.0.0.1:1"),
+    ):
+        pass
+
+
+def test_a_library_logs_as_before_when_the_cluster_was_left(local: LocalCluster, client: Client) -> None:
+    with cluster(address=local.scheduler_address):
+        assert not logging.getLogger("distributed").isEnabledFor(logging.CRITICAL)
+    assert logging.getLogger("distributed").isEnabledFor(logging.CRITICAL)
 
 
 @pytest.mark.parametrize(
     ("options", "cause"),
     [
-        (["--scheduler", ""], "no address of a scheduler"),
-        (["--scheduler", "localhost"], "missing port number"),
-        (["--scheduler", "tcp://localhost:x"], "no address of a scheduler"),
-        (["--scheduler", "tcp://localhost:70000"], "there is no port 70000"),
-        (["--scheduler", "http://localhost:1"], "unknown address scheme"),
-        (["--scheduler", "tls://localhost:1"], "set up TLS for Dask"),
+        (["--scheduler", "localhost"], "'localhost' is no address of a scheduler, such as tcp://host:8786"),
         (["--scheduler", "a:1", "--scheduler-file", "f"], "exclude each other"),
         (["--scheduler", "a:1", "--workers", "1"], "exclude each other"),
         (["--scheduler-file", "f", "--workers", "1"], "exclude each other"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_is_no_address_is_wrong_usage(
-    klsurv: Klsurv, runs: Path, tmp_path: Path, options: list[str], cause: str
-) -> None:
+def test_wrong_usage_exits_with_2(klsurv: Klsurv, runs: Path, tmp_path: Path, options: list[str], cause: str) -> None:
     result = klsurv("ingest", runs, tmp_path / "store", *options)
     assert (result.returncode, result.stdout) == (2, "")
-    assert cause in result.stderr
+    assert cause in " ".join(result.stderr.replace("│", "").split())
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
