@@ -18,7 +18,7 @@ import polars as pl
 from klsurv.ingest.remote import Place
 from klsurv.ingest.stamp import Stamp
 from klsurv.params import METRICS, Metric
-from klsurv.schema import SOURCE
+from klsurv.schema import CELLS, SOURCE
 from klsurv.source import EARLY
 from klsurv.store.marker import VERSION
 
@@ -71,6 +71,8 @@ class Footer:
         try:
             told = json.loads(metadata[_FOOTER])
             if told["version"] != VERSION or told["early"] != EARLY or set(told["cells"]) != set(METRICS):
+                return None
+            if any(row.keys() != set(CELLS.names) for row in told["cells"].values()):
                 return None
             return cls(told["cells"], {name: Stamp(**seen) for name, seen in told["stamps"].items()}, told["read_ns"])
         except (AttributeError, KeyError, TypeError, ValueError):

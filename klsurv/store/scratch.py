@@ -1,6 +1,7 @@
 """Files under way. In: a store. Out: a name for those of one ingest; those of ingests that were killed are removed.
 
-An ingest holds a lock on a file of its own while it runs, which ends with its process, however that ends.
+An ingest holds a lock on a file of its own while it runs, which ends with its process, however that ends. On a file
+system without locks, those that were killed are not told from those that run, and nothing is removed.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def turn(store: Path) -> Iterator[None]:
     """One process at a time, for as long as the block lasts; where there are no locks, at any time."""
     descriptor = None
     with suppress(OSError):
-        descriptor = os.open(store / MARKER, os.O_RDONLY)
+        # To be written, as network file systems give no lock to one who only reads.
+        descriptor = os.open(store / MARKER, os.O_RDWR)
         if sys.platform != "win32":
             fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
@@ -58,16 +60,8 @@ def _begin(store: Path) -> tuple[str, int]:
         run = secrets.token_hex(6)
         path = store / f".{run}{_LOCK}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            _lock(descriptor)
-            if path.exists():
-                return run, descriptor
-        except BlockingIOError:
-            pass
-        except BaseException:
-            os.close(descriptor)
-            _remove(store, run)
-            raise
+        if _held(descriptor) is not False and path.exists():
+            return run, descriptor
         os.close(descriptor)
 
 
@@ -77,11 +71,9 @@ def _sweep(store: Path) -> None:
     for path in store.glob(f".*{_LOCK}"):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDWR)
-            try:
-                _lock(descriptor)
+            if _held(descriptor):
                 _remove(store, path.name[1 : -len(_LOCK)])
-            finally:
-                os.close(descriptor)
+            os.close(descriptor)
     # A worker may outlive its ingest for a moment, and be killed after that was swept away.
     for path in parts:
         run = path.name[1:].split("-")[0]
@@ -96,7 +88,14 @@ def _remove(store: Path, run: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def _lock(descriptor: int) -> None:
-    """Hold a file's lock; raises BlockingIOError where another has it."""
-    if sys.platform != "win32":
+def _held(descriptor: int) -> bool | None:
+    """Whether a file's lock is held from now on, and not by another; None where there are no locks."""
+    if sys.platform == "win32":
+        return None
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True

@@ -224,7 +224,12 @@ def odd(path: Path) -> None:
     pl.DataFrame({"a": [1]}).write_parquet(path, metadata={"klsurv.store": '{"version": 1, "early": 128, "cells": []}'})
 
 
-@pytest.mark.parametrize("spoil", [lambda path: as_version(path, 0), cut, emptied, garbage, foreign, odd])
+def nameless(path: Path) -> None:
+    text = pl.read_parquet_metadata(path)["klsurv.store"].replace("status", "sta.us")
+    pl.read_parquet(path).write_parquet(path, metadata={"klsurv.store": text})
+
+
+@pytest.mark.parametrize("spoil", [lambda path: as_version(path, 0), cut, emptied, garbage, foreign, odd, nameless])
 def test_a_file_that_is_damaged_or_of_another_version_is_refused_until_an_ingest(
     root: Path, store: Path, spoil: Callable[[Path], None]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -98,3 +99,19 @@ def test_what_an_ingest_that_runs_has_under_way_is_not_removed(root: Path, tmp_p
     os.close(descriptor)
     klsurv.update_store(root, store)
     assert left(store) == []
+
+
+def test_a_file_system_without_locks_holds_a_store_too(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", none)
+    store = tmp_path / "store"
+    store.mkdir()
+    (store / ".0a1b2c3d4e5f.lock").touch()
+    (store / ".0a1b2c3d4e5f-0011.part").touch()
+    klsurv.update_store(root, store)
+    assert left(store) == [".0a1b2c3d4e5f-0011.part", ".0a1b2c3d4e5f.lock"]
+    assert everything(store) == everything(root)
