@@ -17,17 +17,21 @@ from klsurv.params import Look
 def pmass_chart(
     lines: pl.DataFrame,
     bands: pl.DataFrame,
+    counts: pl.DataFrame,
     *,
     alphas: list[float],
     threshold: float,
     words: Words,
     view: dict[str, Any],
 ) -> Figure:
-    """A panel per alpha: lines of trajectories that die in orange, of others in blue; `frames.bands` has the tables."""
+    """A panel per alpha: lines of trajectories that die in orange, of others in blue; `frames.bands` has the tables.
+
+    `counts` (alpha, n, n_died) are of all trajectories, of which `lines` may be some.
+    """
     page = Page(n_panels=len(alphas), **view)
     data = Datasets()
     ends = span(float(lines.get_column("t").max() or 1), page=page)  # type: ignore[arg-type]
-    panels = [_panel(alpha, i, lines, bands, threshold, data, page, ends) for i, alpha in enumerate(alphas)]
+    panels = [_panel(alpha, i, lines, bands, counts, threshold, data, page, ends) for i, alpha in enumerate(alphas)]
     words.entries = [
         Entry("line", ALIVE, "stays alive"),
         Entry("line", DEAD, "dies"),
@@ -43,6 +47,7 @@ def _panel(
     i: int,
     lines: pl.DataFrame,
     bands: pl.DataFrame,
+    counts: pl.DataFrame,
     threshold: float,
     data: Datasets,
     page: Page,
@@ -76,5 +81,6 @@ def _panel(
     )
     if own.is_empty():
         layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))
-    died = own.filter("dies").get_column("line").n_unique()
-    return panel(layers, text=f"α = {alpha}   n={n}  died={died}", size=page.size)
+    found = counts.filter(pl.col("alpha") == alpha)
+    all_of, died = (found.get_column(name).sum() for name in ("n", "n_died"))
+    return panel(layers, text=f"α = {alpha}   n={all_of}  died={died}", size=page.size)

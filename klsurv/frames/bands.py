@@ -44,9 +44,21 @@ def pmass_bands(trajectories: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def pmass_lines(trajectories: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per trajectory and fork at which it was measured: line, cell, alpha, prompt, t, y, dies (ever)."""
-    return _measured(trajectories).select("line", "cell", "alpha", "prompt", "t", "y", "dies")
+def pmass_lines(trajectories: pl.LazyFrame, *, most: int) -> pl.LazyFrame:
+    """One row per trajectory and fork at which it was measured: line, cell, alpha, prompt, t, y, dies (ever).
+
+    Of an alpha with more than `most` trajectories so many are kept, evenly spaced among them.
+    """
+    rows = _measured(trajectories)
+    nth, n = pl.col("line").rank("dense").over("alpha").cast(pl.Int64), pl.col("line").n_unique().over("alpha")
+    kept = (nth * most // n) > ((nth - 1) * most // n)
+    return rows.filter((n <= most) | kept).select("line", "cell", "alpha", "prompt", "t", "y", "dies")
+
+
+def pmass_counts(trajectories: pl.LazyFrame) -> pl.LazyFrame:
+    """By alpha: `n` trajectories measured at a fork, and `n_died` of these."""
+    each = _measured(trajectories).group_by("alpha", "line").agg(pl.col("dies").first())
+    return each.group_by("alpha").agg(n=pl.len().cast(pl.Int64), n_died=pl.col("dies").sum().cast(pl.Int64))
 
 
 def _measured(trajectories: pl.LazyFrame) -> pl.LazyFrame:

@@ -1,4 +1,4 @@
-"""Many numbers, a few to keep. In: groups of values. Out: how many lie in each narrow bucket, and those in some."""
+"""Many numbers, counted. In: groups of values. Out: how many lie in each narrow bucket, or equal each value."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def tally(values: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def within(values: pl.LazyFrame, buckets: pl.LazyFrame) -> pl.LazyFrame:
-    """Those of the values that lie in the buckets (columns `group`, `bucket`): group, x, bucket."""
+    """Of the values that lie in the buckets (columns `group`, `bucket`): how many (`n`) are equal to each x."""
     placed = values.select("group", "x", bucket=bucket(pl.col("x")))
-    return placed.join(buckets, on=["group", "bucket"], how="semi")
+    inside = placed.join(buckets, on=["group", "bucket"], how="semi")
+    return inside.group_by("group", "bucket", "x").agg(n=pl.len().cast(pl.Int64))

@@ -16,7 +16,7 @@ from klsurv.charts.quantiles import Bands, quantiles_chart
 from klsurv.charts.sheet import Page
 from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
-from klsurv.frames.bands import kl_bands, pmass_bands, pmass_lines
+from klsurv.frames.bands import kl_bands, pmass_bands, pmass_counts, pmass_lines
 from klsurv.frames.counts import each_dose
 from klsurv.frames.deaths import deaths
 from klsurv.params import OutcomeOptions, Scoring, ScoringOptions
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from klsurv.runs import Runs
 
 View = dict[str, Any]
+
+# Lines of pmass in a panel, and panels in the map of deaths, of which there is one per cell.
+_MOST_LINES, _MOST_CELLS = 400, 60
 
 
 def draw_quantiles(runs: Runs, *, view: View, options: ScoringOptions, kl_log: bool = False) -> Figure:
@@ -53,14 +56,22 @@ def draw_pmass(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
     """Pmass at forks, a panel per alpha."""
     scoring = Scoring(**options)
     lives = runs.judged(scoring)
-    lines, bands = pl.collect_all([pmass_lines(lives.lazy()), pmass_bands(lives.lazy())])
-    said = words(runs, "pmass at each fork, a line per trajectory", options, n=lives.height)
-    return pmass_chart(lines, bands, alphas=runs.alphas, threshold=scoring.threshold, words=said, view=view)
+    tables = [pmass_lines(lives.lazy(), most=_MOST_LINES), pmass_bands(lives.lazy()), pmass_counts(lives.lazy())]
+    lines, bands, counts = pl.collect_all(tables)
+    # More would be one patch of colour; band and median are of all.
+    crowded = max(counts.get_column("n").to_list(), default=0) > _MOST_LINES
+    what = f"a line for {_MOST_LINES} of each panel's trajectories" if crowded else "a line per trajectory"
+    said = words(runs, f"pmass at each fork, {what}", options, n=lives.height)
+    return pmass_chart(lines, bands, counts, alphas=runs.alphas, threshold=scoring.threshold, words=said, view=view)
 
 
 def draw_deaths(runs: Runs, *, view: View, options: OutcomeOptions) -> Figure:
     """When each prompt died at each alpha, a panel per cell."""
     table = deaths(runs.lives(options).lazy()).collect()
+    cells = table.get_column("cell").unique().sort()
+    if len(cells) > _MOST_CELLS:
+        runs.say(f"the map of deaths shows the first {_MOST_CELLS} of {len(cells)} cells: --where chooses others")
+        table = table.filter(pl.col("cell").is_in(cells.head(_MOST_CELLS).implode()))
     said = words(runs, "Prompt or dose? Token of death by prompt and α", options, n=table.height)
     return deaths_chart(table, words=said, view=view)
 

@@ -11,7 +11,7 @@ import polars as pl
 from klsurv.fanout import each
 from klsurv.frames.buckets import tally, within
 
-_X, _AT = pl.col("x"), pl.col("at")
+_X = pl.col("x")
 
 
 def quantiles(
@@ -20,16 +20,14 @@ def quantiles(
     """One row per group: `group`, then p50 and so on, with linear interpolation as polars and R (type 7) have it.
 
     Each of `values` gives a piece: `group` and x, floats that are not NaN. Several pieces are made twice: first to
-    count how many lie in which narrow bucket, then to keep those buckets in which a quantile lies; by the executor,
-    where there is one.
+    count how many lie in which narrow bucket, then to count each value in those in which a quantile lies; by the
+    executor, where there is one.
     """
     if len(values) == 1:
         asked = (_X.quantile(p / 100, interpolation="linear").alias(f"p{p}") for p in percents)
         return values[0]().group_by("group").agg(asked).collect()
     counts = pl.concat([_COUNTS, *each(executor, _tallied, values)])
     counts = counts.group_by("group", "bucket").agg(pl.col("n").sum()).sort("group", "bucket")
-    # The values are sorted in thought: a bucket holds those from `first` on.
-    counts = counts.with_columns(first=pl.col("n").cum_sum().over("group") - pl.col("n"))
     # Divided here: polars multiplies by the reciprocal, which is another number in the last digit.
     shares = pl.DataFrame({"percent": percents, "share": [p / 100 for p in percents]}, schema=_SHARES)
     wanted = (
@@ -40,14 +38,13 @@ def quantiles(
         .with_columns(low=pl.col("exact").floor().cast(pl.Int64), high=pl.col("exact").ceil().cast(pl.Int64))
     )
     ranks = pl.concat([wanted.select("group", at=name) for name in ("low", "high")]).unique().sort("at")
-    # Each rank lies in the last bucket that begins at it or before.
-    found = ranks.join_asof(
-        counts.sort("first"), left_on="at", right_on="first", by="group", strategy="backward", check_sortedness=False
-    )
-    buckets = found.select("group", "bucket").unique()
-    kept = pl.concat([_KEPT, *each(executor, partial(_within, buckets=buckets), values)])
-    inside = kept.sort("group", "bucket", "x").with_columns(nth=pl.int_range(pl.len()).over("group", "bucket"))
-    at = found.select("group", "at", "bucket", nth=_AT - pl.col("first")).join(inside, on=["group", "bucket", "nth"])
+    # In thought the values are sorted: each bucket, and each value in it, begins at the rank after those below it.
+    buckets = _located(ranks, counts.with_columns(first=_begin().over("group")))
+    wanted_buckets = buckets.select("group", "bucket", "first").unique()
+    inside = pl.concat([_KEPT, *each(executor, partial(_within, buckets=wanted_buckets.drop("first")), values)])
+    inside = inside.group_by("group", "bucket", "x").agg(pl.col("n").sum()).sort("group", "bucket", "x")
+    inside = inside.join(wanted_buckets, on=["group", "bucket"], maintain_order="left")
+    at = _located(ranks, inside.with_columns(first=pl.col("first") + _begin().over("group", "bucket")))
     for name in ("low", "high"):
         wanted = wanted.join(
             at.select("group", pl.col("at").alias(name), pl.col("x").alias(f"x_{name}")), on=["group", name], how="left"
@@ -57,6 +54,18 @@ def quantiles(
     named = wanted.with_columns(value=pl.when(pl.col("x_low") == pl.col("x_high")).then("x_low").otherwise(between))
     return named.group_by("group").agg(
         pl.col("value").filter(pl.col("percent") == p).first().alias(f"p{p}") for p in percents
+    )
+
+
+def _begin() -> pl.Expr:
+    """The rank at which each row begins, of rows in order that stand for `n` values each."""
+    return pl.col("n").cum_sum() - pl.col("n")
+
+
+def _located(ranks: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Each rank (`group`, `at`) with the row it falls into: the last that begins (`first`) at it or before."""
+    return ranks.join_asof(
+        rows.sort("first"), left_on="at", right_on="first", by="group", strategy="backward", check_sortedness=False
     )
 
 
@@ -70,4 +79,4 @@ def _within(piece: Callable[[], pl.LazyFrame], *, buckets: pl.DataFrame) -> pl.D
 
 _COUNTS = pl.DataFrame(schema={"group": pl.UInt32, "bucket": pl.Int64, "n": pl.Int64})
 _SHARES = {"percent": pl.Int64, "share": pl.Float64}
-_KEPT = pl.DataFrame(schema={"group": pl.UInt32, "x": pl.Float64, "bucket": pl.Int64})
+_KEPT = pl.DataFrame(schema={"group": pl.UInt32, "bucket": pl.Int64, "x": pl.Float64, "n": pl.Int64})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from klsurv.exprs.axes import Axes
-from klsurv.frames.bands import PERCENTS, kl_bands, pmass_bands, pmass_lines
+from klsurv.frames.bands import PERCENTS, kl_bands, pmass_bands, pmass_counts, pmass_lines
 
 WIDE = Axes(width=400, height=100, x_max=100, y_max=1)
 
@@ -81,4 +82,23 @@ def test_bands_and_lines_of_pmass_are_those_of_a_plain_loop() -> None:
     for row in bands.to_dicts():
         for p in PERCENTS:
             assert row[f"p{p}"] == pytest.approx(np.percentile(want[row["alpha"], row["t"]], p))
-    assert pmass_lines(frame).collect().rows() == lines
+    assert pmass_lines(frame, most=100).collect().rows() == lines
+
+
+def test_of_many_lines_of_pmass_some_are_kept_evenly_spaced_and_all_are_counted() -> None:
+    frame = pl.LazyFrame(scored(40, seed=5), infer_schema_length=None)
+    whole = pmass_lines(frame, most=100).collect()
+    for most in (1, 3, 7, 19):
+        kept = pmass_lines(frame, most=most).collect()
+        for (alpha,), rows in kept.partition_by("alpha", as_dict=True).items():
+            lines = whole.filter(alpha=alpha).get_column("line").unique().sort().to_list()
+            found = [lines.index(line) for line in rows.get_column("line").unique().sort()]
+            assert len(found) == min(most, len(lines))
+            gaps = {b - a for a, b in pairwise(found)}
+            assert not gaps or max(gaps) - min(gaps) <= 1
+            assert rows.equals(whole.filter(pl.col("line").is_in(rows["line"].unique().implode())))
+    counts = whole.group_by("alpha").agg(
+        n=pl.col("line").n_unique().cast(pl.Int64),
+        n_died=pl.col("line").filter("dies").n_unique().cast(pl.Int64),
+    )
+    assert pmass_counts(frame).collect().sort("alpha").equals(counts.sort("alpha"))
