@@ -187,7 +187,9 @@ def _connected(bucket: str, environment: tuple[tuple[str, str], ...]) -> S3Store
         options["allow_http"] = True
     backoff: Any = {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=2), "base": 2}
     retries: Any = {"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=_GIVE_UP), "backoff": backoff}
-    return S3Store(bucket, client_options=options, retry_config=retries)
+    # Of several in the environment, obstore would take any.
+    named: Any = {"endpoint": endpoint} if endpoint else {}
+    return S3Store(bucket, client_options=options, retry_config=retries, **named)
 
 
 def _endpoint(environment: dict[str, str]) -> str:

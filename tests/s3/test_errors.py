@@ -118,6 +118,16 @@ def test_a_bucket_that_is_not_there_is_named(environment: str, command: Klsurv, 
     assert not (real_cells / "store").exists()
 
 
+def test_of_two_endpoints_the_one_for_s3_is_used(
+    environment: str, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", environment)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", nobody)
+    monkeypatch.setenv("AWS_ENDPOINT", nobody)
+    with pytest.raises(RemoteError, match=f"there is no bucket no-such at {environment}"):
+        klsurv.scan("s3://no-such/runs").cells()
+
+
 def test_a_prefix_that_is_not_there_is_named(bucket: Remote, command: Klsurv) -> None:
     (bucket / "runs-2" / "x").write(b"")
     one_line(command("summary", bucket / "runs"), f"{bucket}/runs does not exist")
