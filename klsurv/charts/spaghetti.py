@@ -18,6 +18,8 @@ from klsurv.frames.ink import PIXELS
 from klsurv.params import Look, Scoring
 
 _SPACING = 22
+# Ticks in a panel that can all be black.
+_TICKS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +110,15 @@ def _panel(
     # Of one alone it would hide whether that is alive.
     if n - panel.n_skipped != 1:
         layers.append(_strokes(data.add(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
-    # A stroke of fixed height in pixels at a point in data units; at the upper edge where its line ends above it.
+    # A stroke of fixed height in pixels at a point in data units; at the upper edge where its line ends above it. Where
+    # many would cover the lines they fade.
+    faded = min(1.0, max(0.12, _TICKS / max(panel.ends.height, 1)))
     ends = panel.ends.with_columns(pl.col("y").clip(upper_bound=axes.y_max))
     layers.append(
         alt.Chart(data.add(f"EOS, {name}", ends))
-        .mark_point(shape="stroke", angle=90, size=64, stroke=INK, strokeWidth=1.2, opacity=1, clip=True)
+        .mark_point(
+            shape="stroke", angle=90, size=64, stroke=INK, strokeWidth=1.2, strokeOpacity=faded, opacity=1, clip=True
+        )
         .encode(x=x, y=y)
     )
     notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
