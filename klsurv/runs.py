@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from klsurv.analysis.calibrate import Calibrations
 from klsurv.analysis.compare import Comparisons
@@ -26,8 +25,8 @@ from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.remote import Remote, expanded, is_file
 from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
-from klsurv.schema import LONG, SCORED, TRAJECTORIES, Table
-from klsurv.source import EARLY, Held, Piece, Source, pieces
+from klsurv.schema import LONG, SCORED, TRAJECTORIES
+from klsurv.source import EARLY, Held, Piece, Source, pieces, streamed
 from klsurv.store.marker import is_store
 from klsurv.store.read import Store, read_store
 from klsurv.where import condition
@@ -191,16 +190,20 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     def trajectories(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
         """The table `trajectories`: one row per cell, alpha and prompt; KL, forks and pmass as lists, and scores."""
         chosen = Scoring(**scoring)
-        return self._streamed(TRAJECTORIES, lambda piece: score(piece, scoring=chosen).select(TRAJECTORIES.names))
+        return streamed(
+            self.pieces,
+            lambda piece: score(piece, scoring=chosen).select(TRAJECTORIES.names),
+            schema=TRAJECTORIES.schema,
+        )
 
     def long(self) -> pl.LazyFrame:
         """The table `long`: one row per cell, alpha, prompt and token, as it was measured."""
-        return self._streamed(LONG, longs.long)
+        return streamed(self.pieces, longs.long, schema=LONG.schema)
 
     def scored(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
         """The table `scored`: `long` with smoothed and scaled KL, running minimum of pmass, alive, end."""
         chosen = Scoring(**scoring)
-        return self._streamed(SCORED, lambda piece: longs.scored(piece, scoring=chosen))
+        return streamed(self.pieces, lambda piece: longs.scored(piece, scoring=chosen), schema=SCORED.schema)
 
     @property
     def plot(self) -> Plots:
@@ -236,26 +239,6 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
             self._early = max(early, EARLY)
             self._rollouts = self._source.rollouts(early=self._early)
         return self._rollouts
-
-    def _streamed(self, table: Table, ask: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.LazyFrame:
-        """A table with many rows, made piece by piece when it is collected."""
-
-        def made(
-            columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
-        ) -> Iterator[pl.DataFrame]:
-            for piece in self.pieces():
-                rows = ask(piece.read())
-                rows = rows if predicate is None else rows.filter(predicate)
-                rows = rows if columns is None else rows.select(columns)
-                rows = rows if n_rows is None else rows.head(n_rows)
-                found = rows.collect()
-                yield found
-                if n_rows is not None:
-                    n_rows -= found.height
-                    if n_rows <= 0:
-                        return
-
-        return register_io_source(made, schema=table.schema, is_pure=True)
 
 
 def _frame(source: Any) -> pl.LazyFrame:

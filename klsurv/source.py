@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from klsurv.frames.score import measure
 from klsurv.schema import KEY
@@ -102,6 +103,29 @@ def pieces(source: Source, rollouts: pl.DataFrame, *, alphas: Sequence[float] | 
         together[-1].append(cell)
         tokens += n
     return [Piece(source.only(cells), tuple(cells), doses) for cells in together or [[]]]
+
+
+def streamed(
+    parts: Callable[[], Sequence[Piece]], ask: Callable[[pl.LazyFrame], pl.LazyFrame], *, schema: pl.Schema
+) -> pl.LazyFrame:
+    """What is asked of each piece, one below the other, made when it is collected and never all at once."""
+
+    def made(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        for piece in parts():
+            rows = ask(piece.read())
+            rows = rows if predicate is None else rows.filter(predicate)
+            rows = rows if columns is None else rows.select(columns)
+            rows = rows if n_rows is None else rows.head(n_rows)
+            found = rows.collect()
+            yield found
+            if n_rows is not None:
+                n_rows -= found.height
+                if n_rows <= 0:
+                    return
+
+    return register_io_source(made, schema=schema, is_pure=True)
 
 
 def digests(source: pl.LazyFrame) -> pl.Series:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from klsurv.errors import OutputError
 from klsurv.names import clean
@@ -43,52 +44,39 @@ def check_target(path: Path, suffixes: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and vanishes when it does not.
+def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
+    """A temporary file, or folder, that takes the place of `path` when the block ends well, and vanishes when not.
 
     Raises:
-        OutputError: the file cannot be written, as on a full disk.
+        OutputError: it cannot be written, as on a full disk, or a folder would replace something.
     """
-    temporary = None
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent)
-        os.close(descriptor)
-        temporary = Path(name)
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-        temporary = None
-    except OSError as error:
-        raise OutputError(f"{clean(str(path))} cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """A temporary directory beside `path` that takes its name when the block ends well, and vanishes when it does not.
-
-    Raises:
-        OutputError: there is a file or a directory with something in it at `path`, or it cannot be written.
-    """
-    check_on_disk(path)
     name = clean(str(path))
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise OutputError(f"{name} is there already, and not empty: give a new directory")
+    if folder:
+        check_on_disk(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise OutputError(f"{name} is there already, and not empty: give a new directory")
     temporary = None
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:60]}.", suffix=".part", dir=path.parent))
+        temporary = _beside(path, folder=folder)
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
+        temporary.chmod((0o777 if folder else 0o666) & ~umask)
         temporary.replace(path)
         temporary = None
     except OSError as error:
         raise OutputError(f"{name} cannot be written: {error.strerror or error}") from error
     finally:
-        if temporary is not None:
+        if temporary is not None and folder:
             shutil.rmtree(temporary, ignore_errors=True)
+        elif temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path, *, folder: bool) -> Path:
+    where: dict[str, Any] = {"prefix": f".{path.name[:60]}.", "suffix": ".part", "dir": path.parent}
+    if folder:
+        return Path(tempfile.mkdtemp(**where))
+    descriptor, name = tempfile.mkstemp(**where)
+    os.close(descriptor)
+    return Path(name)

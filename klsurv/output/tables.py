@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from klsurv.output.files import replacing, replacing_folder
+from klsurv.output.files import replacing
 from klsurv.schema import Table
 
 # As many as a sweep may have cells and doses.
@@ -70,7 +70,7 @@ def write_partitions(
             rows += piece.height
             yield from _arrow(piece, arrow).to_batches()
 
-    with replacing_folder(path) as temporary:
+    with replacing(path, folder=True) as temporary:
         pads.write_dataset(
             pa.RecordBatchReader.from_batches(arrow, batches()),
             temporary,
