@@ -121,8 +121,8 @@ class Analysis(ABC):
         """Tell which cells share trajectories at these doses."""
         if self.rollouts().get_column("cell").n_unique() < 2:
             return
-        rows = self.rollouts().lazy().filter(pl.col("alpha").is_in(alphas))
-        copies = duplicates(rows.join(self.digests().lazy(), on=KEY))
+        rows = self.rollouts().lazy().select(*KEY, "model", "gen_len", "fork", "pmass")
+        copies = duplicates(rows.filter(pl.col("alpha").is_in(alphas)).join(self.digests().lazy(), on=KEY))
         for message in caveats.of_duplicates(copies.collect()):
             self.say(message)
 

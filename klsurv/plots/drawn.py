@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from klsurv.runs import Runs
     from klsurv.source import Piece
 
-# Values of smoothed KL that are kept, rather than made again each time they are looked at (256 MB); and that are looked
-# at together across trajectories (64 MB).
-_KEPT, _BLOCK = 32_000_000, 8_000_000
+# Values of smoothed KL that are kept, rather than made again each time they are looked at (256 MB). And those looked at
+# together across trajectories: few where they are kept, more where each look makes them anew.
+_KEPT, _BLOCK, _WIDE = 32_000_000, 1_000_000, 8_000_000
 
 Ask = Callable[[pl.LazyFrame], pl.LazyFrame]
 
@@ -62,7 +62,7 @@ class Drawn:
 
     def across(self, ask: Ask) -> pl.DataFrame:
         """What is asked of all trajectories at each token, for a block of tokens at a time."""
-        size = max(1, _BLOCK // max(self._n, 1))
+        size = max(1, (_BLOCK if self._few else _WIDE) // max(self._n, 1))
         blocks = []
         for start in range(0, max(self.longest, 1), size):
             rows = pl.concat([spaghetti.between(part(), start, start + size) for part in self._parts])

@@ -47,6 +47,7 @@ def make_tiny(monkeypatch: pytest.MonkeyPatch, tokens: int = 1) -> None:
     monkeypatch.setattr("klsurv.source._PIECE", tokens)
     monkeypatch.setattr("klsurv.plots.drawn._KEPT", tokens)
     monkeypatch.setattr("klsurv.plots.drawn._BLOCK", 800 * tokens)
+    monkeypatch.setattr("klsurv.plots.drawn._WIDE", 800 * tokens)
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=str)
