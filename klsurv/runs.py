@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
@@ -129,7 +129,6 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     ) -> None:
         self._load, self._alphas, self._tell, self._executor = load, alphas, tell or _warn, executor
         self._rollouts: pl.DataFrame | None = None
-        self._early = 0
         self._digests: pl.DataFrame | None = None
         self._judged: tuple[Scoring, pl.DataFrame] | None = None
         self.warnings: list[str] = []
@@ -146,26 +145,29 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
 
     def check(self) -> pl.DataFrame:
         """The table `check`: one row per cell with its status, its counts and the reason."""
-        measured = self._measured(EARLY).lazy().pipe(judge, scoring=Scoring())
-        return checking.check(self.cells().lazy(), measured).collect()
+        return checking.check(self.cells().lazy(), self._scored(Scoring()).lazy()).collect()
 
-    def rollouts(self, *, early: int = EARLY) -> pl.DataFrame:
+    def rollouts(self) -> pl.DataFrame:
         """Each trajectory as it was measured, with the facts of its cell, without KL: any number of cells fits.
 
         Columns: cell, alpha, prompt; model, method, seed, window, target_kl; gen_len, length, n_kl_failed,
-        n_kl_negative (tokens); `fork` and `pmass` (lists); `early`, the first `early` values of KL or more (nats).
+        n_kl_negative (tokens); `fork` and `pmass` (lists).
         """
-        measured = self._measured(early)
+        if self._rollouts is None:
+            self._rollouts = pl.concat(part.drop("early") for part in self._source.rollouts(early=EARLY))
         if not self.cells().get_column("status").is_in(["ok", "partial"]).any():
             raise NothingUsableError(f"none of the {self.cells().height} cells can be used: `klsurv check` says why")
-        return measured
+        return self._rollouts
+
+    def early(self, tokens: int) -> Iterator[pl.DataFrame]:
+        """The same some cells at a time, with the list `early`: the first so many values of KL or more (nats)."""
+        return self._source.rollouts(early=tokens)
 
     def judged(self, scoring: Scoring) -> pl.DataFrame:
         """Scored trajectories, without KL: those of the last scoring that was asked for are kept."""
-        if self._judged is None or self._judged[0] != scoring:
-            rollouts = self.rollouts(early=early_tokens(scoring))
-            self._judged = scoring, judge(rollouts.lazy(), scoring=scoring).collect()
-        return self._judged[1]
+        lives = self._scored(scoring)
+        self.rollouts()
+        return lives
 
     def digests(self) -> pl.DataFrame:
         """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
@@ -234,11 +236,15 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
             source = source.at(self._alphas)
         return source
 
-    def _measured(self, early: int) -> pl.DataFrame:
-        if self._rollouts is None or self._early < early:
-            self._early = max(early, EARLY)
-            self._rollouts = self._source.rollouts(early=self._early)
-        return self._rollouts
+    def _scored(self, scoring: Scoring) -> pl.DataFrame:
+        if self._judged is None or self._judged[0] != scoring:
+            lives, rollouts = [], []
+            for part in self.early(early_tokens(scoring)):
+                lives.append(judge(part.lazy(), scoring=scoring).collect())
+                rollouts.append(part.drop("early"))
+            self._judged = scoring, pl.concat(lives)
+            self._rollouts = pl.concat(rollouts) if self._rollouts is None else self._rollouts
+        return self._judged[1]
 
 
 def _frame(source: Any) -> pl.LazyFrame:

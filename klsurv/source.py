@@ -13,7 +13,7 @@ from polars.io.plugins import register_io_source
 from klsurv.frames.score import measure
 from klsurv.schema import KEY
 
-# Early tokens of KL that every source has at hand: the default scoring needs 85 of them.
+# Early tokens of KL that a store has at hand: the default scoring needs 85 of them.
 EARLY = 128
 # Tokens whose KL is in memory at a time (64 MB); a piece is made of whole cells, and of one at least.
 _PIECE = 8_000_000
@@ -29,8 +29,8 @@ class Source(Protocol):
     def at(self, alphas: Sequence[float]) -> Source:
         """The same at some doses only; every cell is still told of."""
 
-    def rollouts(self, *, early: int) -> pl.DataFrame:
-        """Each trajectory measured (`frames.score.measure`), without KL but for the first `early` tokens or more."""
+    def rollouts(self, *, early: int) -> Iterator[pl.DataFrame]:
+        """Each trajectory measured (`frames.score.measure`), in parts; of KL no more than `early`."""
 
     def digests(self) -> pl.DataFrame:
         """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
@@ -53,9 +53,9 @@ class Held:
         """The same at some doses only."""
         return Held(self.cells, self.source.filter(pl.col("alpha").is_in(alphas)))
 
-    def rollouts(self, *, early: int) -> pl.DataFrame:
-        """Each trajectory measured, without KL."""
-        return measure(self.source.lazy(), early=early).drop("kl").collect()
+    def rollouts(self, *, early: int) -> Iterator[pl.DataFrame]:
+        """Each trajectory measured, all at once."""
+        yield measure(self.source.lazy(), early=early).drop("kl").collect()
 
     def digests(self) -> pl.DataFrame:
         """The digest of each trajectory's KL."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -42,8 +42,12 @@ class Analysis(ABC):
         """The doses: those that were asked for, else all that the cells hold, ascending."""
 
     @abstractmethod
-    def rollouts(self, *, early: int = 0) -> pl.DataFrame:
-        """Each trajectory as it was measured, with the facts of its cell and the first `early` KL."""
+    def rollouts(self) -> pl.DataFrame:
+        """Each trajectory as it was measured, with the facts of its cell, without KL."""
+
+    @abstractmethod
+    def early(self, tokens: int) -> Iterator[pl.DataFrame]:
+        """The same some cells at a time, with the list `early`: the first so many values of KL or more (nats)."""
 
     @abstractmethod
     def judged(self, scoring: Scoring) -> pl.DataFrame:
@@ -144,8 +148,13 @@ class Analysis(ABC):
     def _filled(self, keys: pl.DataFrame, scoring: Scoring, event: Event, *, dead: bool) -> pl.DataFrame:
         """Lives of these trajectories as if each failed measurement had been a death, or a survival."""
         if event.event == "pmass":
-            rows = self.rollouts(early=early_tokens(scoring)).join(keys, on=KEY, how="semi", maintain_order="left")
-            return failures_as(rows.lazy(), event=event, dead=dead).pipe(judge, scoring=scoring).collect()
+            parts = (
+                part.lazy().join(keys.lazy(), on=KEY, how="semi", maintain_order="left")
+                for part in self.early(early_tokens(scoring))
+            )
+            return pl.concat(
+                failures_as(rows, event=event, dead=dead).pipe(judge, scoring=scoring).collect() for rows in parts
+            )
         pieces = ((piece, of_cells(keys, piece)) for piece in self.pieces())
         return pl.concat(each(self.reader, partial(_observed_as, scoring=scoring, event=event, dead=dead), pieces))
 

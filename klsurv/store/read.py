@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -19,6 +19,8 @@ from klsurv.store.manifest import checked
 from klsurv.store.pin import Pin
 from klsurv.where import condition, holds
 
+# Cells whose trajectories are looked at together without KL, with some of its first tokens.
+_CELLS = 32
 _ROLLOUTS = [name for name in SCHEMA.names() if name not in ("metric", "kl", "kl_digest")]
 
 
@@ -62,13 +64,16 @@ class Store:
         """The same at some doses only."""
         return replace(self, alphas=tuple(alphas))
 
-    def rollouts(self, *, early: int) -> pl.DataFrame:
-        """Each trajectory measured, without KL."""
-        rows = self._rows(list(self.files), _ROLLOUTS)
-        if early <= EARLY:
-            return rows
-        parts = (measure(piece.read(), early=early).drop("kl").collect() for piece in pieces(self, rows))
-        return pl.concat(parts).select(_ROLLOUTS)
+    def rollouts(self, *, early: int) -> Iterator[pl.DataFrame]:
+        """Each trajectory measured, some cells at a time."""
+        cells = list(self.files)
+        for start in range(0, max(len(cells), 1), _CELLS):
+            rows = self._rows(cells[start : start + _CELLS], _ROLLOUTS)
+            if early <= EARLY:
+                yield rows
+                continue
+            parts = [measure(piece.read(), early=early).drop("kl").collect() for piece in pieces(self, rows)]
+            yield pl.concat(parts).select(_ROLLOUTS)
 
     def digests(self) -> pl.DataFrame:
         """The digest of each trajectory's KL."""
