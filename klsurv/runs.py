@@ -166,6 +166,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     def judged(self, scoring: Scoring) -> pl.DataFrame:
         """Scored trajectories, without KL: those of the last scoring that was asked for are kept."""
         lives = self._scored(scoring)
+        # Raises where no cell can be used, which only `check` puts up with.
         self.rollouts()
         return lives
 
