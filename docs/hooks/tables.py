@@ -1,0 +1,29 @@
+"""The reference of the tables. In: klsurv's schema. Out: Markdown in the place of a mark in tables.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from klsurv.cli.schema import NAMES
+from klsurv.frames.describe import describe
+from klsurv.schema import GROUPED, TABLES
+
+MARK = "<!-- the tables -->"
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """The page with the reference in it."""
+    return markdown.replace(MARK, "\n".join(reference())) if MARK in markdown else markdown
+
+
+def reference() -> Iterator[str]:
+    """A section for each table, as `klsurv schema` has it: its row key and its columns."""
+    for name in NAMES:
+        yield f"\n### {name}\n"
+        before = ", after the columns of the group" if name in GROUPED else ""
+        yield f"One row per {TABLES[name].rows}. The columns{before}:\n"
+        yield "| column | dtype | unit | meaning |"
+        yield "| :-- | :-- | :-- | :-- |"
+        for _, column, dtype, unit, meaning in describe([name]).rows():
+            yield f"| `{column}` | {dtype} | {unit} | {meaning.replace('|', chr(92) + '|')} |"
