@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
-import pytest
-
-import klsurv
 from klsurv.frames.describe import describe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,30 +27,3 @@ def test_its_pictures_are_there() -> None:
     pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
     assert pictures
     assert all((ROOT / picture).is_file() for picture in pictures)
-
-
-@pytest.mark.parametrize("line", re.findall(r"^klsurv (.*?)(?:\s+#.*)?$", README, flags=re.MULTILINE))
-def test_each_command_of_its_tour_runs(
-    line: str, cells: Path, klsurv: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cells.rename(tmp_path / "klsurv-demo")
-    monkeypatch.chdir(tmp_path)
-    if "scored.parquet --threshold" in line:
-        run(klsurv, "export klsurv-demo scored.parquet --table scored --threshold 0.3 --roll 9")
-    done = run(klsurv, line)
-    assert done.returncode == 0, done.stderr
-
-
-def run(command: object, line: str) -> subprocess.CompletedProcess[str]:
-    assert callable(command)
-    done: subprocess.CompletedProcess[str] = command(*line.split())
-    return done
-
-
-def test_its_python_runs(cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cells.rename(tmp_path / "klsurv-demo")
-    monkeypatch.chdir(tmp_path)
-    code = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(code) == 2
-    for block in code:
-        exec(compile(block, "README.md", "exec"), {"klsurv": klsurv})

@@ -1,4 +1,4 @@
-"""Run the command line on a terminal of a given width."""
+"""Run the command line, or another program, on a terminal of a given width."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import IO, Any
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -26,7 +27,24 @@ def raw_terminal(
     interrupt: Callable[[str], bool] | None = None,
     by: signal.Signals = signal.SIGINT,
 ) -> tuple[int, str]:
-    """The exit code, and all that a terminal gets.
+    """The exit code of klsurv, and all that a terminal gets; as `terminal` has it, in colours."""
+    environment = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    command = [sys.executable, "-m", "klsurv", *map(str, arguments)]
+    env = {**environment, "TERM": "xterm"}
+    return terminal(command, width=width, height=height, interrupt=interrupt, by=by, env=env)
+
+
+def terminal(
+    command: Sequence[str],
+    *,
+    width: int = 80,
+    height: int = 40,
+    interrupt: Callable[[str], bool] | None = None,
+    by: signal.Signals = signal.SIGINT,
+    stderr: int | IO[str] = subprocess.DEVNULL,
+    **options: Any,
+) -> tuple[int, str]:
+    """The exit code of a program, and all that a terminal gets of its stdout.
 
     Where `interrupt` is given, stderr is the terminal too, and Ctrl-C (or another signal) is sent to the whole process
     group once it says so of the text so far.
@@ -38,14 +56,13 @@ def raw_terminal(
 
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-    environment = {name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "klsurv", *map(str, arguments)],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=child,
-        stderr=subprocess.DEVNULL if interrupt is None else child,
-        env={**environment, "TERM": "xterm"},
+        stderr=stderr if interrupt is None else child,
         start_new_session=True,
+        **options,
     )
     os.close(child)
     data, sent, deadline = b"", False, time.monotonic() + 120

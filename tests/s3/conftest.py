@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
@@ -11,11 +10,11 @@ from itertools import count
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from klsurv import cli
 from klsurv.ingest.remote import Remote
 from tests.conftest import Klsurv
+from tests.s3.objects import serving
 
 _NUMBERS = count()
 
@@ -23,12 +22,8 @@ _NUMBERS = count()
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The url of the server."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    found = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    found.start()
-    host, port = found.get_host_and_port()
-    yield f"http://{host}:{port}"
-    found.stop()
+    with serving() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,28 @@
-"""Directories into buckets and back."""
+"""A server of buckets on loopback; directories into buckets and back."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from moto.server import ThreadedMotoServer
+
 from klsurv.ingest.remote import Remote
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """The url of a server."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
 
 
 def upload(root: Path, to: Remote) -> Remote:

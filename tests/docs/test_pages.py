@@ -1,0 +1,28 @@
+"""Every page can be followed: what its blocks say runs, and prints what they say it prints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import PAGES, blocks, name
+from tests.docs.reader import Reader, follow
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the demo leaves."""
+    folder = tmp_path_factory.mktemp("demo") / "here"
+    with Reader(folder) as reader:
+        reader.shell("klsurv demo")
+    return folder / "klsurv-demo"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_page_can_be_followed(page: Path, demo: Path, tmp_path: Path) -> None:
+    shutil.copytree(demo, tmp_path / "page" / "klsurv-demo")
+    with Reader(tmp_path / "page") as reader:
+        for block in blocks(page):
+            follow(reader, block)
