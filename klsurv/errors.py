@@ -39,6 +39,10 @@ class InFlightError(SkippedCellError):
     """A file changes while it is being read: its producer is still at work."""
 
 
+class LimitError(CellError):
+    """A run cell holds more than is read, so that it does not fill the memory (`klsurv.limits`)."""
+
+
 class NothingUsableError(KlsurvError):
     """No cell, or no trajectory, is left to answer with."""
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from klsurv.ingest.discover import CALIB
 from klsurv.ingest.values import Json, finite, get, kind, tokens, whole
+from klsurv.limits import limits
 from klsurv.names import clean
 
 T = TypeVar("T")
@@ -55,4 +56,4 @@ def check_calib(calib: Json) -> Calib:
 
 
 def _text(value: object) -> str | None:
-    return clean(value) if isinstance(value, str) else None
+    return clean(value) if isinstance(value, str) and len(value) <= limits().name else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from klsurv.errors import CellError, InFlightError, SkippedCellError
+from klsurv.errors import CellError, InFlightError, LimitError, SkippedCellError
 from klsurv.ingest.calib import Calib, check_calib
 from klsurv.ingest.check import Dose, check_doses, check_forks
 from klsurv.ingest.discover import CALIB, NEEDED, PMASS, TRAJECTORY, CellDir, enter
@@ -18,7 +18,8 @@ class Cell:
     """What was read of a cell: its facts as far as they are known, its forks (tokens) and doses, and how it went.
 
     `status` is ok, partial (usable, `reason` says what is left out), skipped (nothing to score, or not yet) or broken
-    (a file is damaged); the last two have no doses. `in_flight`: its producer is at work on it.
+    (a file is damaged, or holds too much); the last two have no doses. `in_flight`: its producer is at work on it.
+    `refused`: it holds more than a limit allows, and the limit may be another next time.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Cell:
     status: str
     reason: str | None
     in_flight: bool = False
+    refused: bool = False
     calib: Calib | None = None
     forks: list[int] = field(default_factory=list)
     doses: list[Dose] = field(default_factory=list)
@@ -65,6 +67,8 @@ def load_cell(where: CellDir, *, metric: Metric, files: Files | None = None) -> 
             raise SkippedCellError("; ".join(notes) or f"{PMASS}: {metric}: holds no alpha yet")
     except CellError as error:
         return _unusable(where, calib, error)
+    except MemoryError:
+        return _unusable(where, calib, LimitError("does not fit into memory"))
     notes = calib.notes + notes
     return Cell(
         name=where.name,
@@ -100,5 +104,6 @@ def _unusable(where: CellDir, calib: Calib | None, error: CellError) -> Cell:
         status="skipped" if isinstance(error, SkippedCellError) else "broken",
         reason=error.reason,
         in_flight=isinstance(error, InFlightError),
+        refused=isinstance(error, LimitError),
         calib=calib,
     )

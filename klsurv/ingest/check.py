@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from klsurv.errors import CellError
 from klsurv.ingest.discover import PMASS, TRAJECTORY
 from klsurv.ingest.values import ROUNDING, Json, Numbers, by_alpha, get, numbers, rows, show, tokens
+from klsurv.limits import within
 from klsurv.params import Metric
 
 _KL = "per_prompt_per_t_kl"
@@ -30,10 +31,12 @@ def check_forks(pmass: Json) -> list[int]:
     """`fork_points`: token offsets, strictly ascending.
 
     Raises:
-        CellError: it is missing, not a list of whole numbers ≥ 0, or does not ascend.
+        CellError: it is missing, not a list of whole numbers ≥ 0, does not ascend, or is too long.
     """
     forks: list[int] = []
-    for i, value in enumerate(rows(get(pmass, "fork_points", PMASS), PMASS, "fork_points")):
+    points = rows(get(pmass, "fork_points", PMASS), PMASS, "fork_points")
+    within("forks", len(points), "forks", file=PMASS, field="fork_points")
+    for i, value in enumerate(points):
         fork = tokens(value, PMASS, f"fork_points[{i}]")
         if forks and fork <= forks[-1]:
             raise CellError(f"{fork} does not ascend from {forks[-1]}", file=PMASS, field=f"fork_points[{i}]")
@@ -49,9 +52,11 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
     `pmass`) have no KL: their rows are empty.
 
     Raises:
-        CellError: a field is missing, of the wrong kind, or holds a value out of its range.
+        CellError: a field is missing, of the wrong kind, or holds a value out of its range, or too many.
     """
     masses = by_alpha(get(pmass, metric, PMASS), PMASS, metric)
+    prompts = sum(len(value) for _, value in masses.values() if isinstance(value, list))
+    within("values", prompts * len(forks), "values (prompts at all alphas × forks)", file=PMASS, field=metric)
     if metric == "pmass":
         lengths = by_alpha(get(pmass, "gen_lens_qa", PMASS), PMASS, "gen_lens_qa")
         return [_question_dose(alpha, masses[alpha], lengths, forks) for alpha in sorted(masses)], []
@@ -66,7 +71,7 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
     doses = []
     for alpha in sorted(kls.keys() & masses.keys()):
         key, value = kls[alpha]
-        kl_rows = rows(value, TRAJECTORY, f"{_KL}[{show(key)}]")
+        kl_rows = _per_prompt(value, TRAJECTORY, f"{_KL}[{show(key)}]")
         kl = [_kl_row(row, f"{_KL}[{show(key)}][{i}]", booleans) for i, row in enumerate(kl_rows)]
         mass = _pmass_rows(masses[alpha], metric, forks)
         used = min(len(kl), len(mass))
@@ -79,6 +84,9 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
         # KL past gen_len is padding and does not exist (R1), so it is not kept.
         cut = [row[:length] for row, length in zip(kl[:used], gen_len, strict=False)]
         doses.append(Dose(alpha, cut, mass[:used], gen_len[:used]))
+    series = [len(row) for dose in doses for row in dose.kl]
+    padded = len(series) * max(series, default=0)
+    within("values", padded, "values (prompts at all alphas × the longest KL)", file=TRAJECTORY, field=_KL)
     return doses, notes
 
 
@@ -95,10 +103,16 @@ def _question_dose(
     return Dose(alpha, [array("d") for _ in mass], mass, gen_len[: len(mass)])
 
 
+def _per_prompt(value: object, file: str, field: str) -> list[object]:
+    found = rows(value, file, field)
+    within("prompts", len(found), "prompts", file=file, field=field)
+    return found
+
+
 def _pmass_rows(masses: tuple[str, object], metric: Metric, forks: list[int]) -> list[Numbers]:
     key, value = masses
     field = f"{metric}[{show(key)}]"
-    return [_pmass_row(row, f"{field}[{i}]", forks) for i, row in enumerate(rows(value, PMASS, field))]
+    return [_pmass_row(row, f"{field}[{i}]", forks) for i, row in enumerate(_per_prompt(value, PMASS, field))]
 
 
 def _pmass_row(value: object, field: str, forks: list[int]) -> Numbers:
@@ -117,7 +131,7 @@ def _gen_lens(lengths: tuple[str, object] | None, name: str) -> list[int]:
         return []
     key, value = lengths
     field = f"{name}[{show(key)}]"
-    return [tokens(length, PMASS, f"{field}[{i}]") for i, length in enumerate(rows(value, PMASS, field))]
+    return [tokens(length, PMASS, f"{field}[{i}]") for i, length in enumerate(_per_prompt(value, PMASS, field))]
 
 
 def _kl_row(value: object, field: str, booleans: bool) -> array[float]:

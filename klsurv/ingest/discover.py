@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from klsurv.errors import CellError, NothingUsableError
 from klsurv.ingest.parse import Stamp, stamp
 from klsurv.ingest.remote import Place, Remote
+from klsurv.limits import check_limits, limits
 from klsurv.names import clean
+
+T = TypeVar("T")
 
 CALIB, TRAJECTORY, PMASS = "calib.json", "trajectory.json", "pmass.json"
 NEEDED = (CALIB, TRAJECTORY, PMASS)
@@ -51,8 +55,10 @@ def discover(path: Place, *, name_contains: str = "") -> list[CellDir]:
 
     Raises:
         NothingUsableError: there is no such directory, it holds no run cell, or no name contains `name_contains`.
+        ParameterError: the environment sets a limit that is none.
         RemoteError: the bucket cannot be listed.
     """
+    check_limits()
     cells = _in_bucket(path) if isinstance(path, Remote) else _in_directory(path)
     if not cells:
         raise NothingUsableError(
@@ -71,7 +77,8 @@ def _in_directory(path: Path) -> list[CellDir]:
         if not path.is_dir():
             found = "is not a directory" if path.exists() else "does not exist"
             raise NothingUsableError(f"{clean(str(path))} {found}: expected a run root, a run cell or a parquet file")
-        entries = [Path(entry.path) for entry in os.scandir(path) if not entry.name.startswith("_")]
+        with os.scandir(path) as listed:
+            entries = [Path(entry.path) for entry in _few(listed, path) if not entry.name.startswith("_")]
     except OSError as error:
         raise NothingUsableError(f"{clean(str(path))} cannot be read: {error.strerror}") from error
     if _is_cell(path):
@@ -84,7 +91,7 @@ def _in_directory(path: Path) -> list[CellDir]:
 def _in_bucket(path: Remote) -> list[CellDir]:
     folders: dict[str, dict[str, Stamp]] = {}
     try:
-        for name, seen in path.walk():
+        for name, seen in _few(path.walk(), path):
             folder, _, file = name.rpartition("/")
             folders.setdefault(folder, {})[file] = seen
     except OSError as error:
@@ -105,6 +112,18 @@ def _in_bucket(path: Remote) -> list[CellDir]:
         ),
         key=lambda cell: cell.name,
     )
+
+
+def _few(found: Iterable[T], path: Place) -> Iterator[T]:
+    """What is found there, until it is too much."""
+    most = limits().cells
+    for i, item in enumerate(found):
+        if i == most:
+            raise NothingUsableError(
+                f"{clean(str(path))} holds more than {most:,} entries: "
+                "name a directory of run cells only, or raise KLSURV_MAX_CELLS"
+            )
+        yield item
 
 
 def enter(cell: CellDir) -> None:

@@ -12,10 +12,12 @@ from typing import TypeVar
 
 import jiter
 
-from klsurv.errors import CellError, InFlightError
+from klsurv.errors import CellError, InFlightError, LimitError
 from klsurv.ingest.remote import Place, Remote
+from klsurv.ingest.sizes import check_text
 from klsurv.ingest.stamp import Stamp as Stamp
 from klsurv.ingest.values import Json, kind
+from klsurv.limits import NESTING, within
 
 T = TypeVar("T")
 
@@ -57,7 +59,9 @@ def read_json(path: Place) -> object:
 def read_lines(path: Place) -> tuple[list[Json], int]:
     """The JSON objects in a file with one per line, and how many lines are none; raises as `read_object` does."""
     found, bad = [], 0
-    for line in _patiently(lambda seen: _read(path, seen)[0], path).splitlines():
+    data = _patiently(lambda seen: _read(path, seen)[0], path)
+    check_text(data, path.name)
+    for line in data.splitlines():
         try:
             value = jiter.from_json(line, allow_inf_nan=True) if line.strip() else None
         except ValueError:
@@ -74,6 +78,10 @@ def _patiently(attempt: Callable[[Stamp | None], T], path: Place) -> T:
         before = stamp(path)
         try:
             return attempt(before)
+        except MemoryError:
+            raise LimitError("does not fit into memory", file=path.name) from None
+        except LimitError:
+            raise
         except InFlightError:
             time.sleep(_PAUSE)
         except CellError:
@@ -121,8 +129,10 @@ def _read(path: Place, seen: Stamp | None) -> tuple[bytes, Stamp]:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise CellError(f"is {_kind(before.st_mode)}, not a regular file", file=path.name)
+        within("file_bytes", before.st_size, "bytes", file=path.name)
         with open(descriptor, "rb", closefd=False) as file:
-            data = file.read()
+            # One byte more than there is, to see whether it grew, and not as much as it may have grown.
+            data = file.read(before.st_size + 1)
         after = os.fstat(descriptor)
     except OSError as error:
         raise CellError(f"cannot be read: {error.strerror}", file=path.name) from error
@@ -137,6 +147,7 @@ def _fetch(path: Remote, seen: Stamp | None) -> tuple[bytes, Stamp]:
     """An object in the version that was seen."""
     try:
         seen = seen or path.stat()
+        within("file_bytes", seen.size, "bytes", file=path.name)
         data = path.read(seen)
     except FileNotFoundError:
         raise CellError("missing", file=path.name) from None
@@ -148,11 +159,14 @@ def _fetch(path: Remote, seen: Stamp | None) -> tuple[bytes, Stamp]:
 
 
 def _value(data: bytes, name: str) -> object:
-    if not data.strip():
+    if not data or data.isspace():
         raise CellError("is empty", file=name)
+    check_text(data, name)
     try:
         return jiter.from_json(data, allow_inf_nan=True, cache_mode="none", catch_duplicate_keys=True)
     except ValueError as error:
+        if "recursion limit" in str(error):
+            raise LimitError(f"is nested deeper than {NESTING} levels, the most that is read", file=name) from None
         raise CellError(f"is not JSON, or cut short: {error}", file=name) from None
 
 

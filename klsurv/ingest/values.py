@@ -8,6 +8,7 @@ import re
 from typing import cast
 
 from klsurv.errors import CellError
+from klsurv.limits import within
 from klsurv.names import clean
 from klsurv.params import MOST
 
@@ -16,7 +17,8 @@ Numbers = list[float | None]
 
 # A sum of two probabilities in float32 can pass 1 by rounding.
 ROUNDING = 1e-6
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# What was matched is not given back (++), or a long key that is no number would be tried in thousands of ways.
+_NUMBER = re.compile(r"[+-]?(\d++\.?+\d*+|\.\d++)([eE][+-]?\d++)?+", re.ASCII)
 _LARGEST = 2**1023
 
 
@@ -74,6 +76,7 @@ def by_alpha(value: object, file: str, field: str) -> dict[float, tuple[str, obj
     """An object with a dose per key, as dose → (key as written, value): "1" and "1.0" are the same dose."""
     if not isinstance(value, dict):
         raise CellError(f"is {kind(value)}, expected an object with an alpha per key", file=file, field=field)
+    within("alphas", len(value), "alphas", file=file, field=field)
     found: dict[float, tuple[str, object]] = {}
     for key, item in value.items():
         alpha = float(key) + 0.0 if _NUMBER.fullmatch(key) else math.nan

@@ -163,7 +163,9 @@ def _read(where: CellDir) -> tuple[dict[Metric, Cell], Footer]:
     stamps = {name: seen for name in NEEDED if (seen := where.stamp(name)) is not None}
     files = Files(where, digest=True)
     cells: dict[Metric, Cell] = {metric: load_cell(where, metric=metric, files=files) for metric in METRICS}
-    return cells, Footer({metric: _row(cell) for metric, cell in cells.items()}, stamps | files.stamps, now)
+    # A footer without stamps is of no cell: one that was refused is read again, for the limit may then be another.
+    known = {} if any(cell.refused for cell in cells.values()) else stamps | files.stamps
+    return cells, Footer({metric: _row(cell) for metric, cell in cells.items()}, known, now)
 
 
 def _lasts(cell: Cell) -> bool:

@@ -90,8 +90,8 @@ BAD_FILES: list[tuple[str, str | bytes]] = [
     ("is not JSON", '{"a": "'),
     ("is not JSON", '{"window": 8, "window": 9}'),
     ("is not JSON", '{"window": 1' + "0" * 5000 + "}"),
-    ("is not JSON", '{"a": ' + TOO_DEEP + "}"),
-    ("is not JSON", TOO_DEEP),
+    ("is nested deeper than 200 levels", '{"a": ' + TOO_DEEP + "}"),
+    ("is nested deeper than 200 levels", TOO_DEEP),
     ("holds a list at the top", "[]"),
     ("holds null at the top", "null"),
 ]
