@@ -51,17 +51,25 @@ _FIELDS = tuple(field.name for field in fields(Limits))
 NAMES = tuple(PREFIX + name.upper() for name in _FIELDS)
 
 
+@lru_cache(maxsize=1)
 def limits() -> Limits:
-    """The limits as the environment has them now; a variable that is empty is not set.
+    """The limits as the environment had them when they were first asked for, or last checked.
 
     Raises:
-        ParameterError: one is not a whole number of 1 or more.
+        ParameterError: one is not a whole number of 1 or more; a variable that is empty is not set.
     """
-    return _limits(tuple(map(os.environ.get, NAMES)))
+    chosen = {}
+    for field, name in zip(_FIELDS, NAMES, strict=True):
+        if value := os.environ.get(name):
+            good = value.isascii() and value.isdecimal() and len(value) < 20 and int(value) > 0
+            check(good, f"{name} must be a whole number of 1 or more, not {value[:40]!r}")
+            chosen[field] = int(value)
+    return Limits(**chosen)
 
 
 def check_limits() -> None:
-    """Raise `ParameterError` where the environment sets a limit to what is none, or one that does not exist."""
+    """Look at the environment anew; raise `ParameterError` where a limit in it is wrong, or there is no such limit."""
+    limits.cache_clear()
     for name in os.environ:
         check(not name.startswith(PREFIX) or name in NAMES, f"{name} is no limit: expected one of {', '.join(NAMES)}")
     limits()
@@ -80,14 +88,3 @@ def within(name: str, found: int, what: str, *, file: str, field: str | None = N
             file=file,
             field=field,
         )
-
-
-@lru_cache(maxsize=4)
-def _limits(values: tuple[str | None, ...]) -> Limits:
-    chosen = {}
-    for field, name, value in zip(_FIELDS, NAMES, values, strict=True):
-        if value:
-            good = value.isascii() and value.isdecimal() and len(value) < 20 and int(value) > 0
-            check(good, f"{name} must be a whole number of 1 or more, not {value[:40]!r}")
-            chosen[field] = int(value)
-    return Limits(**chosen)

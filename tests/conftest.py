@@ -19,6 +19,15 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 Klsurv = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def load_oracle() -> ModuleType:
+    """The module ../shared/reference/oracle.py."""
+    spec = importlib.util.spec_from_file_location("oracle", SHARED / "reference" / "oracle.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The directory ../shared; a test that needs it is skipped without it, but fails in CI."""
@@ -32,11 +41,7 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def oracle(shared: Path) -> ModuleType:
     """The rules as plain loops: `oracle.run(root, alphas, threshold, roll, calib_tokens, window, model_contains)`."""
-    spec = importlib.util.spec_from_file_location("oracle", shared / "reference" / "oracle.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_oracle()
 
 
 @pytest.fixture(scope="session")

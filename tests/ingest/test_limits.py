@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,17 @@ SMALL = 250 * 2**20
 
 
 @pytest.fixture
-def most(monkeypatch: pytest.MonkeyPatch) -> Set:
+def most(monkeypatch: pytest.MonkeyPatch) -> Iterator[Set]:
     """Set limits: `most(alphas=3)`."""
 
     def set_(**values: object) -> None:
         for name, value in values.items():
             monkeypatch.setenv(PREFIX + name.upper(), str(value))
+        limits.cache_clear()
 
-    return set_
+    yield set_
+    monkeypatch.undo()
+    limits.cache_clear()
 
 
 def load(directory: Path) -> Cell:
