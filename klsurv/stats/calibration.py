@@ -46,7 +46,7 @@ def calibration(cells: pl.DataFrame, heldout: pl.DataFrame, *, interval: Interva
         free=c_star.count().cast(pl.Int64) - 1,
     )
     student = stdtrit(seeds.get_column("free").to_numpy(), 1 - (1 - interval.level) / 2)
-    seeds = seeds.with_columns(student=pl.Series(student, dtype=pl.Float64))
+    seeds = seeds.with_columns(student=pl.Series(student))
     width = pl.col("student") * pl.col("c_star_std") / (pl.col("free") + 1).sqrt()
     at_one = heldout.filter(pl.col("alpha") == 1).select(*RUN, "kl_p95", "ratio", "in_band")
     powers = [

@@ -72,6 +72,16 @@ def test_one_seed_has_no_deviation_and_neither_has_one_c_star(made: Rows, n_seed
     assert (n_cells, found, std, cv) == (len(made), n_seeds, None, None)
 
 
+@pytest.mark.parametrize(("level", "student"), [(0.95, 4.302653), (0.9, 2.919986)])
+def test_the_mean_of_c_star_has_student_s_interval_over_the_cells_of_which_it_is_known(
+    level: float, student: float
+) -> None:
+    made = cells({"c_star": 8.0}, {"c_star": 15.0}, {"c_star": None}, {"c_star": 10.0})
+    (row,) = calibrated(made, quantiles({}), level=level)
+    width = student * math.sqrt(13) / math.sqrt(3)
+    assert (row["c_star_low"], row["c_star_high"]) == (pytest.approx(11 - width), pytest.approx(11 + width))
+
+
 def test_an_unknown_seed_is_another_than_a_known_one() -> None:
     found = spread({"seed": 0, "c_star": 8.0}, {"seed": None, "c_star": 10.0}, {"seed": None, "c_star": 12.0})
     assert found[:4] == (3, 2, pytest.approx(10.0), pytest.approx(2.0))
@@ -187,6 +197,15 @@ def test_two_doses_give_a_slope_without_interval_and_one_gives_none() -> None:
     assert exponent({0.5: 0.25, 1.0: 1.0}) == (pytest.approx(2.0), None, None, 2)
     assert exponent({1.0: 1.0}) == (None, None, None, 1)
     assert exponent({0.0: 0.0}) == (None, None, None, 0)
+
+
+def test_runs_of_an_unknown_method_have_their_exponent() -> None:
+    (row,) = calibrated(cells({"method": None}), quantiles({0.5: 0.25, 1.0: 1.0}, method=None))
+    assert (row["exponent"], row["n_doses"]) == (pytest.approx(2.0), 2)
+
+
+def test_held_out_kl_of_a_run_without_cells_has_no_target() -> None:
+    assert heldout(cells(), quantiles({1.0: 0.9})).select("kl_p95", "target_kl").rows() == [(0.9, None)]
 
 
 def test_cells_without_held_out_kl_have_their_c_star() -> None:

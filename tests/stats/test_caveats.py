@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from klsurv.stats.caveats import of_duplicates, of_failures, of_grids, of_pooling, of_size
+from klsurv.stats.caveats import of_duplicates, of_failures, of_grids, of_pooling, of_size, of_unmeasured
 
 ALPHA = {"alpha": pl.Float64}
 
@@ -25,6 +25,7 @@ def test_of_nothing_there_is_nothing_to_say() -> None:
     assert of_size(sizes().cast({"n": pl.Int64}), by=["alpha"]) == []
     assert of_grids(pl.DataFrame(schema=ALPHA), by=["alpha"], consequence="x") == []
     assert of_pooling([]) == []
+    assert of_unmeasured(pl.DataFrame(schema=ALPHA), by=["alpha"]) == []
     empty = pl.DataFrame(schema={**ALPHA, "n_failed": pl.Int64, "end_if_died": pl.Float64, "end_if_alive": pl.Float64})
     assert of_failures(empty, by=["alpha"]) == []
 
@@ -84,6 +85,12 @@ def test_grids_that_differ_are_told_with_the_groups_and_what_follows() -> None:
     mixed = pl.DataFrame({"method": ["pca", None]})
     assert of_grids(mixed, by=["method"], consequence="left out") == [
         "the fork grids of the cells differ in method=pca, method=None: left out"
+    ]
+
+
+def test_groups_that_were_never_measured_are_named() -> None:
+    assert of_unmeasured(pl.DataFrame({"method": ["pca", None]}), by=["method"]) == [
+        "left out, as none was measured at a fork: method=pca, method=None"
     ]
 
 
