@@ -6,9 +6,12 @@ importing klsurv loads no library.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+# As in `typing`, which takes a while to load.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from klsurv.errors import (
         CellError,
         ClusterError,

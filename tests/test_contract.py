@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
         "data",
         "ingest",
         "store",
+        "interrupts",
         "report",
         "frames",
         "charts",
@@ -56,7 +57,8 @@ ALLOWED: dict[str, set[str]] = {
         "watch",
         "",
     },
-    "__main__": {"cli"},
+    "interrupts": set(),
+    "__main__": {"cli", "interrupts"},
     "": {"errors", "runs", "produce", "store"},
 }
 

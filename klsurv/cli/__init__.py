@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -11,7 +12,9 @@ from click.exceptions import Exit
 
 from klsurv import __version__
 from klsurv.cli.lazy import LazyGroup
+from klsurv.cli.streams import open_streams, silence
 from klsurv.errors import KlsurvError, ParameterError
+from klsurv.interrupts import Interrupts
 
 
 @click.group(
@@ -48,38 +51,46 @@ def cli() -> None:
     """
 
 
-def main() -> NoReturn:
+def run(interrupts: Interrupts) -> NoReturn:
     """Run the command line and leave with its exit code: 0 done, 1 nothing usable, 2 wrong usage, 130 interrupted."""
-    # A stream that was closed before the start is None in Python.
-    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))
-    code: object = 0
+    open_streams()
+    interrupts.raise_stopped()
+    code, error = 0, None
     try:
-        code = cli(standalone_mode=False)
+        code = cli(standalone_mode=False) or 0
         sys.stdout.flush()
-    except Exit as exit_:
-        code = exit_.exit_code
-    except SystemExit as exit_:
+    except BaseException as raised:
+        error = raised
+    # Whatever a library made of it on the way.
+    if interrupts.received is not None or isinstance(error, (click.Abort, KeyboardInterrupt)):
+        number = interrupts.received or signal.SIGINT
+        if number == signal.SIGINT:
+            click.echo("interrupted", err=True)
+        # Threads that read on are not waited for.
+        os._exit(128 + number)
+    interrupts.leave()
+    sys.exit(code if error is None else code_of(error, code))
+
+
+def code_of(error: BaseException, code: int) -> int:
+    """The exit code of a command that failed, after the reason was told; `code` where only its output did."""
+    if isinstance(error, Exit):
+        return error.exit_code
+    if isinstance(error, SystemExit):
         # With 1, click leaves when whoever read the output has seen enough: nothing went wrong.
-        code = 0 if exit_.code == 1 else exit_.code
-        _silence()
-    except click.ClickException as error:
+        silence()
+        return code if error.code == 1 else int(error.code or 0)
+    if isinstance(error, click.ClickException):
         error.show()
-        code = error.exit_code
-    except KlsurvError as error:
+        return error.exit_code
+    if isinstance(error, KlsurvError):
         click.echo(f"error: {error}", err=True)
-        code = 2 if isinstance(error, ParameterError) else 1
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        code = 130
-    except BrokenPipeError:
-        _silence()
-    except OSError as error:
-        _silence()
+        return 2 if isinstance(error, ParameterError) else 1
+    if isinstance(error, BrokenPipeError):
+        silence()
+        return code
+    if isinstance(error, OSError):
+        silence()
         click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _silence() -> None:
-    """Let what is left in stdout go nowhere: it cannot be written, and Python would say so once more at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    raise error

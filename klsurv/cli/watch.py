@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count as counting
 from typing import TYPE_CHECKING, Any
 
@@ -70,11 +68,10 @@ def command(
         return looks == count or (until_idle is not None and sweep.quiet >= until_idle)
 
     live = format is None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    with _terminable():
-        if live:
-            _draw(sweep, clean(str(runs)), interval=interval, ended=ended)
-        else:
-            _print(sweep, format or "csv", interval=interval, ended=ended)
+    if live:
+        _draw(sweep, clean(str(runs)), interval=interval, ended=ended)
+    else:
+        _print(sweep, format or "csv", interval=interval, ended=ended)
     view = sweep.view()
     if not view.trajectories:
         raise NothingUsableError(view.waiting or "no cell could be used")
@@ -141,17 +138,3 @@ def _write(changes: list[Change], format: str, *, header: bool) -> None:
     table = pl.DataFrame([asdict(change) for change in changes], schema=CHANGES.schema)
     sys.stdout.write(table.write_csv(include_header=header) if format == "csv" else table.write_ndjson())
     sys.stdout.flush()
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the block as an exception does, so that the terminal is left as it was."""
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

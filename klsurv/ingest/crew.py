@@ -12,7 +12,7 @@ import queue
 import subprocess
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
@@ -33,6 +33,7 @@ class Crew(Executor):
         for worker in self._crew:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(workers)
+        self._stopped = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have it done by the next process that is idle."""
@@ -49,16 +50,25 @@ class Crew(Executor):
         worker = self._idle.get()
         try:
             return worker.do(fn, args, kwargs)
+        except _LostError:
+            if self._stopped:
+                raise CancelledError from None
+            return fn(*args, **kwargs)
         finally:
             self._idle.put(worker)
 
     def _stop(self) -> None:
+        self._stopped = True
         for worker in self._crew:
             worker.stop()
 
 
+class _LostError(Exception):
+    """The process of a worker is gone."""
+
+
 class _Worker:
-    """A process that does what it is told to."""
+    """A process that does what it is told to, or raises `_LostError`."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-c", _RUN.format(path=sys.path)]
@@ -77,7 +87,7 @@ class _Worker:
             stdin.flush()
             error, result = pickle.load(stdout)
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):
-            return fn(*args, **kwargs)
+            raise _LostError from None
         if error is not None:
             raise error
         done: T = result

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from klsurv.errors import OutputError
 from klsurv.names import clean
@@ -55,28 +54,20 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
         check_on_disk(path)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise OutputError(f"{name} is there already, and not empty: give a new directory")
-    temporary = None
+    # Named before it is there, so that an interruption at any point finds it.
+    temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
     try:
-        temporary = _beside(path, folder=folder)
+        if folder:
+            temporary.mkdir()
+        else:
+            temporary.touch(exist_ok=False)
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod((0o777 if folder else 0o666) & ~umask)
         temporary.replace(path)
-        temporary = None
     except OSError as error:
         raise OutputError(f"{name} cannot be written: {error.strerror or error}") from error
     finally:
-        if temporary is not None and folder:
+        if folder:
             shutil.rmtree(temporary, ignore_errors=True)
-        elif temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _beside(path: Path, *, folder: bool) -> Path:
-    where: dict[str, Any] = {"prefix": f".{path.name[:60]}.", "suffix": ".part", "dir": path.parent}
-    if folder:
-        return Path(tempfile.mkdtemp(**where))
-    descriptor, name = tempfile.mkstemp(**where)
-    os.close(descriptor)
-    return Path(name)
+        else:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
