@@ -91,7 +91,7 @@ def _trends(trend: Trend, *, test: LogRank) -> list[dict[str, object]]:
         index = part.get_column("index").to_list()
         scores = part.get_column(trend.column).cast(pl.Float64).to_numpy()
         name = labels(part.head(1), trend.by)[0] if trend.by else None
-        if np.isnan(scores).any() or part.get_column(trend.column).null_count():
+        if np.isnan(scores).any():
             result: dict[str, object] = {"df": 0}
         else:
             counts = trend.counted

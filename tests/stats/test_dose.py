@@ -46,8 +46,9 @@ def test_a_reversal_is_averaged_by_the_number_of_trajectories() -> None:
     assert half(1.0, 0.3, 0.7, n=[1, 3, 1]) == pytest.approx(0.5 / 0.6 * 0.5)
 
 
-def test_a_curve_with_a_dose_of_which_nothing_is_known_has_no_half() -> None:
-    assert np.isnan(half(1.0, NAN, 0.2))
+def test_a_curve_with_a_dose_of_which_nothing_is_known_has_no_half_and_others_have_theirs() -> None:
+    both = ed50(np.array([[1.0, NAN, 0.2], [0.9, 0.4, 0.1]]), ALPHAS[:3], np.ones(3))
+    assert both.tolist() == [pytest.approx(NAN, nan_ok=True), pytest.approx(0.4)]
 
 
 def test_one_dose_has_a_half_only_if_half_are_dead_at_it() -> None:
@@ -150,6 +151,18 @@ def test_without_draws_there_are_no_bands() -> None:
     bands = ["rmst_low", "rmst_high", "survival_low", "survival_high", "ed50_low", "ed50_high"]
     assert table.select(bands).null_count().sum_horizontal().item() == 18
     assert table.get_column("ed50").null_count() == 0
+
+
+def test_values_that_are_all_null_are_numbers_all_the_same() -> None:
+    table = answered({"a": [4]}, alphas=(1.0,))
+    names = ["rmst_low", "rmst_high", "survival_low", "survival_high", "trend_z", "trend_p", "ed50", "ed50_low"]
+    assert {table.schema[name] for name in (*names, "ed50_high")} == {pl.Float64()}
+
+
+def test_groups_stay_in_order() -> None:
+    names = [f"m{i}" for i in range(20)]
+    table = answered({name: [2, 6, 12] for name in names})
+    assert table.get_column("method").unique(maintain_order=True).to_list() == names
 
 
 def test_bands_are_those_of_the_draws_of_the_dose() -> None:
