@@ -81,8 +81,8 @@ def test_the_sdist_holds_what_builds_and_tests_it(unpacked: Path) -> None:
     for folder in ("klsurv", "tests", "benchmarks", "docs"):
         wanted = set(sources(ROOT / folder))
         assert wanted and {name for name in held if name.startswith(f"{folder}/")} == wanted
-    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff"} <= held
-    assert not any("__pycache__" in name or name.startswith((".venv", ".ci")) for name in held)
+    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff", "mkdocs.yml", ".ci/run"} <= held
+    assert not any("__pycache__" in name or name.startswith(".venv") for name in held)
 
 
 def test_the_sdist_builds_the_same_wheel_whatever_lies_about(wheel: Path, unpacked: Path, tmp_path: Path) -> None:

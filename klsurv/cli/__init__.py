@@ -39,6 +39,7 @@ from klsurv.interrupts import Interrupts
         "watch",
         "convert",
         "schema",
+        "completion",
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -57,7 +58,7 @@ def run(interrupts: Interrupts) -> NoReturn:
     interrupts.raise_stopped()
     code, error = 0, None
     try:
-        code = cli(standalone_mode=False) or 0
+        code = cli(prog_name="klsurv", standalone_mode=False) or 0
         sys.stdout.flush()
     except BaseException as raised:
         error = raised

@@ -10,6 +10,7 @@ import rich_click as click
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened, reading, writable
 from klsurv.cli.schema import NAMES
+from klsurv.cli.values import Columns
 from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import TABLES
@@ -36,9 +37,12 @@ UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout"
     show_default=True,
     help=f"Which table: {', '.join(EXPORTED)}.",
 )
-@click.option("--by", metavar="COLUMN,…", help="Groups, of a table that has them; default: as its command has.")
+@click.option(
+    "--by", type=Columns(), metavar="COLUMN,…", help="Groups, of a table that has them; default: as its command has."
+)
 @click.option(
     "--partition-by",
+    type=Columns(),
     metavar="COLUMN,…",
     help=f"Make FILE a directory of parquet files, in folders by these columns: {', '.join(GROUPS)}.",
 )

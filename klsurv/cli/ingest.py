@@ -8,8 +8,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from klsurv.cli.options import Where
 from klsurv.cli.running import progress_bar, warn
+from klsurv.cli.values import Where
 from klsurv.errors import NothingUsableError
 from klsurv.names import clean
 

@@ -9,12 +9,18 @@ import rich_click as click
 
 from klsurv.cli.options import format_option, runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened
+from klsurv.cli.values import cells_of_runs
 from klsurv.ingest.remote import Place
 
 
 @click.command("inspect")
 @runs_options
-@click.option("--cell", required=True, help="Name of the cell, or a part of it that only one has.")
+@click.option(
+    "--cell",
+    required=True,
+    shell_complete=cells_of_runs,
+    help="Name of the cell, or a part of it that only one has.",
+)
 @click.option("--alpha", type=float, required=True, help="Its dose.")
 @click.option("--prompt", type=int, required=True, help="Its index, from 0.")
 @scoring_options

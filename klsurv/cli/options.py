@@ -8,35 +8,11 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
+from klsurv.cli.values import Columns, Numbers, Where
 from klsurv.inference import TESTS, Interval, LogRank, Resampling, Sweep
-from klsurv.ingest.remote import Place, place
 from klsurv.params import EVENTS, METRICS, Event, OutcomeOptions, Scoring, ScoringOptions, outcome
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """Numbers separated by commas."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The numbers as a tuple."""
-        try:
-            # Python would take 1_0 for ten.
-            return tuple(map(float, value.replace("_", "?").split(","))) if isinstance(value, str) else value
-        except ValueError:
-            self.fail(f"{value!r} is not numbers separated by commas, such as 0,0.5,1", param, ctx)
-
-
-class Where(click.ParamType[Place]):
-    """A path, or an `s3://` url."""
-
-    name = "path"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
-        """Where it is."""
-        return place(value)
 
 
 def apply(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -126,7 +102,12 @@ def by_option(default: str) -> Callable[[F], F]:
     """Which columns make the groups."""
     shown = True if default else "none"
     return click.option(
-        "--by", default=default, show_default=shown, metavar="COLUMN,…", help="Columns that make the groups."
+        "--by",
+        type=Columns(),
+        default=default,
+        show_default=shown,
+        metavar="COLUMN,…",
+        help="Columns that make the groups.",
     )
 
 
@@ -175,7 +156,11 @@ def test_options(function: F) -> F:
             "--gamma", type=float, default=LogRank.gamma, show_default=True, help="Of fh: above 0, late deaths do."
         ),
         click.option(
-            "--stratify", default="", metavar="COLUMN,…", help="Test within each value of these, such as prompt."
+            "--stratify",
+            type=Columns(),
+            default="",
+            metavar="COLUMN,…",
+            help="Test within each value of these, such as prompt.",
         ),
     )(function)
 

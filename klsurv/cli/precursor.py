@@ -7,7 +7,6 @@ from typing import Any
 import rich_click as click
 
 from klsurv.cli.options import (
-    Numbers,
     bootstrap_options,
     by_option,
     format_option,
@@ -17,6 +16,7 @@ from klsurv.cli.options import (
     scoring_options,
 )
 from klsurv.cli.running import answer, opened, progress_bar, saving
+from klsurv.cli.values import Numbers
 from klsurv.errors import ParameterError
 from klsurv.inference import Interval, Resampling
 from klsurv.ingest.remote import Place

@@ -6,7 +6,7 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.options import format_option, runs_options, scoring_of, scoring_options
+from klsurv.cli.options import by_option, format_option, runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
@@ -21,7 +21,7 @@ CAPTION = (
 @click.command("summary")
 @runs_options
 @scoring_options
-@click.option("--by", default="alpha", show_default=True, metavar="COLUMN,…", help="Columns that make the groups.")
+@by_option("alpha")
 @format_option
 def command(runs: Place, by: str, format: Any, **options: Any) -> None:
     """Counts, KL and survival, one row per group.
