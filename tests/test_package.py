@@ -57,8 +57,9 @@ def metadata(wheel: Path) -> Message:
 def sources(folder: Path) -> Iterator[str]:
     """The files below a folder of the clone that are no caches, as paths from the clone."""
     for path in folder.rglob("*"):
-        if path.is_file() and not {"__pycache__", ".hypothesis", "site"} & set(path.parts):
-            yield path.relative_to(ROOT).as_posix()
+        named = path.relative_to(ROOT)
+        if path.is_file() and not {"__pycache__", ".hypothesis"} & set(named.parts):
+            yield named.as_posix()
 
 
 def test_the_wheel_holds_klsurv_and_nothing_else(wheel: Path) -> None:
@@ -100,11 +101,11 @@ def test_the_wheel_works_where_nothing_else_of_the_clone_is(wheel: Path, tmp_pat
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
         entry = archive.read(f"klsurv-{klsurv.__version__}.dist-info/entry_points.txt").decode()
-    assert entry.split() == ["[console_scripts]", "klsurv", "=", "klsurv.cli:main"]
+    assert entry.split() == ["[console_scripts]", "klsurv", "=", "klsurv.__main__:main"]
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'installed')!r}); from pathlib import Path; "
         "import klsurv.data; print(klsurv.__file__); klsurv.data.unpack(Path('runs')); "
-        "from klsurv.cli import main; sys.argv = ['klsurv', 'summary', 'runs', '--format', 'csv']; main()"
+        "from klsurv.__main__ import main; sys.argv = ['klsurv', 'summary', 'runs', '--format', 'csv']; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False

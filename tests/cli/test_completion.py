@@ -32,7 +32,7 @@ printf '%%s\\n' "${COMPREPLY[@]}"
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which a shell finds klsurv where an installation puts it, and bash its script."""
     script = tmp_path_factory.mktemp("bin") / "klsurv"
-    script.write_text(f"#!{sys.executable}\nfrom klsurv.cli import main\nmain()\n")
+    script.write_text(f"#!{sys.executable}\nfrom klsurv.__main__ import main\nmain()\n")
     script.chmod(0o755)
     found = os.environ | {"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
     printed = subprocess.run(
