@@ -5,11 +5,11 @@ Run in the root of the repository: `python docs/figures.py [FOLDER]`.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from klsurv.cli import cli
 from klsurv.data import unpack
 
 # Each chart with the options that show it best on cells of a small model: 8 prompts, window 96, pmass near 0.5.
@@ -34,9 +34,13 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
     with tempfile.TemporaryDirectory() as root:
         unpack(Path(root))
-        for chart, options in CHARTS.items():
-            command = [sys.executable, "-m", "klsurv", "plot", chart, root, "-o", str(folder / f"{chart}.png")]
-            subprocess.run([*command, *SCORING, *options], check=True)
+        for chart in CHARTS:
+            draw(chart, Path(root), folder / f"{chart}.png")
+
+
+def draw(chart: str, root: Path, picture: Path) -> None:
+    """Draw a chart of a run root, as the command line does."""
+    cli(["plot", chart, str(root), "-o", str(picture), *SCORING, *CHARTS[chart]], standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import PAGES, blocks, name
+from tests.charts.figures import alike
+from tests.docs.pages import PAGES, ROOT, blocks, name
 from tests.docs.reader import Reader, follow
 
 
@@ -18,6 +19,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Reader(folder) as reader:
         reader.shell("klsurv demo")
     return folder / "klsurv-demo"
+
+
+def test_the_demo_draws_the_figure_of_the_readme(demo: Path) -> None:
+    assert alike((demo / "spaghetti.png").read_bytes(), (ROOT / "docs" / "spaghetti.png").read_bytes())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -8,7 +14,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from scipy.stats import binom
 
-from benchmarks.shares import APART, SHARED, Share, of_doses, of_lifetimes, of_prompts, of_survival, of_tests
+from benchmarks import coverage, shares
+from benchmarks.shares import APART, SHARED, Share
 from benchmarks.simulated import EVEN, LOG, TOKEN, Design, clustered, counts, lives, risk, tally
 from klsurv.frames.risk import risk as risk_of
 from tests.frames.source import scored, trajectory
@@ -16,6 +23,12 @@ from tests.frames.source import scored, trajectory
 # Chance of a figure outside, were the true one at the edge of what is wanted. Runs are few, so bounds are wide;
 # `python -m benchmarks.coverage` has the figures themselves.
 CHANCE = 1e-4
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "coverage.md"
+
+# Several tests look at one simulation.
+of_survival, of_lifetimes, of_tests, of_prompts, of_doses = map(
+    cache, (shares.of_survival, shares.of_lifetimes, shares.of_tests, shares.of_prompts, shares.of_doses)
+)
 
 
 def within(share: Share, low: float, high: float) -> bool:
@@ -57,13 +70,13 @@ def test_tests_reject_a_true_hypothesis_in_4_to_6_percent(design: Design, n: int
 
 @pytest.mark.parametrize("prompts", [8, 30])
 def test_the_prompt_bootstrap_covers_where_the_naive_interval_is_too_narrow(prompts: int) -> None:
-    found = of_prompts(APART, prompts=prompts, runs=300, seed=1, draws=400)
+    found = of_prompts(APART, prompts=prompts, runs=400, seed=1, draws=400)
     assert within(found["prompt bootstrap"], 0.92, 0.98)
-    assert found["naive"].hits < binom.ppf(CHANCE, 300, 0.93)
+    assert found["naive"].hits < binom.ppf(CHANCE, 400, 0.93)
 
 
 def test_the_prompt_bootstrap_covers_where_the_naive_interval_is_too_wide() -> None:
-    found = of_prompts(SHARED, prompts=30, runs=300, seed=1, draws=400)
+    found = of_prompts(SHARED, prompts=30, runs=400, seed=1, draws=400)
     assert within(found["prompt bootstrap"], 0.92, 0.98)
     assert within(found["log-rank by prompt"], 0.04, 0.06)
     assert found["log-rank"].rate < 0.03
@@ -78,6 +91,86 @@ def test_plain_percentiles_of_few_prompts_are_too_narrow() -> None:
 def test_the_bands_of_doses_and_of_ed50_cover_92_to_98_percent() -> None:
     for name, share in of_doses(SHARED, prompts=30, runs=200, seed=1, draws=500).items():
         assert within(share, 0.92, 0.98), (name, share.rate)
+
+
+def page() -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each figure of the page: the words of its row up to the first figure, with the heading of its column, and it."""
+    heads: list[str] = []
+    for line in PAGE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("|") else []
+        if not cells or not heads:
+            heads = cells
+            continue
+        figures = [at for at, cell in enumerate(cells) if "±" in cell]
+        yield from (((*cells[: figures[0]], heads[at]), cells[at]) for at in figures)
+
+
+FIGURES = dict(page())
+
+
+def agrees(share: Share, *words: str) -> bool:
+    """Whether a share is the page's figure of these words, the errors of both allowed for."""
+    rate, error = (float(number) / 100 for number in re.findall(r"[\d.]+", FIGURES[words]))
+    slack = 3 * error + 0.0005
+    return within(share, max(rate - slack, 0), min(rate + slack, 1))
+
+
+@pytest.mark.parametrize("n", [30, 100])
+@pytest.mark.parametrize("design", [LOG, EVEN, TOKEN], ids=lambda design: design.name)
+def test_the_page_says_how_often_survival_and_lifetimes_are_covered(design: Design, n: int) -> None:
+    found = of_survival(design, n=n, runs=2000, seed=1)
+    truth = dict(zip(design.forks, design.survival(), strict=True))
+    shown = [int(words[1]) for words in FIGURES if words[0] == design.name and words[-1] == f"n = {n}, log-log"]
+    assert len(shown) == 5
+    for fork in shown:
+        for scale in ("log-log", "log", "plain"):
+            words = (design.name, str(fork), f"{truth[fork]:.3f}", f"n = {n}, {scale}")
+            assert agrees(found[fork, scale], *words), (words, found[fork, scale].rate)
+    at = design.forks.index(design.median())
+    around = [f"{s:.3f}" for s in design.survival()[at - 1 : at + 1]]
+    lives = of_lifetimes(design, n=n, runs=800, seed=1)
+    for name, head in {"median": "median", "RMST": "restricted mean", "RMST difference": "difference"}.items():
+        assert agrees(lives[name], design.name, *around, str(n), head), (name, lives[name].rate)
+
+
+@pytest.mark.parametrize("n", [30, 100])
+@pytest.mark.parametrize("design", [LOG, EVEN], ids=lambda design: design.name)
+def test_the_page_says_how_often_tests_reject(design: Design, n: int) -> None:
+    for name, share in of_tests(design, n=n, runs=800, seed=1).items():
+        assert agrees(share, name, f"{design.name}, n = {n}"), (name, share.rate)
+
+
+@pytest.mark.parametrize(("design", "prompts"), [(APART, 8), (APART, 30), (SHARED, 30)], ids=str)
+def test_the_page_says_what_recurring_prompts_do(design: Design, prompts: int) -> None:
+    found = of_prompts(design, prompts=prompts, runs=400, seed=1, draws=400)
+    for name, share in found.items():
+        assert agrees(share, design.name, str(prompts), name), (name, share.rate)
+
+
+def test_the_page_says_how_often_bands_of_doses_cover() -> None:
+    found = of_doses(SHARED, prompts=30, runs=200, seed=1, draws=500)
+    for share, head in zip(found.values(), ("restricted mean", "S(96)", "ED50"), strict=True):
+        assert agrees(share, "30", head), (head, share.rate)
+
+
+class Here:
+    """Computes at once what it is given, in place of a pool."""
+
+    def submit(self, function: Any, *places: Any, **keywords: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(function(*places, **keywords))
+        return done
+
+
+def test_the_page_is_what_the_command_that_it_names_writes_but_for_chance() -> None:
+    pool: Any = Here()
+    assert masked(coverage._page(pool, runs=20, seed=0)) == masked(PAGE.read_text())
+
+
+def masked(text: str) -> str:
+    """A page without what depends on chance, and on how often it was tried."""
+    counted = re.sub(r"[\d,]+(?= data sets of| where prompts recur| of\ndoses| sweeps for| for the event)", "N", text)
+    return re.sub(r"\*{0,2}\d+\.\d ± \d+\.\d\*{0,2}", "x ± e", counted)
 
 
 def test_simulated_counts_are_those_that_trajectories_give() -> None:
