@@ -13,8 +13,6 @@ from klsurv.ingest.history import bisections
 from klsurv.ingest.remote import place
 from klsurv.names import as_written
 from klsurv.params import Scoring, ScoringOptions
-from klsurv.stats import calibration as calibrating
-from klsurv.stats.calibration import RUN
 
 _USABLE = ("ok", "partial")
 
@@ -27,15 +25,19 @@ class Calibrations(Analysis):
 
         Copies among the seeds are told as a warning: a spread of 0 between them is no stability.
         """
+        from klsurv.stats.calibration import calibration
+
         interval = Interval(level=level)
         table = self.heldout(**scoring)
-        return calibrating.calibration(self._usable(scoring), table, interval=interval)
+        return calibration(self._usable(scoring), table, interval=interval)
 
     def heldout(self, **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
         """The table `heldout`: p95 of held-out KL at each alpha, against the target × alpha²."""
+        from klsurv.stats.calibration import RUN, heldout
+
         self._copies_told(self.alphas)
         quantiles = self.kl_quantiles([*RUN, "alpha"], (95,), Scoring(**scoring))
-        return calibrating.heldout(self._usable(scoring), quantiles)
+        return heldout(self._usable(scoring), quantiles)
 
     def bisection(self) -> pl.DataFrame:
         """The table `bisection`: the steps in which each cell's c_star was found, from its `history.json`.

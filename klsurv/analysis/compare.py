@@ -12,11 +12,8 @@ from klsurv.analysis.base import (
     By,
     Step,
     apart,
-    by_grid,
-    count,
     curves,
     declared,
-    resampled,
     sized,
     tau_at,
     unmeasured,
@@ -26,8 +23,6 @@ from klsurv.inference import Interval, LogRank, Resampling, Test
 from klsurv.params import OutcomeOptions, check, groups
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS
 from klsurv.stats import caveats
-from klsurv.stats import compare as comparing
-from klsurv.stats import dose as dosing
 from klsurv.stats import survival as surviving
 
 ORDERED = ("alpha", "seed", "window", "prompt")
@@ -75,6 +70,9 @@ class Comparisons(Analysis):
             NothingUsableError: no cell can be used, or none has the dose.
             ParameterError: a parameter is out of its range, or a column is used twice.
         """
+        from klsurv.analysis.draws import by_grid, count, resampled
+        from klsurv.stats import compare as comparing
+
         names, strata, family = groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
         interval, resampling, tau = Interval(level=level), Resampling(draws=bootstrap, seed=seed), tau_at(tau)
         ordered = groups(trend) if trend is not None else ()
@@ -129,6 +127,9 @@ class Comparisons(Analysis):
 
         `by` names columns beside alpha, none by default; for the other parameters and errors see `compare`.
         """
+        from klsurv.analysis.draws import by_grid, count, resampled
+        from klsurv.stats.dose import dose
+
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_at(tau)
         apart(names, ["alpha"], "dose has a row for each alpha already")
@@ -151,5 +152,5 @@ class Comparisons(Analysis):
         draws = resampled(
             lives, table, by=doses, tau=reach, resampling=resampling, progress=progress, executor=self.executor
         )
-        answered = dosing.dose(means, count(lives, doses, strata), draws, by=names, interval=interval)
+        answered = dose(means, count(lives, doses, strata), draws, by=names, interval=interval)
         return declared(answered, names, DOSE)

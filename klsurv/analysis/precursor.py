@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-import numpy as np
 import polars as pl
 
 from klsurv.analysis.base import Analysis, By, Step, apart, of_cells
@@ -21,9 +20,9 @@ from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, Scoring, ScoringOptions, check, groups
 from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table
 from klsurv.source import Piece
-from klsurv.stats import event_study, hazard, landmark
-from klsurv.stats.counted import Floats
-from klsurv.stats.resample import band, weights
+
+if TYPE_CHECKING:
+    from klsurv.stats.counted import Floats
 
 AtFork = Callable[[pl.LazyFrame, int], pl.LazyFrame]
 
@@ -51,6 +50,8 @@ class Precursors(Analysis):
         none of their alpha lives on have no control and are left out; so are deaths at fork 0, which have no history.
         `bootstrap` draws of whole prompts, from `seed`, give the bands at `level`.
         """
+        from klsurv.stats.event_study import added, study
+
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
         check(1 <= lags <= 10_000, f"lags must be 1 to 10,000 tokens, not {lags}")
@@ -63,10 +64,10 @@ class Precursors(Analysis):
         sums = list(self._at_forks(ask, lives, matched, progress))
         index, draws = _prompts(lives, resampling)
         found: list[dict[str, Any]] = []
-        added = pl.concat(sums).lazy().pipe(event_study.added, by=names).collect() if sums else pl.DataFrame()
+        added = pl.concat(sums).lazy().pipe(added, by=names).collect() if sums else pl.DataFrame()
         for group, part in _parts(added.join(index, on="prompt") if sums else added, names):
             part = part.with_columns(prompt="index")
-            found += [group | row for row in event_study.study(part, n_lags=lags, draws=draws, interval=interval)]
+            found += [group | row for row in study(part, n_lags=lags, draws=draws, interval=interval)]
         return _table(found, names, STUDY)
 
     def hazard(self, by: By = (), *, level: float = 0.95, **options: Unpack[ScoringOptions]) -> pl.DataFrame:
@@ -80,6 +81,8 @@ class Precursors(Analysis):
             ParameterError: statsmodels is not installed, or a parameter is out of its range.
             NothingUsableError: no cell can be used.
         """
+        from klsurv.stats import hazard
+
         names, interval, scoring = groups(by, none=True), Interval(level=level), Scoring(**options)
         apart(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
@@ -113,6 +116,8 @@ class Precursors(Analysis):
         Of those alive at a landmark and followed beyond it. A row per landmark and alpha, and one (alpha null) for all
         doses together, whose pairs are within a dose. `bootstrap` draws of whole prompts, from `seed`, give intervals.
         """
+        from klsurv.stats.landmark import concordances
+
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
         check(len(landmarks) > 0, "landmarks must name at least one token")
@@ -138,7 +143,7 @@ class Precursors(Analysis):
                     .filter(pl.col("early_kl").is_not_null())
                     .with_columns(prompt="index")
                 )
-                found += [group | {"landmark": at} | row for row in _concordances(alive, draws, interval)]
+                found += [group | {"landmark": at} | row for row in concordances(alive, draws, interval=interval)]
         return _table(found, names, LANDMARK)
 
     def _histories(
@@ -182,7 +187,9 @@ def _asked(task: tuple[Piece, pl.DataFrame, pl.DataFrame], *, ask: AtFork, forks
 
 
 def _sums(at_fork: pl.LazyFrame, fork: int, *, n_lags: int, by: Sequence[str], scoring: Scoring) -> pl.LazyFrame:
-    return lags_of(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).pipe(event_study.sums, by=by)
+    from klsurv.stats.event_study import sums
+
+    return lags_of(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).pipe(sums, by=by)
 
 
 def _covariates(at_fork: pl.LazyFrame, fork: int, *, scoring: Scoring) -> pl.LazyFrame:
@@ -203,38 +210,12 @@ def _with_kl(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
 
 def _prompts(lives: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:
     """The prompts with their index, and draws of them."""
+    from klsurv.stats.resample import weights
+
     prompts = lives.select(pl.col("prompt").unique().sort()).with_row_index("index")
     # Without a prompt there is no group whose draws would be looked at.
     draws = weights(max(prompts.height, 1), resampling=resampling)
     return prompts.with_columns(pl.col("index").cast(pl.Int64)), draws
-
-
-def _concordances(alive: pl.DataFrame, draws: Floats, interval: Interval) -> list[dict[str, Any]]:
-    """One row per alpha, then one for all; pairs are within an alpha."""
-    n_prompts = draws.shape[1]
-    once = np.ones((1, n_prompts))
-    rows, all_of = [], [np.zeros((n_prompts, n_prompts)), np.zeros((n_prompts, n_prompts))]
-    parts = alive.partition_by("alpha", maintain_order=True, as_dict=True)
-    tables: list[tuple[float | None, pl.DataFrame, Floats, Floats]] = []
-    for dose, of_dose in sorted(parts.items(), key=lambda item: float(item[0][0])):
-        found = landmark.pairs(of_dose, n_prompts=n_prompts)
-        all_of = [all_of[0] + found[0], all_of[1] + found[1]]
-        tables.append((float(dose[0]), of_dose, *found))
-    for alpha, part, concordant, comparable in [*tables, (None, alive, all_of[0], all_of[1])]:
-        point = float(landmark.concordance(concordant, comparable, once)[0])
-        low, high = band(landmark.concordance(concordant, comparable, draws), interval=interval, prompts=n_prompts)
-        rows.append(
-            {
-                "alpha": alpha,
-                "n": part.height,
-                "n_events": int(part.get_column("event").sum()),
-                "n_pairs": int(comparable.sum()),
-                "concordance": point if np.isfinite(point) else None,
-                "ci_low": low,
-                "ci_high": high,
-            }
-        )
-    return rows
 
 
 def _parts(table: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:

@@ -7,10 +7,6 @@ import sys
 from typing import Any, Literal
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 Format = Literal["table", "md", "csv", "json", "ndjson"]
 FORMATS = ("table", "md", "csv", "json", "ndjson")
@@ -48,6 +44,11 @@ def text(frame: pl.DataFrame, format: Format) -> str:
 
 
 def _table(frame: pl.DataFrame, *, keys: int, caption: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     # Rich reads the width of a terminal itself; elsewhere nothing is gained by folding.
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
     cells = [[written(value) for value in row] for row in frame.rows()]

@@ -22,7 +22,6 @@ from klsurv.frames.deaths import deaths
 from klsurv.params import OutcomeOptions, Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
-from klsurv.stats.hazard import can_fit
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -78,6 +77,8 @@ def draw_deaths(runs: Runs, *, view: View, options: OutcomeOptions) -> Figure:
 
 def draw_precursor(runs: Runs, *, view: View, options: ScoringOptions, **how: Any) -> Figure:
     """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found."""
+    from klsurv.stats.hazard import can_fit
+
     study = runs.study((), **how, **options)
     ratios = runs.hazard((), **options) if can_fit() else None
     steered = runs.rollouts().filter(pl.col("alpha") != 0).height

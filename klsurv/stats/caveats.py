@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from klsurv.stats.compare import labels
+from klsurv.stats.labels import labels
 
 FEW = 5
 _MOST = 5

@@ -14,6 +14,7 @@ import polars as pl
 from klsurv.inference import Interval, LogRank
 from klsurv.schema import COMPARE
 from klsurv.stats.counted import Counted
+from klsurv.stats.labels import labels
 from klsurv.stats.logrank import Result, holm, logrank
 from klsurv.stats.resample import Draws, band
 
@@ -72,14 +73,6 @@ def compare(
     for row, adjusted in zip(pairs, holm([row["p"] for row in pairs]), strict=True):
         row["p_holm"] = adjusted
     return pl.DataFrame([*rows, *pairs], schema=COMPARE.schema)
-
-
-def labels(groups: pl.DataFrame, by: Sequence[str]) -> list[str]:
-    """A name for each group: its value, or `method=pca, alpha=1.0` where several columns make it."""
-    values = [[str(value) for value in row] for row in groups.select(by).rows()]
-    if len(by) == 1:
-        return [row[0] for row in values]
-    return [", ".join(f"{name}={value}" for name, value in zip(by, row, strict=True)) for row in values]
 
 
 def _trends(trend: Trend, *, test: LogRank) -> list[dict[str, object]]:

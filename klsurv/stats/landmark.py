@@ -5,14 +5,46 @@ Harrell's C (Harrell et al. 1982), with pairs taken within a dose only, so that 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from klsurv.inference import Interval
 from klsurv.stats.counted import Floats
+from klsurv.stats.resample import band
 
 # Pairs at a time.
 _PAIRS = 10_000_000
+
+
+def concordances(alive: pl.DataFrame, draws: Floats, *, interval: Interval) -> list[dict[str, Any]]:
+    """One row per alpha, then one for all; pairs are within an alpha."""
+    n_prompts = draws.shape[1]
+    once = np.ones((1, n_prompts))
+    rows, all_of = [], [np.zeros((n_prompts, n_prompts)), np.zeros((n_prompts, n_prompts))]
+    parts = alive.partition_by("alpha", maintain_order=True, as_dict=True)
+    tables: list[tuple[float | None, pl.DataFrame, Floats, Floats]] = []
+    for dose, of_dose in sorted(parts.items(), key=lambda item: float(item[0][0])):
+        found = pairs(of_dose, n_prompts=n_prompts)
+        all_of = [all_of[0] + found[0], all_of[1] + found[1]]
+        tables.append((float(dose[0]), of_dose, *found))
+    for alpha, part, concordant, comparable in [*tables, (None, alive, all_of[0], all_of[1])]:
+        point = float(concordance(concordant, comparable, once)[0])
+        low, high = band(concordance(concordant, comparable, draws), interval=interval, prompts=n_prompts)
+        rows.append(
+            {
+                "alpha": alpha,
+                "n": part.height,
+                "n_events": int(part.get_column("event").sum()),
+                "n_pairs": int(comparable.sum()),
+                "concordance": point if np.isfinite(point) else None,
+                "ci_low": low,
+                "ci_high": high,
+            }
+        )
+    return rows
 
 
 def pairs(rows: pl.DataFrame, *, n_prompts: int) -> tuple[Floats, Floats]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from klsurv.exprs import kaplan_meier as km
 from klsurv.inference import Interval
-from klsurv.stats.turnbull import turnbull
 
 KAPLAN_MEIER, TURNBULL = "kaplan-meier", "turnbull"
 _FORK, _S = pl.col("fork"), pl.col("survival")
@@ -48,9 +46,11 @@ def survival(
 
 def _turnbull(table: pl.LazyFrame, brackets: pl.DataFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     """The rows of one group with Turnbull's S, and the hazard that goes with it."""
+    from klsurv.stats.turnbull import turnbull
+
     ends, values = turnbull(
         brackets.get_column("left").cast(pl.Float64).to_numpy(),
-        brackets.get_column("right").cast(pl.Float64).fill_null(np.inf).to_numpy(),
+        brackets.get_column("right").cast(pl.Float64).fill_null(float("inf")).to_numpy(),
         brackets.get_column("n").cast(pl.Float64).to_numpy(),
     )
     steps = pl.LazyFrame({"fork": ends, "step": values}, schema={"fork": pl.Float64, "step": pl.Float64})

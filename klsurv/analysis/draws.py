@@ -1,0 +1,51 @@
+"""What comparing groups takes. In: lives. Out: counts at risk as arrays, and prompts resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+import polars as pl
+
+from klsurv.analysis.base import Step
+from klsurv.frames.grids import mixed
+from klsurv.frames.risk import risk
+from klsurv.inference import Resampling
+from klsurv.stats import survival as surviving
+from klsurv.stats.counted import Counted, counted
+from klsurv.stats.resample import Draws, bootstrap
+
+
+def by_grid(lives: pl.DataFrame, strata: Sequence[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Lives and strata such that all within a stratum were looked at on grids that agree."""
+    if mixed(lives.lazy().with_columns(every=0), by=["every"]).collect().is_empty():
+        return lives, tuple(strata)
+    return lives.with_columns(grid=pl.col("fork").hash()), (*strata, "grid")
+
+
+def count(lives: pl.DataFrame, by: Sequence[str], strata: Sequence[str]) -> Counted:
+    """The counts at risk of each group in each stratum."""
+    return counted(risk(lives.lazy(), by=[*by, *strata]).collect(), by=by, strata=strata)
+
+
+def resampled(
+    lives: pl.DataFrame,
+    curves: pl.DataFrame,
+    *,
+    by: Sequence[str],
+    tau: int | None,
+    resampling: Resampling,
+    progress: Step | None,
+    executor: Executor | None,
+) -> Draws | None:
+    """Draws of whole prompts for each group of `curves`, in order; NaN where S is Turnbull's: counts do not give it.
+
+    None where nothing is to be drawn: no draws are asked for, no fork was measured, or each group is one prompt.
+    """
+    if resampling.draws == 0 or tau is None or "prompt" in by:
+        return None
+    draws = bootstrap(count(lives, by, ["prompt"]), tau=tau, resampling=resampling, step=progress, executor=executor)
+    exact = curves.group_by(by, maintain_order=True).agg(pl.col("estimator").first() == surviving.KAPLAN_MEIER)
+    other = ~exact.get_column("estimator").to_numpy()
+    draws.rmst[other], draws.survival[other] = float("nan"), float("nan")
+    return draws
