@@ -33,9 +33,9 @@ def between(drawn: pl.LazyFrame, start: int, stop: int) -> pl.LazyFrame:
 
 
 def heights(drawn: pl.LazyFrame) -> pl.LazyFrame:
-    """The values that the y axis makes room for: all that are finite and ≥ 0, as `group` (one, 0) and x."""
-    values = drawn.select(x=_Y.explode()).filter(pl.col("x").is_finite() & (pl.col("x") >= 0))
-    return values.select("x", group=pl.lit(0, pl.UInt32))
+    """The values that the y axis makes room for: all that are finite and ≥ 0, as `group` (one, 0) and x, lists."""
+    shown = pl.element().is_finite() & (pl.element() >= 0)
+    return drawn.select(x=_Y.list.filter(shown), group=pl.lit(0, pl.UInt32))
 
 
 def top(p99: float | None) -> float:

@@ -19,13 +19,16 @@ def quantiles(
 ) -> pl.DataFrame:
     """One row per group: `group`, then p50 and so on, with linear interpolation as polars and R (type 7) have it.
 
-    Each of `values` gives a piece: `group` and x, floats that are not NaN. Several pieces are made twice: first to
-    count how many lie in which narrow bucket, then to count each value in those in which a quantile lies; by the
-    executor, where there is one.
+    Each of `values` gives a piece: `group` and x, lists of floats that are not NaN. Several pieces are made twice:
+    first to count how many lie in which narrow bucket, then to count each value in those in which a quantile lies; by
+    the executor, where there is one.
     """
     if len(values) == 1:
-        asked = (_X.quantile(p / 100, interpolation="linear").alias(f"p{p}") for p in percents)
-        return values[0]().group_by("group").agg(asked).collect()
+        # One list per group, not a row per value: a quarter of the time.
+        one = values[0]().group_by("group").agg(_X.explode(empty_as_null=False)).filter(_X.list.len() > 0)
+        asked = (pl.element().quantile(p / 100, interpolation="linear") for p in percents)
+        named = (_X.list.agg(of).alias(f"p{p}") for p, of in zip(percents, asked, strict=True))
+        return one.select("group", *named).collect()
     counts = pl.concat([_COUNTS, *each(executor, _tallied, values)])
     counts = counts.group_by("group", "bucket").agg(pl.col("n").sum()).sort("group", "bucket")
     # Divided here: polars multiplies by the reciprocal, which is another number in the last digit.
@@ -70,11 +73,15 @@ def _located(ranks: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _tallied(piece: Callable[[], pl.LazyFrame]) -> pl.DataFrame:
-    return piece().pipe(tally).collect()
+    return _long(piece).pipe(tally).collect()
 
 
 def _within(piece: Callable[[], pl.LazyFrame], *, buckets: pl.DataFrame) -> pl.DataFrame:
-    return piece().pipe(within, buckets.lazy()).collect()
+    return _long(piece).pipe(within, buckets.lazy()).collect()
+
+
+def _long(piece: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
+    return piece().explode("x", empty_as_null=False)
 
 
 _COUNTS = pl.DataFrame(schema={"group": pl.UInt32, "bucket": pl.Int64, "n": pl.Int64})

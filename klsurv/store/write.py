@@ -92,9 +92,7 @@ def put(table: pl.DataFrame, path: Place, *, footer: Footer, rows: int, run: str
     """
     # In memory first, as polars does not say why a file could not be written.
     content = io.BytesIO()
-    table.write_parquet(
-        content, compression="zstd", compression_level=1, row_group_size=rows, metadata=footer.written()
-    )
+    table.write_parquet(content, compression="lz4", row_group_size=rows, metadata=footer.written())
     if isinstance(path, Remote):
         return _upload(content.getvalue(), path, version)
     temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")

@@ -22,7 +22,9 @@ VALUES = st.lists(
 
 
 def pieces(*parts: list[tuple[int, float]]) -> list[Callable[[], pl.LazyFrame]]:
-    frames = [pl.DataFrame(part, schema={"group": pl.UInt32, "x": pl.Float64}, orient="row").lazy() for part in parts]
+    rows = [[(group, [x]) for group, x in part] + [(9, [])] for part in parts]
+    schema = {"group": pl.UInt32, "x": pl.List(pl.Float64)}
+    frames = [pl.DataFrame(part, schema=schema, orient="row").lazy() for part in rows]
     return [lambda frame=frame: frame for frame in frames]  # type: ignore[misc]
 
 
