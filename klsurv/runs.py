@@ -20,20 +20,18 @@ from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
 from klsurv.frames.score import early_tokens, judge, score
-from klsurv.ingest.ahead import Ahead
-from klsurv.ingest.layout import read_frame, read_parquet
 from klsurv.ingest.remote import Remote, expanded, is_file
-from klsurv.ingest.root import Progress, read_root
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES
 from klsurv.source import EARLY, Held, Piece, Source, pieces, streamed
 from klsurv.store.marker import is_store
-from klsurv.store.read import Store, read_store
 from klsurv.where import condition
 
 if TYPE_CHECKING:
+    from klsurv.ingest.ahead import Ahead
     from klsurv.plots import Plots
 
+Progress = Callable[[int, int], None]
 Tell = Callable[[str], None]
 
 _MOST_WARNINGS = 5
@@ -79,34 +77,8 @@ def scan(
     selection = Selection(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )
-    if isinstance(source, (str, os.PathLike, Remote)):
-        path = expanded(source)
-        if is_file(path):
-            _only_cells(selection)
-            return Runs(
-                lambda: Held(*read_parquet(path, selection=selection)),
-                alphas=selection.alphas,
-                tell=tell,
-                executor=executor,
-            )
-        if is_store(path):
-            return Runs(
-                lambda: read_store(path, selection=selection, strict=strict),
-                alphas=selection.alphas,
-                tell=tell,
-                executor=executor,
-            )
-        return Runs(
-            lambda: Held(*read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead)),
-            alphas=selection.alphas,
-            tell=tell,
-            executor=executor,
-        )
-    frame = _frame(source)
-    _only_cells(selection)
-    return Runs(
-        lambda: Held(*read_frame(frame, selection=selection)), alphas=selection.alphas, tell=tell, executor=executor
-    )
+    load = _loader(source, selection, strict=strict, progress=progress, ahead=ahead)
+    return Runs(load, alphas=selection.alphas, tell=tell, executor=executor)
 
 
 class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
@@ -188,7 +160,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     @property
     def reader(self) -> Executor | None:
         """What reads pieces in place of this process: none where they are in memory, and would have to be sent."""
-        return self._executor if isinstance(self._source, Store) else None
+        return None if self._source.in_memory else self._executor
 
     def trajectories(self, **scoring: Unpack[ScoringOptions]) -> pl.LazyFrame:
         """The table `trajectories`: one row per cell, alpha and prompt; KL, forks and pmass as lists, and scores."""
@@ -246,6 +218,31 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
             self._judged = scoring, pl.concat(lives)
             self._rollouts = pl.concat(rollouts) if self._rollouts is None else self._rollouts
         return self._judged[1]
+
+
+def _loader(
+    source: Any, selection: Selection, *, strict: bool, progress: Progress | None, ahead: Ahead | None
+) -> Callable[[], Source]:
+    """How to read it. Only the code for this kind of source is loaded."""
+    if isinstance(source, (str, os.PathLike, Remote)):
+        path = expanded(source)
+        if is_file(path):
+            from klsurv.ingest.layout import read_parquet
+
+            _only_cells(selection)
+            return lambda: Held(*read_parquet(path, selection=selection))
+        if is_store(path):
+            from klsurv.store.read import read_store
+
+            return lambda: read_store(path, selection=selection, strict=strict)
+        from klsurv.ingest.root import read_root
+
+        return lambda: Held(*read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead))
+    from klsurv.ingest.layout import read_frame
+
+    frame = _frame(source)
+    _only_cells(selection)
+    return lambda: Held(*read_frame(frame, selection=selection))
 
 
 def _frame(source: Any) -> pl.LazyFrame:

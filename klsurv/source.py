@@ -26,6 +26,10 @@ class Source(Protocol):
     def cells(self) -> pl.DataFrame:
         """The table `cells`."""
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether KL was read already, so that it would take longer to send it than to look at it."""
+
     def at(self, alphas: Sequence[float]) -> Source:
         """The same at some doses only; every cell is still told of."""
 
@@ -48,6 +52,11 @@ class Held:
 
     cells: pl.DataFrame
     source: pl.DataFrame
+
+    @property
+    def in_memory(self) -> bool:
+        """It was."""
+        return True
 
     def at(self, alphas: Sequence[float]) -> Held:
         """The same at some doses only."""

@@ -50,7 +50,7 @@ class Precursors(Analysis):
         none of their alpha lives on have no control and are left out; so are deaths at fork 0, which have no history.
         `bootstrap` draws of whole prompts, from `seed`, give the bands at `level`.
         """
-        from klsurv.stats.event_study import added, study
+        from klsurv.stats import event_study
 
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
@@ -64,10 +64,10 @@ class Precursors(Analysis):
         sums = list(self._at_forks(ask, lives, matched, progress))
         index, draws = _prompts(lives, resampling)
         found: list[dict[str, Any]] = []
-        added = pl.concat(sums).lazy().pipe(added, by=names).collect() if sums else pl.DataFrame()
+        added = pl.concat(sums).lazy().pipe(event_study.added, by=names).collect() if sums else pl.DataFrame()
         for group, part in _parts(added.join(index, on="prompt") if sums else added, names):
             part = part.with_columns(prompt="index")
-            found += [group | row for row in study(part, n_lags=lags, draws=draws, interval=interval)]
+            found += [group | row for row in event_study.study(part, n_lags=lags, draws=draws, interval=interval)]
         return _table(found, names, STUDY)
 
     def hazard(self, by: By = (), *, level: float = 0.95, **options: Unpack[ScoringOptions]) -> pl.DataFrame:

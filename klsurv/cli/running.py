@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.errors import NothingUsableError, OutputError
-from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.remote import Place, is_file
 from klsurv.names import clean
 from klsurv.output.files import TABLES, check_target
@@ -38,6 +37,8 @@ def opened(runs: Place, options: dict[str, Any], *, quiet: bool = False) -> Iter
     selection = Selection(**{name: value for name, value in chosen.items() if name != "strict"})
     ahead = None
     if selection.where is None and not is_file(runs) and not is_store(runs):
+        from klsurv.ingest.ahead import Ahead
+
         # Where there are no runs `scan` says so, after it was seen that the parameters are right.
         with suppress(NothingUsableError):
             ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)

@@ -18,6 +18,9 @@ from typing import Any, ParamSpec, TypeVar
 T = TypeVar("T")
 P = ParamSpec("P")
 
+# Results are megabytes, and each piece of a pipe's size is waited for, with Python's lock, while this process is busy.
+_PIPE = 2**20
+
 _RUN = "import sys; sys.path[:] = {path!r}; from klsurv.ingest.crew import serve; serve()"
 
 
@@ -76,7 +79,12 @@ class _Worker:
         environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
         # In a session of its own, so that Ctrl-C in the terminal reaches this process only.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, env=environment
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env=environment,
+            pipesize=_PIPE,
         )
 
     def do(self, fn: Callable[..., T], args: Any, kwargs: Any) -> T:

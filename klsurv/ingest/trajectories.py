@@ -55,7 +55,7 @@ def _lists(rows: list[array[float]]) -> pl.Series:
     longest = max(map(len, rows), default=0)
     if longest == 0:
         return pl.Series([[]] * len(rows), dtype=pl.List(pl.Float64))
-    padded = [(values + array("d", bytes(8 * (longest - len(values))))).tobytes() for values in rows]
+    padded = [values.tobytes().ljust(8 * longest, b"\0") for values in rows]
     frame = pl.DataFrame({"kl": padded, "length": [len(values) for values in rows]})
     kl = pl.col("kl").bin.reinterpret(dtype=pl.Array(pl.Float64, longest), endianness=_ENDIANNESS)
     return frame.select(kl.arr.to_list().list.head("length")).to_series()

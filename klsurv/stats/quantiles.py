@@ -26,9 +26,8 @@ def quantiles(
     if len(values) == 1:
         # One list per group, not a row per value: a quarter of the time.
         one = values[0]().group_by("group").agg(_X.explode(empty_as_null=False)).filter(_X.list.len() > 0)
-        asked = (pl.element().quantile(p / 100, interpolation="linear") for p in percents)
-        named = (_X.list.agg(of).alias(f"p{p}") for p, of in zip(percents, asked, strict=True))
-        return one.select("group", *named).collect()
+        asked = {f"p{p}": pl.element().quantile(p / 100, interpolation="linear") for p in percents}
+        return one.select("group", **{name: _X.list.agg(quantile) for name, quantile in asked.items()}).collect()
     counts = pl.concat([_COUNTS, *each(executor, _tallied, values)])
     counts = counts.group_by("group", "bucket").agg(pl.col("n").sum()).sort("group", "bucket")
     # Divided here: polars multiplies by the reciprocal, which is another number in the last digit.

@@ -60,6 +60,11 @@ class Store:
     metric: Metric
     alphas: tuple[float, ...] | None = None
 
+    @property
+    def in_memory(self) -> bool:
+        """It is on disk, or in a bucket."""
+        return False
+
     def at(self, alphas: Sequence[float]) -> Store:
         """The same at some doses only."""
         return replace(self, alphas=tuple(alphas))
