@@ -33,7 +33,9 @@ LINES = [
 def cell(tmp_path: Path) -> Path:
     """A cell with all the files that are read."""
     directory = write_cell(tmp_path, calib={"model": "tiny é"})
-    write_file(directory / HISTORY, json.dumps(STEPS, indent=2))
+    for name in NEEDED:
+        write_file(directory / name, json.dumps(json.loads((directory / name).read_text())))
+    write_file(directory / HISTORY, json.dumps(STEPS))
     write_file(directory / GENS, "".join(json.dumps(line) + "\n" for line in LINES))
     write_file(directory / "results.csv", "alpha,coeff,kl_p95\n0.0,0.0,0.0\n1.0,5.0,1.0\n")
     return directory
@@ -127,6 +129,4 @@ def test_the_command_line_counts_what_is_left_at_a_sample_of_cuts(klsurv: Klsurv
         result = klsurv("summary", cell.parent, "--format", "json")
         assert (result.returncode, _counts(result)) == (0, alone), result.stderr
         assert result.stderr.startswith(f"warning: good is broken: {file}: is ") and "Traceback" not in result.stderr
-        assert klsurv("summary", cell).returncode == 1
         write_file(cell / file, whole)
-    assert _counts(klsurv("summary", cell.parent, "--format", "json")) == both
