@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from klsurv.cli import cli
 
 MARK = "<!-- the commands -->"
+_OPTION = re.compile(r"(?<![\w`-])--?[a-z][a-z-]*")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -88,4 +90,5 @@ def default_of(option: click.Option) -> str:
 
 def text(words: str) -> str:
     """What is said in a help text, such that no character of it is taken for Markdown or the end of a table's cell."""
-    return words.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    words = words.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return _OPTION.sub(r"`\g<0>`", words)

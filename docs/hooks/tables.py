@@ -20,7 +20,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def reference() -> Iterator[str]:
     """A section for each table, as `klsurv schema` has it: its row key and its columns."""
     for name in NAMES:
-        yield f"\n### {name}\n"
+        yield f"\n## {name}\n"
         before = ", after the columns of the group" if name in GROUPED else ""
         yield f"One row per {TABLES[name].rows}. The columns{before}:\n"
         yield "| column | dtype | unit | meaning |"
