@@ -3,7 +3,7 @@
 Blocks are followed in order, in one folder in which `klsurv demo` was run, with klsurv on the PATH. By their kind:
 
     sh          run by bash, which ends at the first command that fails; exports and cd hold for the blocks after it
-    console     lines `$ command`, each followed by what it prints on a terminal 160 wide; stderr is not shown
+    console     lines `$ command`, each followed by what it prints on a terminal 100 wide; stderr is not shown
     python      run, the blocks of a page in one namespace
     pycon       a doctest in that namespace
     json, toml  are such
@@ -36,7 +36,7 @@ import klsurv
 from tests.cli.terminal import terminal
 from tests.docs.pages import Block
 
-WIDTH, HEIGHT, WAIT = 160, 40, 600
+WIDTH, HEIGHT, WAIT = 100, 40, 600
 # What a reader has set besides what everybody has would change what is seen.
 _OWN = ("AWS_", "DASK_", "KLSURV_", "POLARS_", "PYTHON", "SLURM_", "PYTEST_")
 
