@@ -86,7 +86,7 @@ def _means(strata: list[tuple[Floats, Floats, Floats, Floats]], weights: Floats,
     """Mean of the dying, of their controls, and the difference, of shape (draws, lags); NaN where no death has both."""
     died, alive, n = (np.zeros((len(weights), n_lags)) for _ in range(3))
     # A sum of KL may be too large for a float.
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         for died_sum, died_n, alive_sum, alive_n in strata:
             deaths, controls = weights @ died_n, weights @ alive_n
             matched = (deaths > 0) & (controls > 0)

@@ -73,7 +73,7 @@ def pairs(rows: pl.DataFrame, *, n_prompts: int) -> tuple[Floats, Floats]:
 
 def concordance(concordant: Floats, comparable: Floats, weights: Floats) -> Floats:
     """C in each draw of prompt weights (draws, prompts); NaN where no pair is comparable."""
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         return np.asarray(
             np.einsum("bp,pq,bq->b", weights, concordant, weights, optimize=True)
             / np.einsum("bp,pq,bq->b", weights, comparable, weights, optimize=True)

@@ -35,7 +35,7 @@ def logrank(n_risk: Floats, n_events: Floats, *, test: LogRank, scores: Floats |
     over forks and strata. With `scores`, one per group, the test is for trend (Tarone 1975), of one degree of freedom.
     """
     n, d = n_risk.sum(1), n_events.sum(1)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(invalid="ignore"):
         rate = np.where(n > 0, d / n, 0.0)
         spread = np.where(n > 1, d * (n - d) / (n - 1) / n**2, 0.0)
     w = _weights(n, d, test)
@@ -74,7 +74,7 @@ def _weights(n: Floats, d: Floats, test: LogRank) -> Floats:
         # Peto & Peto (1972): survival just after the fork, with n + 1 for n so that the last weight is not 0.
         return np.asarray(np.cumprod(1 - d / (n + 1), axis=1), dtype=np.float64)
     if test.test == "fh":
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(invalid="ignore"):
             after = np.cumprod(1 - np.where(n > 0, d / n, 0.0), axis=1)
         before = np.concatenate([np.ones((len(n), 1)), after[:, :-1]], axis=1)
         weight: Floats = before**test.rho * (1 - before) ** test.gamma

@@ -15,7 +15,7 @@ import klsurv
 from klsurv.errors import ParameterError
 from klsurv.inference import Interval
 from klsurv.schema import HAZARD
-from klsurv.stats.hazard import COVARIATES, hazard, known
+from klsurv.stats.hazard import COVARIATES, can_fit, hazard, known
 from tests.frames.drawn import INF, NAN
 from tests.frames.source import Row, trajectory
 
@@ -248,6 +248,21 @@ def test_where_no_model_can_be_fitted_there_are_counts_alone(rows: pl.DataFrame)
         assert {name: row[name] for name in NOTHING} == NOTHING
 
 
+def test_one_row_more_than_coefficients_and_two_prompts_are_enough() -> None:
+    one = {"early_kl": [1.0, 2.0, 4.0], "spike": [1.0] * 3, "alpha": [1.0] * 3}
+    three = drawn(0, n=3, forks=(20,), prompt=[0, 1, 1], event=[True, False, True], **one)
+    assert answered(three)["log2_early_kl"]["hazard_ratio"] == pytest.approx(1.0, rel=0.2)
+    assert answered(three.head(2))["log2_early_kl"]["hazard_ratio"] is None
+
+
+def test_a_covariate_that_hardly_varies_has_a_wide_interval_and_hides_no_other() -> None:
+    rows = drawn(4)
+    hardly = 2.0 ** (0.02 * np.random.default_rng(0).random(rows.height))
+    found = answered(rows.with_columns(spike=hardly))
+    assert found["log2_spike"]["ci_high"] / found["log2_spike"]["ci_low"] > 1e20
+    assert found["log2_early_kl"]["ci_high"] < 10
+
+
 def test_a_ratio_too_large_for_a_float_is_null_and_not_an_error() -> None:
     # KL that varies in its ninth digit only: a doubling is a billion times its range.
     rows = drawn(4)
@@ -258,8 +273,15 @@ def test_a_ratio_too_large_for_a_float_is_null_and_not_an_error() -> None:
 
 def test_without_statsmodels_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "statsmodels.genmod.families", None)
-    with pytest.raises(ParameterError, match=r"needs statsmodels: pip install 'klsurv\[hazard\]'"):
+    with pytest.raises(ParameterError) as raised:
         answered(drawn(0))
+    assert str(raised.value) == "the hazard model needs statsmodels: pip install 'klsurv[hazard]'"
+
+
+def test_whether_a_model_can_be_fitted_is_whether_statsmodels_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_fit()
+    monkeypatch.setitem(sys.modules, "statsmodels", None)
+    assert not can_fit()
 
 
 def steered(seed: int, alphas: tuple[float, ...]) -> pl.DataFrame:

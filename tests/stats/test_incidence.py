@@ -81,6 +81,16 @@ def test_an_eos_at_a_fork_counts_there() -> None:
     assert probabilities(*rows) == [(0, 0, 0, 1), (3, 0, 0.5, 0.5), (10, 0, 0.5, 0.5)]
 
 
+def test_an_eos_of_another_group_at_the_fork_of_a_death_leaves_its_row() -> None:
+    rows = [lived(10, 0.9, 0.1, alpha=1.0), lived(3, 0.9, 0.9, alpha=2.0)]
+    assert reached(*rows).select("alpha", "fork", "p_died", "p_finished").rows() == [
+        (1.0, 0, 0, 0),
+        (1.0, 3, 1, 0),
+        (2.0, 0, 0, 0),
+        (2.0, 3, 0, 1),
+    ]
+
+
 def test_an_eos_at_the_fork_of_a_death_comes_after_it() -> None:
     # Of 3, one dies at 3, one ends at 3: as counted, a third each.
     rows = [lived(10, 0.9, 0.1), lived(3, 0.9, 0.9), lived(10, 0.9, 0.9, 0.9)]

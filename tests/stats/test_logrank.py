@@ -40,17 +40,6 @@ def compared(groups: Groups, **rest: Any) -> list[dict[str, Any]]:
     return found.to_dicts()
 
 
-def test_counts_are_spread_over_strata_groups_and_the_union_of_forks_with_nulls_last() -> None:
-    risk = table(
-        {("x", "b"): [(3, 4, 1)], (None, "a"): [(5, 2, 1)], ("x", None): [(0, 6, 0), (5, 6, 2)]}, by=["s", "g"]
-    )
-    found = counted(risk.reverse(), by=["g"], strata=["s"])
-    assert (found.groups.rows(), found.strata.rows()) == ([("a",), ("b",), (None,)], [("x",), (None,)])
-    assert found.forks.tolist() == [0, 3, 5]
-    assert found.n_risk.tolist() == [[[0, 0, 0], [0, 4, 0], [6, 0, 6]], [[0, 0, 2], [0, 0, 0], [0, 0, 0]]]
-    assert found.n_events.tolist() == [[[0, 0, 0], [0, 1, 0], [0, 0, 2]], [[0, 0, 1], [0, 0, 0], [0, 0, 0]]]
-
-
 def test_a_test_worked_by_hand() -> None:
     # At 3, 3 of 8 die: 1.5 expected in each. At 5, 1 of 5 dies: 0.4 expected among the 2 of the first.
     found = outcome(PAIR)
@@ -162,8 +151,72 @@ def test_a_stratum_with_one_group_says_nothing() -> None:
     assert logrank(found.n_risk, found.n_events, test=LogRank()).statistic == pytest.approx(outcome(PAIR).statistic)
 
 
+def test_a_fork_at_which_one_alone_is_at_risk_says_nothing() -> None:
+    found = outcome({"a": [*PAIR["a"], (9, 1, 1)], "b": PAIR["b"]})
+    assert found.excess.tolist() == pytest.approx(outcome(PAIR).excess.tolist())
+    assert found.statistic == pytest.approx(outcome(PAIR).statistic)
+
+
+def test_a_fork_at_which_two_are_at_risk_counts() -> None:
+    # One of two dies: a half more than expected, with a variance of a quarter.
+    assert outcome({"a": [(3, 1, 1)], "b": [(3, 1, 0)]}).statistic == pytest.approx(1)
+
+
+# Four forks of a stratum; one that was not measured at the second and third; one in which a single one dies first.
+FORKS = {
+    ("x", "a"): [(1, 4, 2), (3, 2, 0), (5, 2, 1), (7, 1, 1)],
+    ("x", "b"): [(1, 4, 2), (3, 2, 1), (5, 1, 0), (7, 1, 0)],
+    ("y", "a"): [(1, 4, 1), (7, 3, 1)],
+    ("y", "b"): [(1, 4, 1), (7, 3, 0)],
+    ("z", "a"): [(3, 1, 1), (5, 2, 1)],
+    ("z", "b"): [(5, 2, 0)],
+}
+
+
+@pytest.mark.parametrize(
+    ("rho", "gamma", "excess"),
+    [
+        # S before the forks: 1, 1/2, 3/8, 1/4; 1 and 3/4; 1 and 0. Observed − expected: −1/2, 1/3, 1/2; 1/2; 1/2.
+        (1, 1, -1 / 2 * 1 / 4 + 1 / 3 * 15 / 64 + 1 / 2 * 3 / 16 + 1 / 2 * 3 / 16),
+        (0, 1, -1 / 2 * 1 / 2 + 1 / 3 * 5 / 8 + 1 / 2 * 3 / 4 + 1 / 2 * 1 / 4 + 1 / 2),
+    ],
+)
+def test_fleming_and_harrington_weigh_by_survival_before_each_fork_of_the_stratum(
+    rho: float, gamma: float, excess: float
+) -> None:
+    found = counted(table(FORKS, by=["s", "g"]), by=["g"], strata=["s"])
+    result = logrank(found.n_risk, found.n_events, test=LogRank(test="fh", rho=rho, gamma=gamma))
+    assert result.excess.tolist() == pytest.approx([excess, -excess])
+
+
+def test_weights_that_are_all_tiny_weigh_as_any_others() -> None:
+    # 3/8 are dead before the second fork; all the weight is there.
+    found = outcome(PAIR, LogRank(test="fh", gamma=100))
+    assert (found.statistic, found.df) == (pytest.approx(0.6**2 / (6 / 25)), 1)
+
+
+def test_without_groups_there_is_nothing_to_test() -> None:
+    none = logrank(np.zeros((1, 0, 0)), np.zeros((1, 0, 0)), test=LogRank())
+    assert (none.statistic, none.df, none.p) == (None, 0, None)
+
+
+@pytest.mark.parametrize("scores", [[0.0, 1.0, 3.0], [2.0, 2.0, 2.0]])
+def test_a_trend_has_the_excess_and_covariance_of_its_groups_whether_it_can_be_tested_or_not(
+    scores: list[float],
+) -> None:
+    three = {**PAIR, "c": [(3, 5, 0), (5, 5, 2)]}
+    found, plain = outcome(three, scores=np.array(scores)), outcome(three)
+    assert (found.excess.tolist(), found.covariance.tolist()) == (plain.excess.tolist(), plain.covariance.tolist())
+
+
+def test_one_group_has_no_trend() -> None:
+    found = outcome({"a": PAIR["a"]}, scores=np.array([1.0]))
+    assert (found.statistic, found.df, found.p) == (None, 0, None)
+    assert (found.excess.tolist(), found.covariance.tolist()) == ([0], [[0]])
+
+
 def test_the_trend_of_two_groups_is_their_test_whatever_the_scores() -> None:
-    for scores in ([0.0, 1.0], [5.0, -3.0], [1e9, 1e9 + 1]):
+    for scores in ([0.0, 1.0], [5.0, -3.0], [1e9, 1e9 + 1], [0.0, 1e-9]):
         found = outcome(PAIR, scores=np.array(scores))
         assert (found.statistic, found.df) == pytest.approx((outcome(PAIR).statistic, 1))
 
@@ -187,6 +240,10 @@ def test_holm_multiplies_the_least_by_the_number_of_tests_and_never_lets_them_fa
     assert holm([0.5, 0.9]) == [1.0, 1.0]
     assert holm([None, 0.02, None, 0.03]) == [None, pytest.approx(0.04), None, pytest.approx(0.04)]
     assert holm([]) == [] and holm([None]) == [None]
+
+
+def test_no_adjusted_p_is_above_1() -> None:
+    assert holm([0.6, None, 0.9, 0.2]) == pytest.approx([1.0, None, 1.0, 0.6])
 
 
 def test_the_table_has_the_overall_test_then_every_pair_in_order() -> None:
