@@ -58,7 +58,7 @@ def sources(folder: Path) -> Iterator[str]:
     """The files below a folder of the clone that are no caches, as paths from the clone."""
     for path in folder.rglob("*"):
         named = path.relative_to(ROOT)
-        if path.is_file() and not {"__pycache__", ".hypothesis"} & set(named.parts):
+        if path.is_file() and not {"__marimo__", "__pycache__", ".hypothesis"} & set(named.parts):
             yield named.as_posix()
 
 
