@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -45,6 +47,36 @@ def test_quantiles_are_linear_ones_as_numpy_has_them(values: list[float]) -> Non
 def test_without_values_there_is_no_row() -> None:
     for parts in ([[]], [[], []]):
         assert quantiles(pieces(*parts), percents=(50,)).rows() == []
+
+
+def test_quartiles_of_pieces_one_can_check_by_eye() -> None:
+    near = 1 + 1e-9
+    first = [(1, 20.0), (0, 4.0), (0, 1.0), (2, near), (3, 5.0), (3, 5.0)]
+    second = [(0, 3.0), (0, 2.0), (2, 1.0), (2, 1.0), (1, 10.0), (3, 7.0)]
+    found = quantiles(pieces(first, second), percents=(0, 25, 50, 100)).sort("group")
+    assert found.schema == {"group": pl.UInt32, **dict.fromkeys(("p0", "p25", "p50", "p100"), pl.Float64)}
+    assert found.rows() == [
+        (0, 1.0, 1.75, 2.5, 4.0),
+        (1, 10.0, 12.5, 15.0, 20.0),
+        (2, 1.0, 1.0, 1.0, near),
+        (3, 5.0, 5.0, 5.0, 7.0),
+    ]
+    assert quantiles(pieces(first + second), percents=(0, 25, 50, 100)).sort("group").rows() == found.rows()
+
+
+def test_pieces_are_read_twice_by_the_executor_and_one_piece_once_here() -> None:
+    class Counting(ThreadPoolExecutor):
+        asked = 0
+
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            self.asked += 1
+            return super().submit(*arguments, **options)
+
+    with Counting(1) as executor:
+        quantiles(pieces([(0, 1.0)]), percents=(50,), executor=executor)
+        assert executor.asked == 0
+        quantiles(pieces([(0, 1.0)], [(0, 2.0)]), percents=(50,), executor=executor)
+        assert executor.asked == 4
 
 
 def test_of_equal_values_every_quantile_is_that_value() -> None:
