@@ -58,6 +58,11 @@ def test_a_draw_of_two_prompts_has_the_curve_of_those_drawn() -> None:
     }
 
 
+def test_a_group_has_as_many_prompts_as_were_measured_in_it() -> None:
+    three = prompts([[[1, 0], [1, 1]], [[0, 0], [2, 1]], [[3, 1], [1, 0]]], [[[0, 0]] * 2] * 3, (0, 3))
+    assert drawn(three, draws=2).prompts.tolist() == [2, 3]
+
+
 def test_the_draws_are_the_lifetimes_of_the_prompts_drawn() -> None:
     counted = clustered(LOG, np.random.default_rng(5), prompts=9, each=2, ratios=(1.0, 2.0))
     found = drawn(counted, tau=WINDOW, draws=25)
