@@ -120,6 +120,6 @@ def band(values: Floats, *, interval: Interval, prompts: int | None = None) -> t
         tail = float(ndtr(stdtrit(prompts - 1, tail) * np.sqrt(prompts / (prompts - 1))))
     # Whole ranks, as interpolating between infinities is not defined; the same from either end, so that b − a has the
     # interval of a − b. The small number keeps 0.05 × 2000 from being 99.
-    rank = min(max(int(np.floor(tail * (len(known) + 1) + 1e-9)) - 1, 0), (len(known) - 1) // 2)
+    rank = max(int(np.floor(tail * (len(known) + 1) + 1e-9)) - 1, 0)
     low, high = known[rank], known[len(known) - 1 - rank]
     return float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -61,6 +64,42 @@ def test_a_draw_of_two_prompts_has_the_curve_of_those_drawn() -> None:
 def test_a_group_has_as_many_prompts_as_were_measured_in_it() -> None:
     three = prompts([[[1, 0], [1, 1]], [[0, 0], [2, 1]], [[3, 1], [1, 0]]], [[[0, 0]] * 2] * 3, (0, 3))
     assert drawn(three, draws=2).prompts.tolist() == [2, 3]
+
+
+def test_blocks_of_draws_are_asked_of_the_executor_and_a_group_is_told_when_its_last_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **options: Any) -> Any:
+            asked.append(len(arguments[1].draws))
+            return super().submit(*arguments, **options)
+
+    # Five draws of three forks at a time.
+    monkeypatch.setattr(resample, "_CELLS", 15)
+    told: list[tuple[int, int]] = []
+    with Counting(1) as executor:
+        found = bootstrap(
+            TWO,
+            tau=10,
+            resampling=Resampling(draws=10),
+            step=lambda done, of: told.append((done, of)),
+            executor=executor,
+        )
+    assert (asked, told) == ([5, 5], [(1, 1)])
+    assert np.array_equal(found.rmst, drawn(TWO, draws=10).rmst)
+
+
+@pytest.mark.parametrize(("n", "low"), [(1, None), (38, 0), (78, 0), (79, 1), (2000, 49)])
+def test_bounds_are_the_draws_of_whole_ranks_from_either_end(n: int, low: int | None) -> None:
+    expected = (None, None) if low is None else (low, n - 1 - low)
+    assert band(np.arange(n, dtype=float), interval=Interval()) == expected
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
+def test_one_draw_that_is_another_is_enough_to_vary(values: list[float]) -> None:
+    assert band(np.array(values), interval=Interval()) == (0.0, 1.0)
 
 
 def test_the_draws_are_the_lifetimes_of_the_prompts_drawn() -> None:
