@@ -3,7 +3,7 @@
 import marimo
 
 __generated_with = "0.25.2"
-app = marimo.App(width="medium", app_title="From a run root to a finding")
+app = marimo.App(width="full", app_title="From a run root to a finding")
 
 
 @app.cell(hide_code=True)
