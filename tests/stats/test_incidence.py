@@ -91,6 +91,12 @@ def test_an_eos_of_another_group_at_the_fork_of_a_death_leaves_its_row() -> None
     ]
 
 
+def test_an_eos_at_what_is_a_fork_of_another_group_alone_has_no_row() -> None:
+    other = lived(10, 0.9, 0.9, 0.9, fork=(0, 4, 10), alpha=1.0)
+    rows = [other, lived(4, 0.9, 0.9, alpha=2.0), lived(10, 0.9, 0.9, 0.9, alpha=2.0)]
+    assert reached(*rows).filter(alpha=2.0).get_column("fork").to_list() == [0, 3, 10]
+
+
 def test_an_eos_at_the_fork_of_a_death_comes_after_it() -> None:
     # Of 3, one dies at 3, one ends at 3: as counted, a third each.
     rows = [lived(10, 0.9, 0.1), lived(3, 0.9, 0.9), lived(10, 0.9, 0.9, 0.9)]
