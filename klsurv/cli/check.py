@@ -24,6 +24,9 @@ def command(runs: Place, format: Any, **options: Any) -> None:
         table = read.check()
     from klsurv.output.show import show
 
-    show(table, format=format)
-    if "broken" in table.get_column("status"):
-        raise Exit(1)
+    try:
+        show(table, format=format)
+    finally:
+        # Also where the reader of the table is gone, as in `klsurv check RUNS | head -1`.
+        if "broken" in table.get_column("status"):
+            raise Exit(1)

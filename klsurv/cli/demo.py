@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import rich_click as click
 
 from klsurv.cli.running import warn
-from klsurv.errors import OutputError
 from klsurv.names import clean
 
 WHY = (
@@ -30,10 +30,10 @@ def command(directory: Path) -> None:
     from klsurv.params import Look, Scoring, ScoringOptions, check_on_disk
 
     check_on_disk(directory)
-    try:
-        cells = unpack(directory)
-    except OutputError as error:
-        raise click.UsageError(str(error)) from None
+    there = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(there) or not os.access(there, os.W_OK):
+        raise click.UsageError(f"{clean(str(directory))}: {clean(str(there))} is no directory, or must not be written")
+    cells = unpack(directory)
     engine = warm_up()
     click.echo(f"unpacked {len(cells)} run cells into {clean(str(directory))}\n{WHY}\n", err=True)
 

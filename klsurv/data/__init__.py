@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+import shutil
 import tarfile
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -11,15 +14,28 @@ from klsurv.names import clean
 
 
 def unpack(directory: Path) -> list[Path]:
-    """Unpack the cells into `directory`, made if need be; returns their directories.
+    """Unpack the cells into `directory`, made if need be, all of them or none; returns their directories.
 
     Raises:
         OutputError: the directory cannot be made or written.
     """
+    made = not os.path.lexists(directory)
+    # A reader of the directory passes over a name that begins with _.
+    staging = directory / f"_unpacking.{secrets.token_hex(4)}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with as_file(files("klsurv.data") / "cells.tar.xz") as packed, tarfile.open(packed) as archive:
-            archive.extractall(directory, filter="data")
-            return sorted({directory / member.name.split("/")[0] for member in archive})
+            archive.extractall(staging, filter="data")
+        for path in sorted(staging.rglob("*")):
+            place = directory / path.relative_to(staging)
+            if path.is_dir():
+                place.mkdir(exist_ok=True)
+            else:
+                path.replace(place)
+        return sorted(directory / path.name for path in staging.iterdir())
     except OSError as error:
         raise OutputError(f"{clean(str(directory))} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if made and directory.is_dir() and not any(directory.iterdir()):
+            directory.rmdir()

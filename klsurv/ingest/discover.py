@@ -136,14 +136,25 @@ def enter(cell: CellDir) -> None:
         return
     try:
         os.scandir(cell.path).close()
+        # To list a directory and to open what is in it are two permissions.
+        os.stat(os.path.join(cell.path, "."))
     except OSError as error:
         raise CellError(f"the directory cannot be read: {error.strerror}", cell=cell.name) from error
 
 
 def _is_cell(path: Path) -> bool:
+    """Whether a directory has a cell's file, or may have: one that must not be looked into is told of."""
     try:
         if path.is_symlink() and not path.exists():
             return True
-        return path.is_dir() and any(os.path.lexists(path / name) for name in NEEDED)
+        return path.is_dir() and any(_is_there(path / name) for name in NEEDED)
     except PermissionError:
         return True
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
