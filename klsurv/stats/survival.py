@@ -53,13 +53,13 @@ def _turnbull(table: pl.LazyFrame, brackets: pl.DataFrame, *, by: Sequence[str])
         brackets.get_column("right").cast(pl.Float64).fill_null(float("inf")).to_numpy(),
         brackets.get_column("n").cast(pl.Float64).to_numpy(),
     )
-    steps = pl.LazyFrame({"fork": ends, "step": values}, schema={"fork": pl.Float64, "step": pl.Float64})
+    steps = pl.LazyFrame({"fork": ends, "step": values})
     group = table.join(brackets.lazy().select(by).unique(), on=by, how="semi", nulls_equal=True)
     before = _S.shift(1).fill_null(1.0)
     return (
         group.with_columns(at=_FORK.cast(pl.Float64))
         .sort("at")
-        .join_asof(steps.sort("fork"), left_on="at", right_on="fork", suffix="_step")
+        .join_asof(steps, left_on="at", right_on="fork")
         .with_columns(survival=pl.col("step").fill_null(1.0), estimator=pl.lit(TURNBULL))
         .with_columns(hazard=pl.when(before > km.TOLERANCE).then(1 - _S / before).otherwise(0.0))
         .select(table.collect_schema().names())

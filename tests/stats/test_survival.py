@@ -151,6 +151,7 @@ def test_no_trajectory_at_risk_gives_no_row() -> None:
     risk = table({})
     assert surviving.survival(risk, by=["g"], interval=Interval()).is_empty()
     assert lives(risk).is_empty()
+    assert lives(risk).schema["tau"] == pl.Int64
     assert surviving.tau(surviving.survival(risk, by=["g"], interval=Interval()), by=["g"]) is None
 
 

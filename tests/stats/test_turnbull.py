@@ -255,6 +255,13 @@ def test_where_no_one_died_survival_is_1_at_every_fork() -> None:
     assert table.select("survival", "hazard", "estimator").rows() == [(1.0, 0.0, "turnbull")] * 2
 
 
+def test_once_all_have_died_no_one_dies_any_more() -> None:
+    counts = pl.DataFrame({"g": 0, "fork": [0, 5, 9], "n_risk": [2, 2, 1], "n_events": [0, 1, 1], "n_censored": 0})
+    bounds = pl.DataFrame({"g": [0], "left": [0], "right": [5], "n": [2]})
+    table = surviving.survival(counts, by=["g"], interval=Interval(), brackets=bounds)
+    assert table.select("survival", "hazard").rows() == [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)]
+
+
 def theirs(left: Floats, right: Floats) -> dict[float, float]:
     """Where S falls and by how much, by lifelines; its brackets are closed."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
