@@ -4,15 +4,17 @@ from __future__ import annotations
 
 # Where the tests of a module are, if not in the file of its name.
 ELSEWHERE = {
-    "stats/compare.py": ["tests/analysis/test_compare.py", "tests/stats/test_logrank.py"],
-    "stats/counted.py": ["tests/analysis/test_compare.py", "tests/stats/test_logrank.py"],
+    "stats/compare.py": [
+        "tests/stats/test_compare.py",
+        "tests/stats/test_logrank.py",
+        "tests/analysis/test_compare.py",
+    ],
+    "stats/counted.py": ["tests/stats/test_counted.py", "tests/stats/test_logrank.py"],
     "stats/dose.py": ["tests/stats/test_dose.py", "tests/analysis/test_dose.py"],
     "stats/survival.py": ["tests/stats/test_survival.py", "tests/stats/test_turnbull.py"],
     "exprs/measure.py": ["tests/exprs/test_measure.py", "tests/frames/test_score.py"],
     "frames/buckets.py": ["tests/stats/test_quantiles.py"],
-    "frames/describe.py": ["tests/cli/test_schema.py"],
     "frames/steps.py": ["tests/stats/test_incidence.py"],
-    "frames/story.py": ["tests/analysis/test_summary.py", "tests/cli/test_summary.py"],
 }
 
 
