@@ -42,6 +42,10 @@ def test_the_logarithmic_axis_spans_the_same_domain_and_places_values_by_symlog(
     assert expected[-1] == pytest.approx(105.0)
 
 
+def test_what_lies_some_panels_off_keeps_its_place(axes: Axes) -> None:
+    assert pixels(axes.y(pl.lit(pl.Series([22.0, -20.1])))) == pytest.approx([-1000.0, 1105.0])
+
+
 @pytest.mark.parametrize("kl_log", [False, True])
 def test_what_lies_astronomically_far_off_is_still_off_but_finite(kl_log: bool) -> None:
     axes = Axes(width=202, height=105, x_max=100.0, y_max=1e-3, kl_log=kl_log)

@@ -68,6 +68,20 @@ def test_where_all_are_gone_there_is_no_error_and_no_nan() -> None:
     assert steps.select(aj.running_error(H, RUNNING, N)).to_series().to_list()[1:] == [0, 0]
 
 
+def test_where_all_died_one_by_one_the_error_is_0_to_the_last_digit() -> None:
+    for size in range(2, 40):
+        n = pl.int_range(size, 0, -1, eager=True).alias("n")
+        steps = pl.DataFrame([n]).with_columns(h=1 / N, own=True).with_columns(running=aj.running(H))
+        assert errors(steps, pl.col("own"))[-1] == 0
+
+
+def test_a_step_at_which_none_is_at_risk_changes_no_error() -> None:
+    none = pl.DataFrame({"own": [True], "h": [0.0], "n": [0], "running": [6 / 8]})
+    among = pl.concat([STEPS.head(1), none, STEPS.tail(2)])
+    expected = errors(STEPS, pl.col("own"))
+    assert errors(among, pl.col("own")) == pytest.approx([expected[0], *expected])
+
+
 def test_over_groups_each_begins_with_all_running() -> None:
     frame = pl.concat([STEPS.with_columns(group=pl.lit("a")), STEPS.with_columns(group=pl.lit("b"))])
     found = frame.select(aj.incidence(H, RUNNING, own=pl.col("own")).over("group")).to_series().to_list()

@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from klsurv.exprs.measure import n_missing, n_negative, n_not_finite
+from klsurv.exprs.measure import early_mean, n_missing, n_negative, n_not_finite
 
 NAN, INF = math.nan, math.inf
 ROWS: list[list[float | None]] = [[0.1, NAN, INF, -INF, None], [0.0, 1.0, -1e-9], []]
@@ -42,3 +42,10 @@ def test_a_missing_pmass_counts_only_at_forks_that_the_generation_reached(gen_le
     counted = frame.select(n_missing(pl.col("fork"), pl.col("pmass"), gen_len=pl.lit(gen_len))).to_series()
     assert counted.to_list() == [expected]
     assert counted.dtype == pl.Int64
+
+
+def test_the_early_mean_is_of_the_finite_values_among_the_first_tokens() -> None:
+    frame = pl.DataFrame(
+        {"kl": [[1.0, NAN, 3.0, 100.0], [INF, -INF, NAN, 5.0], []]}, schema={"kl": pl.List(pl.Float64)}
+    )
+    assert frame.select(early_mean(pl.col("kl"), tokens=3)).to_series().to_list() == [2.0, None, None]

@@ -36,6 +36,24 @@ def test_a_straight_line_is_on_its_chord_at_no_tolerance() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("y", "off"),
+    [
+        pytest.param([0.0, 5.0, 3.0], True, id="above both"),
+        pytest.param([3.0, 5.0, 0.0], True, id="above both, falling"),
+        pytest.param([0.0, -5.0, 3.0], True, id="below both"),
+        pytest.param([3.0, -5.0, 0.0], True, id="below both, falling"),
+        pytest.param([0.0, 2.0, 3.0], False, id="between"),
+        pytest.param([3.0, 2.0, 0.0], False, id="between, falling"),
+        pytest.param([0.0, 3.5, 3.0], False, id="above by the tolerance"),
+        pytest.param([0.0, -0.5, 3.0], False, id="below by the tolerance"),
+    ],
+)
+def test_on_an_upright_chord_a_point_is_off_where_it_lies_beyond_both_neighbours(y: list[float], off: bool) -> None:
+    frame = pl.DataFrame({"x": [1.0, 1.0, 1.0], "y": y})
+    assert frame.select(off_chord(pl.col("x"), pl.col("y"), tolerance=0.5)).to_series().to_list() == [True, off, True]
+
+
 def test_m4_keeps_the_first_last_lowest_and_highest_of_each_column() -> None:
     frame = pl.DataFrame(
         {

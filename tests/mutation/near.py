@@ -12,6 +12,8 @@ ELSEWHERE = {
     "stats/counted.py": ["tests/stats/test_counted.py", "tests/stats/test_logrank.py"],
     "stats/dose.py": ["tests/stats/test_dose.py", "tests/analysis/test_dose.py"],
     "stats/survival.py": ["tests/stats/test_survival.py", "tests/stats/test_turnbull.py"],
+    "exprs/incidence.py": ["tests/exprs/test_incidence.py", "tests/stats/test_incidence.py"],
+    "exprs/kaplan_meier.py": ["tests/exprs/test_kaplan_meier.py", "tests/stats/test_survival.py"],
     "exprs/measure.py": ["tests/exprs/test_measure.py", "tests/frames/test_score.py"],
     "frames/buckets.py": ["tests/stats/test_quantiles.py"],
     "frames/steps.py": ["tests/stats/test_incidence.py"],
