@@ -15,6 +15,7 @@ from klsurv.cli.lazy import LazyGroup
 from klsurv.cli.streams import open_streams, silence
 from klsurv.errors import KlsurvError, ParameterError
 from klsurv.interrupts import Interrupts
+from klsurv.names import clean
 
 
 @click.group(
@@ -92,6 +93,7 @@ def code_of(error: BaseException, code: int) -> int:
         return code
     if isinstance(error, OSError):
         silence()
-        click.echo(f"error: the output cannot be written: {error.strerror}", err=True)
+        what = "the output cannot be written" if error.filename is None else clean(str(error.filename))
+        click.echo(f"error: {what}: {error.strerror or error}", err=True)
         return 1
     raise error

@@ -30,7 +30,7 @@ def command(directory: Path) -> None:
     from klsurv.params import Look, Scoring, ScoringOptions, check_on_disk
 
     check_on_disk(directory)
-    there = next(path for path in (directory, *directory.absolute().parents) if os.path.lexists(path))
+    there = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
     if not os.path.isdir(there) or not os.access(there, os.W_OK):
         raise click.UsageError(f"{clean(str(directory))}: {clean(str(there))} is no directory, or must not be written")
     cells = unpack(directory)

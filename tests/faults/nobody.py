@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 NOBODY = 65534
 # Windows has neither users of this kind nor modes that keep anyone out.
-ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+ROOT = hasattr(os, "setresuid") and os.geteuid() == 0
 
 
 @contextmanager
@@ -18,10 +18,14 @@ def user(number: int = NOBODY) -> Iterator[None]:
         yield
         return
     before = os.geteuid()
-    os.seteuid(0)
-    os.seteuid(number)
+    _become(number)
     try:
         yield
     finally:
-        os.seteuid(0)
-        os.seteuid(before)
+        _become(before)
+
+
+def _become(number: int) -> None:
+    # The saved one leads back.
+    os.setresuid(-1, 0, -1)
+    os.setresuid(number, number, 0)
