@@ -8,7 +8,6 @@ from klsurv.exprs.axes import Axes
 
 # Pixels of the picture to one of the page, along each side.
 PIXELS = 2
-_DEAD = 2**30
 
 
 def ink(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
@@ -21,34 +20,27 @@ def ink(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     width, height = axes.width * PIXELS, axes.height * PIXELS
     stretches = _stretches(drawn, axes=axes).filter((pl.col("bottom") >= 0) & (pl.col("top") < height))
     inside = stretches.with_columns(pl.col("top", "bottom").clip(0, height - 1))
-    # Each stretch adds a line where it begins and takes it away below its end: a running sum down the columns. The row
-    # below the picture, where the last stretches end, brings the sum back to 0 for the next column.
-    # Both states are counted in one number, the dead in its upper part.
-    state = pl.when("alive").then(1).otherwise(_DEAD).cast(pl.Int64)
-    steps = [
-        inside.select(pixel=pl.col("column") * (height + 1) + row, n=sign * state)
-        for row, sign in ((pl.col("top"), 1), (pl.col("bottom") + 1, -1))
-    ]
-    every = pl.LazyFrame().select(pixel=pl.int_range(width * (height + 1)), n=pl.lit(0, pl.Int64))
+    # Down the columns, one after the other, a pixel is crossed by the stretches that have begun by then, less those that
+    # have ended: all ends are sorted, and each pixel's place among them is how many there are. The row below the
+    # picture is where the last stretches of a column end.
+    pixel = pl.col("column") * (height + 1)
+    begin, end = pixel + pl.col("top"), pixel + pl.col("bottom") + 1
     across, down = pl.int_range(width * height) % width, pl.int_range(width * height) // width
-    n = pl.col("n")
-    return (
-        pl.concat([every, *steps])
-        .group_by("pixel")
-        .agg(n.sum())
-        .sort("pixel")
-        .select(n.cum_sum())
-        .select(n.gather(across * (height + 1) + down))
-        .select(alive=n % _DEAD, dead=n // _DEAD)
-    )
+    every = pl.int_range(width * (height + 1))
+
+    def crossing(state: pl.Expr) -> pl.Expr:
+        begun, ended = (edge.filter(state).sort().search_sorted(every, side="right") for edge in (begin, end))
+        return (begun.cast(pl.Int64) - ended.cast(pl.Int64)).gather(across * (height + 1) + down)
+
+    return inside.select(alive=crossing(pl.col("alive")), dead=crossing(~pl.col("alive")))
 
 
 def _stretches(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     """One row per line, state and pixel column: the rows from `top` to `bottom` that it crosses, in or out of view."""
     t, y, column, key = pl.col("t"), pl.col("y"), pl.col("column"), pl.col("key")
     one = ["line", "alive", "column"]
-    # The three as one number: they make a million groups, and one key is hashed in half the time. All that lies beyond
-    # the right edge is one column, which nobody sees.
+    # The three as one number, which never falls from one row to the next, so that groups are runs and none is hashed.
+    # All that lies beyond the right edge is one column, which nobody sees.
     columns = axes.width * PIXELS + 1
     alive = (t < pl.col("death_t")).fill_null(True)
     at = (axes.x(t) * PIXELS).cast(pl.Int64).clip(upper_bound=columns - 1)
@@ -57,11 +49,11 @@ def _stretches(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
         .select("line", "death_t", "y", t=pl.int_ranges(0, pl.col("length")))
         .explode("t", "y")
         .filter(y.is_finite())
-        .select("t", key=(pl.col("line").cast(pl.Int64) * 2 + alive) * columns + at, y=axes.y(y) * PIXELS)
-        .group_by("key")
-        .agg(high=y.min(), low=y.max(), t0=t.min(), t1=t.max(), y0=y.first(), y1=y.last())
-        .with_columns(line=key // (2 * columns), alive=key // columns % 2 == 1, column=key % columns)
-        .sort("line", "t0")
+        .select("t", key=(pl.col("line").cast(pl.Int64) * 2 + ~alive) * columns + at, y=axes.y(y) * PIXELS)
+        .with_columns(key.set_sorted())
+        .group_by("key", maintain_order=True)
+        .agg(high=y.min(), low=y.max(), t0=t.first(), t1=t.last(), y0=y.first(), y1=y.last())
+        .with_columns(line=key // (2 * columns), alive=key // columns % 2 == 0, column=key % columns)
     )
     # From the last point of a column a segment leads to the first of the next one that has any. It stretches both up to
     # the edge that it crosses, and fills the columns between.
