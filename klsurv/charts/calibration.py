@@ -9,8 +9,9 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
+from klsurv.charts.page import Page, Words
 from klsurv.charts.series import Series, series_of, wider
-from klsurv.charts.sheet import Page, Words, log_scale, note, panel, sheet
+from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import FAINT, INK
 
 _METHOD = pl.col("method").fill_null("unknown")

@@ -9,7 +9,8 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, note, panel, sheet, shorts
+from klsurv.charts.page import Page, Words, shorts
+from klsurv.charts.sheet import note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 
 # More pairs than these make a figure that no page holds; the table has them all.

@@ -10,7 +10,8 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, letters, panel, sheet, shorts
+from klsurv.charts.page import Page, Words, letters, shorts
+from klsurv.charts.sheet import panel, sheet
 from klsurv.charts.theme import DEAD, INK, PAPER
 
 # From an early death to a late one; even the latest is darker than who lives, so that grey print tells them apart.

@@ -10,8 +10,9 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
+from klsurv.charts.page import Page, Words
 from klsurv.charts.series import CROWD, Series, series_of
-from klsurv.charts.sheet import Page, Words, note, panel, share, sheet
+from klsurv.charts.sheet import note, panel, share, sheet
 from klsurv.charts.theme import FAINT, INK, PAPER
 
 

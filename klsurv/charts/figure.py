@@ -1,12 +1,15 @@
-"""A chart beside its data. In: a chart that names its datasets, and their frames. Out: one altair chart or spec."""
+"""A chart beside its data. In: a chart that names its datasets, and their frames. Out: one spec or altair chart."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import polars as pl
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 @dataclass
@@ -18,29 +21,38 @@ class Datasets:
 
     frames: dict[str, pl.DataFrame] = field(default_factory=dict)
 
+    def name(self, name: str, frame: pl.DataFrame) -> dict[str, Any]:
+        """Keep a frame; the reference goes into a specification."""
+        self.frames[name] = frame
+        return {"name": name}
+
     def add(self, name: str, frame: pl.DataFrame) -> alt.NamedData:
         """Keep a frame; the reference goes into a chart."""
-        self.frames[name] = frame
-        return alt.NamedData(name)
+        import altair as alt
+
+        return alt.NamedData(**self.name(name, frame))
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished chart and the rows it draws."""
+    """A finished chart, as a Vega-Lite specification without its rows, and the rows it draws."""
 
-    chart: alt.VConcatChart
+    chart: dict[str, Any]
     data: Datasets
 
     def spec(self) -> str:
         """The Vega-Lite specification as JSON, data included."""
-        spec = self.chart.to_dict(validate=False)
-        small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in spec.pop("datasets", {}).items()}
+        small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in self.chart.get("datasets", {}).items()}
         large = {name: frame.write_json() for name, frame in self.data.frames.items()}
         rows = ", ".join(f"{json.dumps(name)}: {text}" for name, text in (small | large).items())
-        return f'{json.dumps(spec, ensure_ascii=False)[:-1]}, "datasets": {{{rows}}}}}'
+        chart = {name: part for name, part in self.chart.items() if name != "datasets"}
+        return f'{json.dumps(chart, ensure_ascii=False)[:-1]}, "datasets": {{{rows}}}}}'
 
     def with_data(self) -> alt.VConcatChart:
         """The altair chart with its rows, as a notebook shows it."""
-        chart = self.chart.copy(deep=False)
-        chart.datasets = {name: json.loads(frame.write_json()) for name, frame in self.data.frames.items()}
+        import altair as alt
+
+        chart: alt.VConcatChart = alt.VConcatChart.from_dict(self.chart, validate=False)
+        large = {name: json.loads(frame.write_json()) for name, frame in self.data.frames.items()}
+        chart.datasets = self.chart.get("datasets", {}) | large
         return chart

@@ -1,11 +1,9 @@
-"""A legend in a strip of its own, so that it covers no line. In: entries. Out: a chart one line high."""
+"""A legend in a strip of its own, so that it covers no line. In: entries. Out: a chart (Vega-Lite), a line high."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
-
-import altair as alt
+from typing import Any, Literal
 
 from klsurv.charts.theme import INK
 
@@ -32,7 +30,7 @@ def _advance(text: str) -> float:
     return sum(3.5 if c in _NARROW else 10.2 if c in _WIDE else 8.3 if c.isupper() else 6.5 for c in text)
 
 
-def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetChart:
+def legend(entries: list[Entry], *, width: int) -> dict[str, Any]:
     """The entries from left to right, going on in a new line where `width` pixels do not hold them."""
     placed: list[tuple[Entry, float, float]] = []
     x, row = 0.0, 0
@@ -43,34 +41,35 @@ def legend(entries: list[Entry], *, width: int) -> alt.LayerChart | alt.FacetCha
         y = row * _HEIGHT + _HEIGHT / 2
         placed.append((entry, x, y))
         x += needed + _GAP
-    nothing = alt.InlineData([{}])
-    layers: list[alt.Chart] = []
-    for entry, left, y in placed:
-        right = left + _GLYPH
-        rule = alt.Chart(nothing).encode(y=alt.YValue(y))
-        if entry.kind == "tick":
-            rule = alt.Chart(nothing).encode(x=alt.XValue(left + _GLYPH / 2))
-            layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.5, y=y - 5, y2=y + 5))
-        elif entry.kind == "bar":
-            middle = left + _GLYPH / 2
-            bar = alt.Chart(nothing).mark_rule(stroke=entry.colour, strokeWidth=1.6, x=middle)
-            cap = alt.Chart(nothing).mark_rule(stroke=entry.colour, strokeWidth=1.6, x=middle - 4, x2=middle + 4)
-            layers.append(bar.encode(y=alt.YValue(y - 6), y2=alt.Y2Value(y + 6)))
-            layers += [cap.encode(y=alt.YValue(end)) for end in (y - 6, y + 6)]
-        elif entry.kind == "band":
-            box = alt.Chart(nothing).mark_rect(fill=entry.colour, fillOpacity=entry.opacity, x=left, x2=right)
-            layers.append(box.encode(y=alt.YValue(y - 5), y2=alt.Y2Value(y + 5)))
-        elif entry.kind == "dot":
-            dot = alt.Chart(nothing).encode(x=alt.XValue(left + _GLYPH / 2), y=alt.YValue(y))
-            layers.append(dot.mark_point(stroke=entry.colour, strokeWidth=1.8, size=46, opacity=1))
-        elif entry.kind == "dashed":
-            layers.append(rule.mark_rule(stroke=entry.colour, strokeWidth=1.2, strokeDash=[4, 3], x=left, x2=right))
-        else:
-            layers.append(
-                rule.mark_rule(
-                    stroke=entry.colour, strokeWidth=entry.width, strokeDash=entry.dash or [1, 0], x=left, x2=right
-                )
-            )
-        label = alt.Chart(nothing).encode(text=alt.TextValue(entry.text))
-        layers.append(label.mark_text(align="left", baseline="middle", fontSize=12, color=INK, x=right + 8, y=y))
-    return alt.layer(*layers, width=width, height=_HEIGHT * (row + 1))
+    layers = [mark for entry, left, y in placed for mark in (*_glyph(entry, left, y), _label(entry, left, y))]
+    return {"data": {"values": [{}]}, "layer": layers, "width": width, "height": _HEIGHT * (row + 1)}
+
+
+def _glyph(entry: Entry, left: float, y: float) -> list[dict[str, Any]]:
+    right, middle = left + _GLYPH, left + _GLYPH / 2
+    rule = {"type": "rule", "stroke": entry.colour}
+    at_y = {"y": {"value": y}}
+    if entry.kind == "tick":
+        return [_mark({**rule, "strokeWidth": 1.5, "y": y - 5, "y2": y + 5}, {"x": {"value": middle}})]
+    if entry.kind == "bar":
+        bar = _mark({**rule, "strokeWidth": 1.6, "x": middle}, {"y": {"value": y - 6}, "y2": {"value": y + 6}})
+        cap = {**rule, "strokeWidth": 1.6, "x": middle - 4, "x2": middle + 4}
+        return [bar, *(_mark(cap, {"y": {"value": end}}) for end in (y - 6, y + 6))]
+    if entry.kind == "band":
+        box = {"type": "rect", "fill": entry.colour, "fillOpacity": entry.opacity, "x": left, "x2": right}
+        return [_mark(box, {"y": {"value": y - 5}, "y2": {"value": y + 5}})]
+    if entry.kind == "dot":
+        dot = {"type": "point", "stroke": entry.colour, "strokeWidth": 1.8, "size": 46, "opacity": 1}
+        return [_mark(dot, {"x": {"value": middle}, **at_y})]
+    dashed = entry.kind == "dashed"
+    width, dash = (1.2, [4, 3]) if dashed else (entry.width, entry.dash or [1, 0])
+    return [_mark({**rule, "strokeWidth": width, "strokeDash": dash, "x": left, "x2": right}, at_y)]
+
+
+def _label(entry: Entry, left: float, y: float) -> dict[str, Any]:
+    text = {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12, "color": INK}
+    return _mark({**text, "x": left + _GLYPH + 8, "y": y}, {"text": {"value": entry.text}})
+
+
+def _mark(mark: dict[str, Any], encoding: dict[str, Any]) -> dict[str, Any]:
+    return {"mark": mark, "encoding": encoding}

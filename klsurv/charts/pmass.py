@@ -9,7 +9,8 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, note, panel, share, sheet, span, time
+from klsurv.charts.page import Page, Words, span
+from klsurv.charts.sheet import note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 from klsurv.params import Look
 

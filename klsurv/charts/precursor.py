@@ -9,7 +9,8 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, log_scale, note, panel, sheet
+from klsurv.charts.page import Page, Words
+from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 
 TITLES = {"raw": "smoothed KL (nats)", "relative": "KL / own p95"}

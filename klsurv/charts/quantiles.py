@@ -10,7 +10,8 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import Page, Words, kl_ticks, note, sheet, time
+from klsurv.charts.page import Page, Words, kl_ticks
+from klsurv.charts.sheet import note, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import ALIVE, DEAD, FAINT
 from klsurv.exprs.axes import Axes

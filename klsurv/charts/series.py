@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from klsurv.charts.legend import Entry
-from klsurv.charts.sheet import shorts
+from klsurv.charts.page import shorts
 from klsurv.charts.theme import ALIVE, DASHES, SERIES, dose_colours
 
 # More series than these, with their intervals, make a thicket of one panel.

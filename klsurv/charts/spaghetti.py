@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import altair as alt
 import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry, legend
+from klsurv.charts.page import SPACING, Page, kl_ticks, short, time_axis
 from klsurv.charts.picture import picture_url
-from klsurv.charts.sheet import Page, kl_ticks, short, time
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for, config
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
 from klsurv.frames.ink import PIXELS
 from klsurv.params import Look, Scoring
 
-_SPACING = 22
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 # Ticks in a panel that can all be black.
 _TICKS = 120
+
+
+# A part of a Vega-Lite specification. Written out: altair would copy each panel with its picture several times, and
+# take longer to load and compose than Vega to draw.
+Layer = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ def spaghetti_chart(
         for i, panel in enumerate(panels)
     ]
     across = min(columns, len(panels))
-    width = across * panels[0].axes.width + (across - 1) * _SPACING
+    width = across * panels[0].axes.width + (across - 1) * SPACING
     dose = "1" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
     entries = [
         Entry("line", ALIVE, f"alive (pmass ≥ {scoring.threshold:g})"),
@@ -66,61 +70,62 @@ def spaghetti_chart(
     n = sum(panel.n for panel in panels)
     model = short(", ".join(models) or "unknown", 50)
     window = f"window={short(', '.join(map(str, windows)), 40)}. " if windows else ""
-    title = alt.Title(
-        f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
-        subtitle=f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}.",
-        fontSize=15,
-        fontWeight="bold",
-        offset=8,
-    )
-    # All at once: each method call on a chart would copy all that is in it.
-    chart = alt.vconcat(
-        legend(entries, width=width),
-        alt.concat(*drawn, columns=columns, spacing={"row": 14, "column": _SPACING}),
-        spacing=12,
-        title=title,
-        config=config(),
-    )
-    return Figure(chart, data)
+    title = {
+        "text": f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
+        "subtitle": f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}.",
+        "fontSize": 15,
+        "fontWeight": "bold",
+        "offset": 8,
+    }
+    sheet = {"concat": drawn, "columns": columns, "spacing": {"row": 14, "column": SPACING}}
+    parts = [legend(entries, width=width), sheet]
+    return Figure({"$schema": _SCHEMA, "config": config(), "title": title, "vconcat": parts, "spacing": 12}, data)
 
 
 def _panel(
     panel: Panel, data: Datasets, *, scoring: Scoring, look: Look, targets: list[float], first: bool, left: bool
-) -> alt.LayerChart | alt.FacetChart:
+) -> Layer:
     axes = panel.axes
     y_title = None
     if first:
         y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL"
-    x = time(axes.x_domain, page=Page(n_panels=1), field="t")
-    y = alt.Y("y:Q", title=y_title).scale(**_y_scale(axes)).axis(**_y_axis(axes, labels=left))
+    x = time_axis(axes.x_domain, page=Page(n_panels=1), field="t")
+    y = {
+        "field": "y",
+        "type": "quantitative",
+        "title": y_title,
+        "scale": _y_scale(axes),
+        "axis": _y_axis(axes, labels=left),
+    }
     levels = [1.0] if scoring.normalize_kl else [target * panel.alpha**2 for target in targets]
     seen = [level for level in levels if level <= axes.y_max]
     name, n = f"alpha {panel.alpha}", panel.n
 
-    layers: list[Any] = []
+    layers: list[Layer] = []
     if panel.ink is not None:
         layers.append(_picture(panel.ink, axes, opacity=look.opacity(n)))
     else:
         layers += _lines(panel, data, name, look)
-    layers.append(
-        alt.Chart(alt.InlineData([{"y": level} for level in seen]))
-        .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])
-        .encode(y=y)
-    )
+    target = {"type": "rule", "stroke": INK, "strokeWidth": 1, "strokeDash": [4, 3]}
+    layers.append({"data": {"values": [{"y": level} for level in seen]}, "mark": target, "encoding": {"y": y}})
     # Of one alone it would hide whether that is alive.
     if n - panel.n_skipped != 1:
-        layers.append(_strokes(data.add(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
+        layers.append(_strokes(data.name(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
     # A stroke of fixed height in pixels at a point in data units; at the upper edge where its line ends above it. Where
     # many would cover the lines they fade.
-    faded = min(1.0, max(0.12, _TICKS / max(panel.ends.height, 1)))
+    tick = {
+        "type": "point",
+        "shape": "stroke",
+        "angle": 90,
+        "size": 64,
+        "stroke": INK,
+        "strokeWidth": 1.2,
+        "strokeOpacity": min(1.0, max(0.12, _TICKS / max(panel.ends.height, 1))),
+        "opacity": 1,
+        "clip": True,
+    }
     ends = panel.ends.with_columns(pl.col("y").clip(upper_bound=axes.y_max))
-    layers.append(
-        alt.Chart(data.add(f"EOS, {name}", ends))
-        .mark_point(
-            shape="stroke", angle=90, size=64, stroke=INK, strokeWidth=1.2, strokeOpacity=faded, opacity=1, clip=True
-        )
-        .encode(x=x, y=y)
-    )
+    layers.append({"data": data.name(f"EOS, {name}", ends), "mark": tick, "encoding": {"x": x, "y": y}})
     notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
     for i, text in enumerate(notes):
         layers += [_note(text, axes.width - 2, 3 + 13 * i, align="right", halo=halo) for halo in (3, 0)]
@@ -130,14 +135,14 @@ def _panel(
         y_note = axes.height * (0.25 if axes.y_max > 2 and not axes.kl_log else 0.6)
         layers.append(_note(text, axes.width / 2, y_note, align="center"))
     title = f"α = {panel.alpha}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
-    heading = alt.Title(title, frame="group", offset=5)
-    return alt.layer(*layers, width=axes.width, height=axes.height, title=heading)
+    heading = {"text": title, "frame": "group", "offset": 5}
+    return {"layer": layers, "width": axes.width, "height": axes.height, "title": heading}
 
 
-def _lines(panel: Panel, data: Datasets, name: str, look: Look) -> list[alt.Chart]:
+def _lines(panel: Panel, data: Datasets, name: str, look: Look) -> list[Layer]:
     return [
         _strokes(
-            data.add(f"{state}, {name}", _features(lines)),
+            data.name(f"{state}, {name}", _features(lines)),
             colour,
             width=look.width(panel.n),
             opacity=look.opacity(panel.n),
@@ -147,27 +152,34 @@ def _lines(panel: Panel, data: Datasets, name: str, look: Look) -> list[alt.Char
     ]
 
 
-def _picture(ink: pl.DataFrame, axes: Axes, *, opacity: float) -> alt.Chart:
-    url = alt.UrlValue(picture_url(ink, width=axes.width * PIXELS, opacity=opacity))
-    picture: alt.Chart = (
-        alt.Chart(alt.InlineData([{}]))
-        .mark_image(
-            x=0, y=0, width=axes.width, height=axes.height, align="left", baseline="top", smooth=False, aria=False
-        )
-        .encode(url=url)
-    )
-    return picture
+def _picture(ink: pl.DataFrame, axes: Axes, *, opacity: float) -> Layer:
+    place = {"x": 0, "y": 0, "width": axes.width, "height": axes.height, "align": "left", "baseline": "top"}
+    url = {"value": picture_url(ink, width=axes.width * PIXELS, opacity=opacity)}
+    return {
+        "data": {"values": [{}]},
+        "mark": {"type": "image", **place, "smooth": False, "aria": False},
+        "encoding": {"url": url},
+    }
 
 
-def _strokes(data: alt.NamedData, colour: str, *, width: float, opacity: float) -> alt.Chart:
-    # strokeOpacity, not opacity: that would make the rasteriser blend a layer of its own for each line.
-    strokes: alt.Chart = (
-        alt.Chart(data)
-        .mark_geoshape(filled=False, stroke=colour, strokeWidth=width, strokeOpacity=opacity, clip=True, aria=False)
-        .encode(tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("prompt:Q"), alt.Tooltip("death_t:Q")])
-        .project(type="identity", scale=1, translate=[0, 0])
-    )
-    return strokes
+def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float) -> Layer:
+    stroke = {
+        "type": "geoshape",
+        "filled": False,
+        "stroke": colour,
+        "strokeWidth": width,
+        # Not opacity: that would make the rasteriser blend a layer of its own for each line.
+        "strokeOpacity": opacity,
+        "clip": True,
+        "aria": False,
+    }
+    told = {"cell": "nominal", "prompt": "quantitative", "death_t": "quantitative"}
+    return {
+        "data": data,
+        "mark": stroke,
+        "encoding": {"tooltip": [{"field": field, "type": kind} for field, kind in told.items()]},
+        "projection": {"type": "identity", "scale": 1, "translate": [0, 0]},
+    }
 
 
 def _features(lines: pl.DataFrame) -> pl.DataFrame:
@@ -176,14 +188,14 @@ def _features(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.select(pl.exclude("points", "state"), type=pl.lit("Feature"), geometry=line)
 
 
-def _note(text: str, x: float, y: float, *, align: Literal["right", "center"], halo: float = 0) -> alt.Chart:
+def _note(text: str, x: float, y: float, *, align: Literal["right", "center"], halo: float = 0) -> Layer:
     """A line of text; with `halo` (pixels) only the paper about its letters, to be drawn between it and lines."""
-    note: alt.Chart = (
-        alt.Chart(alt.InlineData([{}]))
-        .mark_text(align=align, baseline="top", fontSize=10.5, color=FAINT, x=x, y=y, stroke=PAPER, strokeWidth=halo)
-        .encode(text=alt.TextValue(text))
-    )
-    return note
+    letters = {"type": "text", "align": align, "baseline": "top", "fontSize": 10.5, "color": FAINT, "x": x, "y": y}
+    return {
+        "data": {"values": [{}]},
+        "mark": {**letters, "stroke": PAPER, "strokeWidth": halo},
+        "encoding": {"text": {"value": text}},
+    }
 
 
 def _y_scale(axes: Axes) -> dict[str, Any]:

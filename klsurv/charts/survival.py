@@ -11,8 +11,9 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
+from klsurv.charts.page import Page, Words, shorts, span
 from klsurv.charts.series import CROWD, Series, panels_of, wider
-from klsurv.charts.sheet import Page, Words, note, share, sheet, shorts, span, time
+from klsurv.charts.sheet import note, share, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import FAINT, INK, PAPER
 

@@ -10,8 +10,9 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
+from klsurv.charts.page import Page, Words
 from klsurv.charts.series import series_of
-from klsurv.charts.sheet import Page, Words, note, panel, share, sheet
+from klsurv.charts.sheet import note, panel, share, sheet
 from klsurv.charts.theme import INK
 
 PANELS = (("died", "share that died"), ("survival_end", "S at the end"), ("recovery", "share of deaths that recover"))

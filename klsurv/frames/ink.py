@@ -20,8 +20,8 @@ def ink(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
     width, height = axes.width * PIXELS, axes.height * PIXELS
     stretches = _stretches(drawn, axes=axes).filter((pl.col("bottom") >= 0) & (pl.col("top") < height))
     inside = stretches.with_columns(pl.col("top", "bottom").clip(0, height - 1))
-    # Down the columns, one after the other, a pixel is crossed by the stretches that have begun by then, less those that
-    # have ended: all ends are sorted, and each pixel's place among them is how many there are. The row below the
+    # Down the columns, one after the other, a pixel is crossed by the stretches that have begun by then, less those
+    # that have ended: all ends are sorted, and each pixel's place among them is how many there are. The row below the
     # picture is where the last stretches of a column end.
     pixel = pl.col("column") * (height + 1)
     begin, end = pixel + pl.col("top"), pixel + pl.col("bottom") + 1

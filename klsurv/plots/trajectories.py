@@ -10,10 +10,10 @@ import polars as pl
 from klsurv.charts.calibration import calibration_chart
 from klsurv.charts.deaths import deaths_chart
 from klsurv.charts.figure import Figure
+from klsurv.charts.page import Page
 from klsurv.charts.pmass import pmass_chart
 from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.quantiles import Bands, quantiles_chart
-from klsurv.charts.sheet import Page
 from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
 from klsurv.frames.bands import kl_bands, pmass_bands, pmass_counts, pmass_lines

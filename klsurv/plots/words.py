@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from klsurv.charts.sheet import Words, short
+from klsurv.charts.page import Words, short
 from klsurv.params import ScoringOptions, outcome, said
 
 if TYPE_CHECKING:

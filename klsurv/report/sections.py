@@ -12,8 +12,8 @@ from klsurv.charts.compare import compare_chart
 from klsurv.charts.dose import dose_chart
 from klsurv.charts.figure import Figure
 from klsurv.charts.incidence import incidence_chart
+from klsurv.charts.page import Words
 from klsurv.charts.precursor import precursor_chart
-from klsurv.charts.sheet import Words
 from klsurv.charts.survival import survival_chart
 from klsurv.params import ScoringOptions
 from klsurv.plots import tables, trajectories

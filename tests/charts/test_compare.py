@@ -10,7 +10,7 @@ import pytest
 
 import klsurv
 from klsurv.charts.compare import compare_chart
-from klsurv.charts.sheet import Words
+from klsurv.charts.page import Words
 from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec, texts
 
 

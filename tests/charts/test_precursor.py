@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 import klsurv
+from klsurv.charts.page import Words
 from klsurv.charts.precursor import precursor_chart
-from klsurv.charts.sheet import Words
 from klsurv.plots import trajectories
 from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec
 

@@ -7,7 +7,8 @@ import pytest
 
 from klsurv.charts.figure import Datasets
 from klsurv.charts.legend import Entry, legend
-from klsurv.charts.sheet import Page, Words, kl_ticks, log_scale, panel, share, sheet, short, shorts, span, time
+from klsurv.charts.page import Page, Words, kl_ticks, short, shorts, span
+from klsurv.charts.sheet import log_scale, panel, share, sheet, time
 from klsurv.exprs.axes import Axes
 
 
@@ -76,8 +77,8 @@ def test_a_logarithmic_axis_spans_a_factor_of_four_and_holds_its_ticks(values: l
 def test_a_legend_goes_on_in_a_new_line_where_it_is_full() -> None:
     kinds = ("line", "dashed", "tick", "bar", "band", "dot")
     entries = [Entry(kind, "#000000", f"a name of some length {kind}") for kind in kinds]  # type: ignore[arg-type]
-    assert legend(entries, width=2000).to_dict()["height"] == 16
-    assert legend(entries, width=300).to_dict()["height"] == 16 * 6
+    assert legend(entries, width=2000)["height"] == 16
+    assert legend(entries, width=300)["height"] == 16 * 6
 
 
 def test_without_panels_a_sheet_says_that_there_is_nothing() -> None:

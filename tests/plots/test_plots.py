@@ -21,7 +21,7 @@ def test_the_method_gives_the_chart_of_the_command_with_its_data(real_cells: Pat
     found = getattr(plots, chart)(**OPTIONS, **(FEW if chart in RESAMPLED else {}))
     assert isinstance(found, alt.VConcatChart)
     read, figure = found.to_dict(), draw(chart, real_cells)
-    assert read["title"] == figure.chart.to_dict()["title"]
+    assert read["title"] == figure.chart["title"]
     assert set(figure.data.frames) <= set(read["datasets"])
     assert all(len(read["datasets"][name]) == frame.height for name, frame in figure.data.frames.items())
 

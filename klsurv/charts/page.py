@@ -1,0 +1,122 @@
+"""How a figure is laid out. In: panels, names, ends of axes. Out: sizes, ticks, and names that have room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from math import copysign, log1p
+from typing import Any
+
+from klsurv.charts.legend import Entry
+from klsurv.charts.theme import columns_for, panel_size
+from klsurv.exprs.axes import LINEAR_BELOW, Axes
+
+SPACING = 22
+# Pixels of a letter of a heading, and of a line of labels.
+_LETTER, _LINE = 6.6, 12
+# A time axis shorter than this (tokens) is ticked at each token: Vega would tick half tokens, and those before 0.
+_SHORT = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """How a figure of `n_panels` is laid out: the panels in a row and their size (pixels), and how time is drawn."""
+
+    n_panels: int
+    columns: int | None = None
+    log_time: bool = False
+
+    @property
+    def across(self) -> int:
+        """Panels in a row."""
+        return min(self.columns or columns_for(self.n_panels), max(self.n_panels, 1))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a panel."""
+        return panel_size(self.columns or columns_for(self.n_panels))
+
+    @property
+    def width(self) -> int:
+        """Width of a full row."""
+        return self.across * self.size[0] + (self.across - 1) * SPACING
+
+    def left(self, i: int) -> bool:
+        """Whether panel i begins a row."""
+        return i % self.across == 0
+
+
+@dataclass
+class Words:
+    """What is written over a figure: what it shows, and of what."""
+
+    title: str
+    subtitle: str
+    entries: list[Entry] = field(default_factory=list)
+
+
+def span(last: float, *, page: Page, room: bool = True) -> tuple[float, float]:
+    """The ends of the time axis (tokens): past the last fork, whose tread would be unseen, and a little before 0.
+
+    Without `room` it begins at 0; with it, what falls at token 0 does not lie on the y axis.
+    """
+    last = max(1.0, last)
+    if page.log_time:
+        return -0.15 * room, 1.25 * last
+    return -0.02 * last * room, 1.04 * last
+
+
+def time_axis(ends: tuple[float, float], *, page: Page, field: str = "fork") -> dict[str, Any]:
+    """The time axis of a panel, as Vega-Lite writes it; with `log_time` logarithmic, but linear below 1 token."""
+    log: dict[str, Any] = {"type": "symlog", "constant": 1} if page.log_time else {}
+    ticks: dict[str, Any] = {"tickCount": 5, "tickMinStep": 1}
+    if ends[1] < _SHORT:
+        ticks = {"values": list(range(int(ends[1]) + 1)), "format": "d"}
+    elif page.log_time:
+        ticks = {"values": [v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]]}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": "token t",
+        "scale": {"domain": list(ends), "nice": False, "zero": False, **log},
+        "axis": {"zindex": 1, "labelOverlap": "greedy", "labelSeparation": 4, **ticks},
+    }
+
+
+def kl_ticks(axes: Axes) -> list[float]:
+    """Ticks of a symmetric logarithmic KL axis: 0, 0.1, 0.3, 1, …, and 0.03, where there is room for their labels."""
+
+    def pixel(kl: float) -> float:
+        low, at, high = (copysign(log1p(abs(y) / LINEAR_BELOW), y) for y in (axes.y_domain[0], kl, axes.y_max))
+        return axes.height * (at - low) / (high - low)
+
+    decades = [m * 10.0**e for e in range(-1, 7) for m in (1, 3) if m * 10.0**e <= axes.y_max]
+    return [0.0, *[0.03] * (axes.y_max >= 0.03 and pixel(0.03) - pixel(0) >= _LINE), *decades]
+
+
+def letters(width: float) -> int:
+    """How many letters a heading of this width (pixels) has room for."""
+    return int(width / _LETTER)
+
+
+def shorts(names: Sequence[str], most: int) -> list[str]:
+    """Each as `short` has it; where two would look alike, what all begin and end with gives way."""
+    cut = [short(name, most) for name in names]
+    if len(set(cut)) == len(set(names)):
+        return cut
+    begin = _alike(names)
+    rests = [name[begin:] for name in names]
+    end = _alike([rest[::-1] for rest in rests])
+    return [short("…" * (begin > 0) + rest[: len(rest) - end] + "…" * (end > 0), most) for rest in rests]
+
+
+def _alike(names: Sequence[str]) -> int:
+    """How many letters all begin with."""
+    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+
+
+def short(text: str, most: int) -> str:
+    """The text, an ellipsis in its middle where it is longer than `most`: names of cells often differ in the end."""
+    kept = max(most - 1, 1)
+    return text if len(text) <= most else f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
