@@ -29,7 +29,7 @@ from klsurv.where import condition
 
 if TYPE_CHECKING:
     from klsurv.ingest.ahead import Ahead
-    from klsurv.plots import Plots
+    from klsurv.plots.methods import Plots
 
 Progress = Callable[[int, int], None]
 Tell = Callable[[str], None]
@@ -183,7 +183,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     @property
     def plot(self) -> Plots:
         """The charts: `runs.plot.spaghetti(...)`."""
-        from klsurv.plots import Plots
+        from klsurv.plots.methods import Plots
 
         return Plots(self)
 

@@ -25,7 +25,7 @@ def command(directory: Path) -> None:
     """
     from klsurv.cli.summary import CAPTION
     from klsurv.data import unpack
-    from klsurv.output.images import save, warm_up
+    from klsurv.output.pen import Pen
     from klsurv.output.show import show
     from klsurv.params import Look, Scoring, ScoringOptions, check_on_disk
 
@@ -34,18 +34,17 @@ def command(directory: Path) -> None:
     if not os.path.isdir(there) or not os.access(there, os.W_OK):
         raise click.UsageError(f"{clean(str(directory))}: {clean(str(there))} is no directory, or must not be written")
     cells = unpack(directory)
-    engine = warm_up()
     click.echo(f"unpacked {len(cells)} run cells into {clean(str(directory))}\n{WHY}\n", err=True)
 
-    from klsurv.plots.spaghetti import draw_spaghetti
-    from klsurv.runs import scan
-
-    scoring: ScoringOptions = {"threshold": 0.3, "roll": 9}
-    runs = scan(directory, tell=warn)
-    show(runs.summary(**scoring), format="table", caption=CAPTION)
-    engine.join()
     paths = [directory / "spaghetti.png", directory / "spaghetti.html"]
-    save(draw_spaghetti(runs, look=Look(), scoring=Scoring(**scoring)), paths, title="klsurv demo")
+    scoring: ScoringOptions = {"threshold": 0.3, "roll": 9}
+    with Pen(paths) as pen:
+        from klsurv.plots.spaghetti import draw_spaghetti
+        from klsurv.runs import scan
+
+        runs = scan(directory, tell=warn)
+        show(runs.summary(**scoring), format="table", caption=CAPTION)
+        pen.save(draw_spaghetti(runs, look=Look(), scoring=Scoring(**scoring)), title="klsurv demo")
     for path in paths:
         click.echo(f"saved {clean(str(path))}", err=True)
     click.echo(f"\nnext: klsurv summary {clean(str(directory))} --threshold 0.3 --roll 9 --by method,alpha", err=True)

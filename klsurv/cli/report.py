@@ -23,13 +23,8 @@ def command(runs: Place, output: Path, **options: Any) -> None:
     writable([output], (".html",))
     scoring = scoring_of(options)
     with opened(runs, options) as read, progress_bar("drawing") as progress:
-        from klsurv.output.images import warm_up
-
-        engine = warm_up()
         from klsurv.report.build import build
 
-        read.rollouts()
-        engine.join()
         text = build(read, metric=options["metric"], progress=progress, options=scoring)
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")

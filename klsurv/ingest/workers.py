@@ -9,8 +9,8 @@ import os
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from klsurv.crew import Crew
 from klsurv.ingest.cell import Cell, load_cell
-from klsurv.ingest.crew import Crew
 from klsurv.ingest.discover import TRAJECTORY, CellDir
 from klsurv.params import Metric
 

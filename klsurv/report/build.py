@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv import __version__
-from klsurv.ingest.crew import Crew
+from klsurv.crew import Crew
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
 from klsurv.ingest.remote import place

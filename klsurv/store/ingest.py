@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 
+from klsurv.crew import Crew
 from klsurv.errors import LayoutError, NothingUsableError, OutputError
-from klsurv.ingest.crew import Crew
 from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.remote import Place, Remote, expanded, is_file
 from klsurv.names import clean

@@ -16,7 +16,7 @@ import pytest
 from distributed.cli import dask_scheduler, dask_worker
 
 import klsurv
-import klsurv.plots
+import klsurv.plots.methods
 from klsurv.cli import cli
 from klsurv.inference import Interval, Resampling
 from klsurv.params import Event, Scoring
@@ -187,7 +187,7 @@ def test_names_that_are_mentioned_are_names_in_the_code(page: Path) -> None:
         elif re.fullmatch(r"runs(\.\w+)+(\(.*\))?", span):
             kind: Any = klsurv.Runs
             for part in span.partition("(")[0].split(".")[1:]:
-                kind = klsurv.plots.Plots if part == "plot" else getattr(kind, part)
+                kind = klsurv.plots.methods.Plots if part == "plot" else getattr(kind, part)
         elif re.fullmatch(r"[\w/]+/\w+\.py", span):
             assert (ROOT / span).is_file() or (ROOT / "klsurv" / span).is_file(), f"{name(page)}: `{span}`"
         elif module := re.match(r"python -m ([\w.]+)", span):

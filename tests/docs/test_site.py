@@ -16,7 +16,7 @@ from klsurv.analysis.base import Analysis
 from klsurv.cli import cli
 from klsurv.cli.plot import CHARTS
 from klsurv.cli.schema import NAMES
-from klsurv.plots import Plots
+from klsurv.plots.methods import Plots
 from klsurv.schema import TABLES
 from tests.cli.test_help import commands
 

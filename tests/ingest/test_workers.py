@@ -81,7 +81,7 @@ def test_ctrl_c_reaches_no_worker_even_while_it_starts(root: Path) -> None:
         from pathlib import Path
         from klsurv.ingest.discover import discover
         from klsurv.ingest.cell import load_cell
-        from klsurv.ingest.crew import _Worker
+        from klsurv.crew import _Worker
         signal.signal(signal.SIGINT, lambda *_: None)
         workers = [_Worker() for _ in range(4)]
         os.killpg(0, signal.SIGINT)

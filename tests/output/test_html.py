@@ -15,7 +15,7 @@ import pytest
 import klsurv
 from klsurv.names import clean
 from klsurv.output.html import page
-from klsurv.output.images import save
+from klsurv.output.pen import Pen
 from klsurv.params import Look, Scoring
 from klsurv.plots.spaghetti import draw_spaghetti
 
@@ -50,7 +50,8 @@ def parsed(text: str) -> Elements:
 def test_a_name_stays_text(name: str, tmp_path: Path) -> None:
     frame = pl.DataFrame({"cell": [name] * 3, "alpha": [1.0] * 3, "prompt": [0] * 3, "t": [0, 1, 2], "kl": [1.0] * 3})
     runs = klsurv.scan(frame.with_columns(pmass=pl.lit(0.9), model=pl.lit(name)))
-    save(draw_spaghetti(runs, look=Look(), scoring=Scoring()), [tmp_path / "x.html"], title=name)
+    with Pen([tmp_path / "x.html"]) as pen:
+        pen.save(draw_spaghetti(runs, look=Look(), scoring=Scoring()), title=name)
     elements = parsed((tmp_path / "x.html").read_text())
     assert [tag for tag, _ in elements.found] == [
         "html",

@@ -15,7 +15,7 @@ import pytest
 
 import klsurv
 from benchmarks.cells import write_cells
-from klsurv.ingest.crew import Crew
+from klsurv.crew import Crew
 from tests.store.asked import same, text, told
 
 Make = Callable[[], Executor]

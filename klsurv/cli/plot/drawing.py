@@ -13,6 +13,7 @@ from klsurv.cli.running import opened, progress_bar, writable
 from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import PICTURES
+from klsurv.output.pen import Pen
 from klsurv.params import Look
 
 if TYPE_CHECKING:
@@ -72,12 +73,7 @@ def draw(
     paths = writable(outputs, PICTURES)
     if not 0.1 <= scale <= 20:
         raise click.BadParameter(f"{scale} is not between 0.1 and 20", param_hint="--scale")
-    with opened(runs, options) as read, progress_bar("computing") as progress:
-        from klsurv.output.images import save, warm_up
-
-        engine = warm_up()
-        figure = make(read, progress)
-        engine.join()
-        save(figure, paths, title=f"klsurv: {title}", scale=scale)
+    with Pen(paths) as pen, opened(runs, options) as read, progress_bar("computing") as progress:
+        pen.save(make(read, progress), title=f"klsurv: {title}", scale=scale)
     for path in paths:
         click.echo(f"saved {clean(str(path))}", err=True)

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 # Results are megabytes, and each piece of a pipe's size is waited for, with Python's lock, while this process is busy.
 _PIPE = 2**20
 
-_RUN = "import sys; sys.path[:] = {path!r}; from klsurv.ingest.crew import serve; serve()"
+_RUN = "import sys; sys.path[:] = {path!r}; from klsurv.crew import serve; serve()"
 
 
 class Crew(Executor):
