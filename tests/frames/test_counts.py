@@ -10,6 +10,7 @@ from hypothesis import given
 import klsurv
 from klsurv.frames.counts import counts, each_dose
 from klsurv.params import Scoring
+from klsurv.schema import SUMMARY
 from tests.frames.drawn import INF, NAN, PROPERTY, rows
 from tests.frames.source import Row, scored, source, trajectory
 
@@ -18,6 +19,33 @@ def test_without_a_trajectory_all_counts_are_0() -> None:
     table = scored().select(counts()).collect()
     assert set(table.dtypes) == {pl.Int64}
     assert set(table.row(0)) == {0}
+
+
+@pytest.mark.parametrize(
+    ("drawn", "length", "death_t", "end", "failed", "counted"),
+    [
+        pytest.param(True, 5, None, "eos", (0, 0), {"n_censored", "n_eos"}, id="finished"),
+        pytest.param(True, 5, None, "window", (0, 0), {"n_running"}, id="ran on"),
+        pytest.param(True, 5, 4, "window", (0, 0), {"n_died", "n_events"}, id="died at the last token"),
+        pytest.param(True, 5, 5, "window", (0, 0), {"n_events"}, id="died after the last token"),
+        pytest.param(True, 5, 6, "window", (0, 0), {"n_running"}, id="died at a fork that was not reached"),
+        pytest.param(True, 5, 2, "eos", (0, 0), {"n_died", "n_censored", "n_events"}, id="died, and finished"),
+        pytest.param(True, 2, 1, "eos", (0, 0), {"n_died", "n_censored", "n_events"}, id="of two tokens"),
+        pytest.param(True, 1, 0, "eos", (0, 0), {"n_events"}, id="of one token"),
+        pytest.param(False, 5, 2, "eos", (1, 0), {"n_skipped", "n_events", "n_failed"}, id="not drawn, KL failed"),
+        pytest.param(False, 5, None, "window", (0, 1), {"n_skipped", "n_running", "n_failed"}, id="pmass failed"),
+    ],
+)
+def test_a_trajectory_is_counted_as_what_it_is(
+    drawn: bool, length: int, death_t: int | None, end: str, failed: tuple[int, int], counted: set[str]
+) -> None:
+    lives = pl.DataFrame({"drawn": drawn, "length": length, "gen_len": length, "end": end}).with_columns(
+        death_t=pl.lit(death_t, pl.Int64), n_kl_failed=failed[0], n_pmass_failed=failed[1]
+    )
+    (row,) = lives.select(counts()).to_dicts()
+    assert list(row) == [name for name in SUMMARY.names if name.startswith("n")]
+    assert {name for name, n in row.items() if n} == {"n", *counted}
+    assert max(row.values()) == 1
 
 
 @PROPERTY

@@ -91,6 +91,13 @@ def test_a_bucket_never_falls_where_the_value_rises(values: list[float]) -> None
     assert found.is_sorted()
 
 
+def test_buckets_of_values_around_0_are_in_their_order() -> None:
+    values = pl.DataFrame({"x": [-math.inf, -1.0, -5e-324, -0.0, 0.0, 5e-324, 1.0, math.inf]})
+    found = values.select(bucket(pl.col("x"))).to_series().to_list()
+    assert found == sorted(found)
+    assert found[0] < found[1] < found[2] < found[4] == 0 < found[6] < found[7]
+
+
 def test_a_bucket_is_narrow() -> None:
     edges = pl.DataFrame({"x": [1.0, 1.0005, 1.002, -1.0, -1.0005, -1.002]}).select(bucket(pl.col("x"))).to_series()
     a, b, c, d, e, f = edges.to_list()
