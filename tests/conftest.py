@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from unittest import mock
 
 import pytest
 
+from klsurv.cli import cli, code_of
 from klsurv.data import unpack
 
+WAIT = 120  # seconds
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 Klsurv = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,10 +69,41 @@ def cells(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def klsurv() -> Klsurv:
-    """Run the command line in a process of its own: `klsurv("summary", root)`."""
+    """Run the command line: `klsurv("summary", root)`; in a process of its own where it is given an environment."""
+    return lambda *words, **options: (apart if "env" in options else here)(*map(str, words), **options)
 
-    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "klsurv", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)  # type: ignore[call-overload, no-any-return]
 
-    return run
+def apart(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The command line as a program."""
+    command = [sys.executable, "-m", "klsurv", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False, **options)
+
+
+def here(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """What the program does once it runs, in this process, which takes a second less."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    code = 0
+    with redirect_stdout(out), redirect_stderr(err), chdir(cwd or "."), mock.patch("klsurv.cli.silence"), _in_time():
+        try:
+            code = cli(list(words), prog_name="klsurv", standalone_mode=False) or 0
+        except (Exception, SystemExit) as error:
+            # What is no error that a user can make is raised on.
+            code = code_of(error, code)
+    said, told = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(words, code, said, told)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise where something takes too long."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"klsurv has not ended after {WAIT} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(WAIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import count
 
 import boto3
 import pytest
 
-from klsurv import cli
 from klsurv.ingest.remote import Remote
-from tests.conftest import Klsurv
 from tests.s3.objects import serving
 
 _NUMBERS = count()
@@ -56,20 +52,3 @@ def bucket(environment: str) -> Remote:
 def shared_bucket(environment: str) -> Remote:
     """A bucket that the tests of a file do not change."""
     return make_bucket(environment)
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Klsurv:
-    """The command line as `klsurv` runs it, but in this process, which takes a second less: `command("check", url)`."""
-
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        words = ["klsurv", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", words)
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return subprocess.CompletedProcess(words, left.value.code, said.out, said.err)
-
-    return run

@@ -14,7 +14,7 @@ from typing import NoReturn
 import pytest
 
 import klsurv
-from klsurv import cli
+from klsurv import CellWriter
 from klsurv.errors import KlsurvError, NothingUsableError, OutputError, ParameterError, RemoteError
 from klsurv.ingest import remote
 from klsurv.ingest.remote import Remote, place
@@ -79,11 +79,11 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
 
 
 def test_an_endpoint_that_cannot_be_reached_is_named(
-    environment: str, nobody: str, command: Klsurv, monkeypatch: pytest.MonkeyPatch, real_cells: Path
+    environment: str, nobody: str, klsurv: Klsurv, monkeypatch: pytest.MonkeyPatch, real_cells: Path
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", nobody)
-    one_line(command("summary", "s3://bucket/runs"), "s3://bucket/runs", f"cannot be reached at {nobody}")
-    one_line(command("ingest", real_cells, "s3://bucket/store"), "s3://bucket/store", f"cannot be reached at {nobody}")
+    one_line(klsurv("summary", "s3://bucket/runs"), "s3://bucket/runs", f"cannot be reached at {nobody}")
+    one_line(klsurv("ingest", real_cells, "s3://bucket/store"), "s3://bucket/store", f"cannot be reached at {nobody}")
 
 
 def test_an_endpoint_that_does_not_answer_is_given_up(
@@ -111,10 +111,10 @@ def test_an_endpoint_that_is_lost_while_cells_are_read_ends_the_command(
         runs.cells()
 
 
-def test_a_bucket_that_is_not_there_is_named(environment: str, command: Klsurv, real_cells: Path) -> None:
-    one_line(command("check", "s3://no-such/runs"), "s3://no-such/runs: there is no bucket no-such at " + environment)
-    one_line(command("ingest", "s3://no-such/runs", real_cells / "store"), "there is no bucket no-such")
-    one_line(command("ingest", real_cells, "s3://no-such/store"), "s3://no-such/store", "there is no bucket no-such")
+def test_a_bucket_that_is_not_there_is_named(environment: str, klsurv: Klsurv, real_cells: Path) -> None:
+    one_line(klsurv("check", "s3://no-such/runs"), "s3://no-such/runs: there is no bucket no-such at " + environment)
+    one_line(klsurv("ingest", "s3://no-such/runs", real_cells / "store"), "there is no bucket no-such")
+    one_line(klsurv("ingest", real_cells, "s3://no-such/store"), "s3://no-such/store", "there is no bucket no-such")
     assert not (real_cells / "store").exists()
 
 
@@ -128,18 +128,18 @@ def test_of_two_endpoints_the_one_for_s3_is_used(
         klsurv.scan("s3://no-such/runs").cells()
 
 
-def test_a_prefix_that_is_not_there_is_named(bucket: Remote, command: Klsurv) -> None:
+def test_a_prefix_that_is_not_there_is_named(bucket: Remote, klsurv: Klsurv) -> None:
     (bucket / "runs-2" / "x").write(b"")
-    one_line(command("summary", bucket / "runs"), f"{bucket}/runs does not exist")
-    one_line(command("summary", bucket / "runs-2"), f"no run cell in {bucket}/runs-2")
+    one_line(klsurv("summary", bucket / "runs"), f"{bucket}/runs does not exist")
+    one_line(klsurv("summary", bucket / "runs-2"), f"no run cell in {bucket}/runs-2")
 
 
 def test_denied_access_is_told_as_that(
-    environment: str, refusing: str, command: Klsurv, monkeypatch: pytest.MonkeyPatch, real_cells: Path
+    environment: str, refusing: str, klsurv: Klsurv, monkeypatch: pytest.MonkeyPatch, real_cells: Path
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", refusing)
-    one_line(command("summary", "s3://bucket/runs"), "s3://bucket/runs cannot be read: access denied (AccessDenied)")
-    one_line(command("ingest", real_cells, "s3://bucket/store"), "s3://bucket/store", "access denied")
+    one_line(klsurv("summary", "s3://bucket/runs"), "s3://bucket/runs cannot be read: access denied (AccessDenied)")
+    one_line(klsurv("ingest", real_cells, "s3://bucket/store"), "s3://bucket/store", "access denied")
     with pytest.raises(OutputError, match="s3://bucket/store cannot be made a store: access denied"):
         ingest(real_cells, "s3://bucket/store")
 
@@ -178,14 +178,14 @@ def test_a_store_that_may_not_be_written_to_is_named(
 
 
 def test_missing_credentials_are_asked_for(
-    environment: str, nobody: str, command: Klsurv, monkeypatch: pytest.MonkeyPatch
+    environment: str, nobody: str, klsurv: Klsurv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The machine itself would be asked for them next.
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", nobody)
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    one_line(command("summary", "s3://bucket/runs"), "s3://bucket/runs", "no credentials: set AWS_ACCESS_KEY_ID")
+    one_line(klsurv("summary", "s3://bucket/runs"), "s3://bucket/runs", "no credentials: set AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    one_line(command("summary", "s3://bucket/runs"), "s3://bucket/runs", "no credentials: set AWS_ACCESS_KEY_ID")
+    one_line(klsurv("summary", "s3://bucket/runs"), "s3://bucket/runs", "no credentials: set AWS_ACCESS_KEY_ID")
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_an_endpoint_that_cannot_be_used_is_told_of(
 
 
 @pytest.mark.parametrize("url", ["s3://", "s3:///runs", "s3://a b/runs", "s3://bucket/../runs"])
-def test_an_url_that_cannot_be_one_is_wrong_usage(environment: str, command: Klsurv, url: str) -> None:
-    done = command("summary", url)
+def test_an_url_that_cannot_be_one_is_wrong_usage(environment: str, klsurv: Klsurv, url: str) -> None:
+    done = klsurv("summary", url)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {url} ")
 
@@ -221,14 +221,12 @@ def test_an_object_whose_key_cannot_be_read_is_named(bucket: Remote, environment
 
 
 def test_the_extra_is_named_where_it_is_not_installed(
-    environment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    environment: str, klsurv: Klsurv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "obstore", None)
-    monkeypatch.setattr(sys, "argv", ["klsurv", "summary", "s3://bucket/runs"])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert left.value.code == 2
-    assert "pip install 'klsurv[s3]'" in capsys.readouterr().err
+    done = klsurv("summary", "s3://bucket/runs")
+    assert done.returncode == 2
+    assert "pip install 'klsurv[s3]'" in done.stderr
 
 
 def test_what_is_no_url_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,16 +252,16 @@ def test_what_is_no_url_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ids=" ".join,
 )
 def test_what_is_only_written_to_disk_is_not_written_beside_a_bucket(
-    command: Klsurv, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    klsurv: Klsurv, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_cell(tmp_path / "runs")
-    done = command(*words)
+    done = klsurv(*words)
     assert done.returncode == 2
     assert "is in a bucket" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     with pytest.raises(ParameterError, match="is in a bucket"):
-        klsurv.CellWriter(
+        CellWriter(
             "s3://bucket/cell",
             model=None,
             method=None,

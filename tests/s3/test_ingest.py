@@ -162,15 +162,15 @@ def test_runs_that_moved_into_a_bucket_are_read_once_more(bucket: Remote, local:
     assert counts(ingest(runs, store)) == {"unchanged": 3}
 
 
-def test_a_prefix_with_other_objects_is_not_made_a_store(bucket: Remote, local: Path, command: Klsurv) -> None:
+def test_a_prefix_with_other_objects_is_not_made_a_store(bucket: Remote, local: Path, klsurv: Klsurv) -> None:
     (bucket / "mine" / "thesis.tex").write(b"x")
-    done = command("ingest", local, bucket / "mine")
+    done = klsurv("ingest", local, bucket / "mine")
     assert done.returncode == 1
     assert f"{bucket}/mine is no store, and not empty" in done.stderr
     assert names(bucket / "mine") == ["thesis.tex"]
 
 
-def test_a_damaged_file_of_a_store_is_told_of_and_written_anew(bucket: Remote, local: Path, command: Klsurv) -> None:
+def test_a_damaged_file_of_a_store_is_told_of_and_written_anew(bucket: Remote, local: Path, klsurv: Klsurv) -> None:
     store = bucket / "store"
     ingest(local, store)
     want = summary(store)
@@ -178,7 +178,7 @@ def test_a_damaged_file_of_a_store_is_told_of_and_written_anew(bucket: Remote, l
     assert isinstance(damaged, Remote)
     for data in (b"", b"PAR1", b"no parquet at all", content(damaged)[:-20]):
         damaged.write(data)
-        done = command("summary", store)
+        done = klsurv("summary", store)
         assert done.returncode == 1
         assert f"{damaged.name} is damaged, or was written by another version" in done.stderr
         ingest(local, store)

@@ -96,15 +96,15 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: str(words[0]))
-def test_every_command_says_the_same(places: Places, command: Klsurv, words: tuple[str, ...]) -> None:
-    want = command(words[0], places.runs, *words[1:])
+def test_every_command_says_the_same(places: Places, klsurv: Klsurv, words: tuple[str, ...]) -> None:
+    want = klsurv(words[0], places.runs, *words[1:])
     assert want.stdout
     for source in (places.remote_runs, places.remote_store):
-        found = command(words[0], source, *words[1:])
+        found = klsurv(words[0], source, *words[1:])
         assert (found.returncode, found.stdout, found.stderr) == (want.returncode, want.stdout, want.stderr)
 
 
-def test_files_are_made_of_what_is_in_a_bucket(places: Places, command: Klsurv, tmp_path: Path) -> None:
+def test_files_are_made_of_what_is_in_a_bucket(places: Places, klsurv: Klsurv, tmp_path: Path) -> None:
     scoring = ["--threshold", "0.3", "--roll", "9"]
     for i, source in enumerate((places.runs, places.remote_runs, places.remote_store)):
         chart, csv = tmp_path / f"{i}.json", tmp_path / f"{i}.csv"
@@ -112,19 +112,19 @@ def test_files_are_made_of_what_is_in_a_bucket(places: Places, command: Klsurv, 
             ("plot", "spaghetti", source, "-o", chart, *scoring),
             ("export", source, csv, "--table", "scored", *scoring),
         ):
-            done = command(*words)
+            done = klsurv(*words)
             assert done.returncode == 0, done.stderr
         assert chart.read_bytes() == (tmp_path / "0.json").read_bytes()
         assert csv.read_bytes() == (tmp_path / "0.csv").read_bytes()
 
 
 def test_the_report_has_what_was_generated(
-    places: Places, command: Klsurv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    places: Places, klsurv: Klsurv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Its charts take long, and are the same.
     monkeypatch.setattr("klsurv.report.build.sections", lambda *_: iter(()))
     page = tmp_path / "report.html"
-    done = command("report", places.remote_store, "-o", page, "--threshold", "0.3", "--model-contains", "pca")
+    done = klsurv("report", places.remote_store, "-o", page, "--threshold", "0.3", "--model-contains", "pca")
     assert done.returncode == 0, done.stderr
     line = (places.runs / "SmolLM2-135M-Instruct_pca_s0_w96" / "gens.jsonl").read_text().splitlines()[0]
     assert json.loads(line)["gen_text"].split()[0] in page.read_text()
