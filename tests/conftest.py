@@ -69,8 +69,8 @@ def cells(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def klsurv() -> Klsurv:
-    """Run the command line: `klsurv("summary", root)`; in a process of its own where it is given an environment."""
-    return lambda *words, **options: (apart if "env" in options else here)(*map(str, words), **options)
+    """Run the command line: `klsurv("summary", root)`; in a process of its own where one is described."""
+    return lambda *words, **options: (here if set(options) <= {"cwd"} else apart)(*map(str, words), **options)
 
 
 def apart(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
