@@ -14,7 +14,7 @@ from klsurv import __version__
 from klsurv.cli.lazy import LazyGroup
 from klsurv.cli.streams import open_streams, silence
 from klsurv.errors import KlsurvError, ParameterError
-from klsurv.interrupts import Interrupts
+from klsurv.interrupts import Interrupts, Stopped
 from klsurv.names import clean
 
 
@@ -59,9 +59,14 @@ def run(interrupts: Interrupts) -> NoReturn:
     interrupts.raise_stopped()
     code, error = 0, None
     try:
-        code = cli(prog_name="klsurv", standalone_mode=False) or 0
-        sys.stdout.flush()
-    except BaseException as raised:
+        try:
+            code = cli(standalone_mode=False) or 0
+            sys.stdout.flush()
+        except BaseException as raised:
+            error = raised
+        # All was put right that had to be.
+        interrupts.leave_at_once()
+    except Stopped as raised:
         error = raised
     # Whatever a library made of it on the way.
     if interrupts.received is not None or isinstance(error, (click.Abort, KeyboardInterrupt)):

