@@ -14,6 +14,7 @@ from klsurv.inference import Interval
 from klsurv.params import Scoring
 from klsurv.schema import STUDY
 from klsurv.stats.event_study import study, sums
+from klsurv.stats.resample import band
 from tests.frames.drawn import INF, NAN
 from tests.frames.plain import measured, scale, smoothed
 from tests.frames.source import Row, trajectory
@@ -91,6 +92,21 @@ def test_the_means_are_over_deaths_and_over_the_controls_of_each() -> None:
         for (measure, lag), row in answered(lags).items():
             found = tuple(row[name] for name in MEANS)
             assert found == tuple(map(pytest.approx, means(lags, measure, lag)))
+
+
+def test_bounds_are_those_of_the_draws_at_the_level_and_for_so_few_prompts() -> None:
+    # One died with 4; of the living one had 1, the other 2, and how often each is drawn says what their mean is.
+    lags = [at_lag(True, 4.0, prompt=0), at_lag(False, 1.0, prompt=1), at_lag(False, 2.0, prompt=2)]
+    draws = np.array([[1, a, b, 0, 0] for a in range(1, 8) for b in range(1, 8)], float)
+    values = np.array([4 - (a + 2 * b) / (a + b) for _, a, b, *_ in draws])
+    row = answered(lags, draws=draws, level=0.5)["raw", -1]
+    expected = band(values, interval=Interval(level=0.5), prompts=N_PROMPTS)
+    assert (row["difference_low"], row["difference_high"]) == pytest.approx(expected)
+
+
+def test_without_person_forks_no_one_died_and_nothing_is_known() -> None:
+    found = answered([])
+    assert [(row["n_deaths"], row["died"], row["difference_low"]) for row in found.values()] == [(0, None, None)] * 6
 
 
 def test_the_draws_of_a_prompt_are_copies_of_its_trajectories() -> None:

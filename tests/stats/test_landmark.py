@@ -10,9 +10,11 @@ from sksurv.exceptions import NoComparablePairException
 from sksurv.metrics import concordance_index_censored
 
 import klsurv
+from klsurv.inference import Interval
 from klsurv.schema import LANDMARK
 from klsurv.stats import landmark
-from klsurv.stats.landmark import concordance, pairs
+from klsurv.stats.landmark import concordance, concordances, pairs
+from klsurv.stats.resample import band
 from tests.frames.source import Row, trajectory
 
 Floats = npt.NDArray[np.float64]
@@ -177,3 +179,30 @@ def test_alpha_0_and_those_without_finite_kl_are_left_out() -> None:
         (1.0, 2, 1, 1.0),
         (None, 2, 1, 1.0),
     ]
+
+
+def test_each_dose_has_its_row_in_order_and_then_all_of_them_with_bounds_of_the_draws() -> None:
+    rows = [
+        # alpha, prompt, early_kl, time, event
+        (2.0, 0, 1.0, 5, True),
+        (2.0, 1, 2.0, 9, False),
+        (2.0, 2, 0.5, 7, True),
+        (0.5, 0, 3.0, 5, True),
+        (0.5, 1, 1.0, 9, False),
+        (0.5, 3, 4.0, 6, True),
+        (1.0, 3, 4.0, 6, True),
+    ]
+    alive = pl.DataFrame(rows, schema=["alpha", "prompt", "early_kl", "time", "event"], orient="row")
+    draws = np.random.default_rng(0).multinomial(4, [0.25] * 4, size=60).astype(float)
+    found = concordances(alive, draws, interval=Interval(level=0.5))
+    assert [(row["alpha"], row["n"], row["n_events"], row["n_pairs"], row["concordance"]) for row in found] == [
+        (0.5, 3, 2, 3, pytest.approx(2 / 3)),
+        (1.0, 1, 1, 0, None),
+        (2.0, 3, 2, 3, pytest.approx(1 / 3)),
+        (None, 7, 5, 6, pytest.approx(1 / 2)),
+    ]
+    by_dose = [pairs(alive.filter(alpha=alpha), n_prompts=4) for alpha in (0.5, 1.0, 2.0)]
+    for row, counted in zip(found, [*by_dose, tuple(map(sum, zip(*by_dose, strict=True)))], strict=True):
+        values = concordance(*counted, draws)
+        assert (row["ci_low"], row["ci_high"]) == band(values, interval=Interval(level=0.5), prompts=4)
+    assert found[-1]["ci_low"] < found[-1]["ci_high"]
