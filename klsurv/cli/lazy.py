@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -25,3 +26,14 @@ class LazyGroup(click.RichGroup):
             return None
         command: click.Command = import_module(f"{self._package}.{cmd_name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; where there is none, the error names the one that is spelled most like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            if not (near := get_close_matches(args[0], self._names, n=1)):
+                raise
+            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near[0]}?", ctx) from None

@@ -32,8 +32,8 @@ NAMES = (
 )
 
 
-@click.command("schema")
-@click.argument("table", type=click.Choice(NAMES), required=False)
+@click.command("schema", epilog=f"TABLE: {', '.join(NAMES)}.")
+@click.argument("table", type=click.Choice(NAMES), metavar="[TABLE]", required=False)
 @format_option
 def command(table: str | None, format: Any) -> None:
     """What each column means: of one TABLE, or of all."""

@@ -61,7 +61,8 @@ def of_pooling(alphas: Sequence[float]) -> list[str]:
     """Doses that were thrown together."""
     if len(alphas) < 2:
         return []
-    return [f"groups pool {len(alphas)} doses (alpha {_listed(list(map(str, alphas)))}): choose one with at_alpha"]
+    doses = _listed(list(map(str, alphas)))
+    return [f"groups pool {len(alphas)} doses (alpha {doses}): choose one with at_alpha (--at-alpha)"]
 
 
 def _labels(groups: pl.DataFrame, by: Sequence[str]) -> list[str]:

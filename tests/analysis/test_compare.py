@@ -228,7 +228,7 @@ def test_doses_that_are_pooled_are_told() -> None:
     runs = quietly(DOSES)
     runs.compare("method", bootstrap=0)
     assert [text for text in runs.warnings if "pool" in text] == [
-        "groups pool 3 doses (alpha 0.5, 1.0, 2.0): choose one with at_alpha"
+        "groups pool 3 doses (alpha 0.5, 1.0, 2.0): choose one with at_alpha (--at-alpha)"
     ]
     for options in ({"by": ["method", "alpha"]}, {"by": "method", "stratify": "alpha"}):
         apart = quietly(DOSES)

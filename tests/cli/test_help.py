@@ -76,3 +76,17 @@ def test_without_arguments_it_says_how_it_is_used(klsurv: Klsurv) -> None:
     result = klsurv()
     assert result.returncode == 2
     assert "Usage: " in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (["sumary"], "No such command 'sumary'. Did you mean summary?"),
+        (["plot", "survivel"], "No such command 'survivel'. Did you mean survival?"),
+        (["zzz"], "No such command 'zzz'."),
+    ],
+)
+def test_a_command_that_is_spelled_wrong_is_guessed(klsurv: Klsurv, typed: list[str], told: str) -> None:
+    result = klsurv(*typed, "runs")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.rstrip().endswith(told)

@@ -96,4 +96,4 @@ def test_groups_that_were_never_measured_are_named() -> None:
 
 def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
     assert of_pooling([1.0]) == []
-    assert of_pooling([0.0, 1.0]) == ["groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha"]
+    assert of_pooling([0.0, 1.0]) == ["groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha (--at-alpha)"]
