@@ -102,3 +102,19 @@ def test_of_many_lines_of_pmass_some_are_kept_evenly_spaced_and_all_are_counted(
         n_died=pl.col("line").filter("dies").n_unique().cast(pl.Int64),
     )
     assert pmass_counts(frame).collect().sort("alpha").equals(counts.sort("alpha"))
+
+
+def test_two_of_five_lines_are_the_third_and_the_fifth_and_two_of_two_are_both() -> None:
+    plain = {"cell": "a", "gen_len": 5, "death_t": None, "fork": [0], "pmass": [0.9]}
+    rows = [{**plain, "alpha": alpha, "prompt": i} for alpha, n in ((0.0, 5), (1.0, 2)) for i in range(n)]
+    frame = pl.LazyFrame(rows, schema_overrides={"death_t": pl.Int64})
+    kept = pmass_lines(frame, most=2).collect()
+    assert kept.select("alpha", "prompt").rows() == [(0.0, 2), (0.0, 4), (1.0, 0), (1.0, 1)]
+
+
+@pytest.mark.parametrize(("longest", "step"), [(41, 1), (42, 2)])
+def test_past_the_early_tokens_a_panel_has_two_rows_per_pixel_at_most(longest: int, step: int) -> None:
+    axes = Axes(width=20, height=10, x_max=50, y_max=1)
+    frame = pl.LazyFrame({"first": [0], "window": [50], "death_t": [None], "y": [[0.5] * longest]})
+    found = kl_bands(frame.cast({"death_t": pl.Int64}), longest=longest, axes=axes).collect()
+    assert found["t"].to_list() == [*range(32), *range(32, longest, step)]

@@ -18,10 +18,12 @@ def test_a_death_after_the_end_is_none_and_the_rest_ended_or_run_on() -> None:
             "end": ["window", "eos", "window", "eos", "eos"],
         }
     )
-    assert deaths(frame).collect().select("prompt", "outcome", "t").rows() == [
-        (0, "died", 2),
-        (1, "eos", 3),
-        (2, "running", 8),
-        (3, "eos", 3),
-        (4, "died", 4),
+    found = deaths(frame).collect()
+    assert found.columns == ["cell", "alpha", "prompt", "outcome", "t"]
+    assert found.rows() == [
+        ("a", 1.0, 0, "died", 2),
+        ("a", 1.0, 1, "eos", 3),
+        ("a", 1.0, 2, "running", 8),
+        ("a", 1.0, 3, "eos", 3),
+        ("a", 1.0, 4, "died", 4),
     ]

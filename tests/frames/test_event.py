@@ -92,6 +92,21 @@ def test_for_kl_there_is_nothing_past_the_generation_or_past_the_kl() -> None:
     assert looked(short) == (1, 1, [], None)
 
 
+def test_for_kl_a_null_is_as_any_that_is_not_finite_and_lists_have_their_types() -> None:
+    lives = pl.LazyFrame({"kl": [[0.1, None, 0.3, None]], "length": [4]})
+    found = observe(lives, event=kl_above()).collect()
+    assert found.select("death_t", "last", "seen", "gaps").row(0) == (None, 3, 2, [1, 3])
+    assert (found.schema["fork"], found.schema["pmass"]) == (pl.List(pl.Int64), pl.List(pl.Float64))
+
+
+@pytest.mark.parametrize("odd", [NAN, INF, -INF])
+@pytest.mark.parametrize(("dead", "death"), [(True, 1), (False, 3)])
+def test_a_kl_that_is_not_finite_exceeds_any_threshold_or_none(odd: float, dead: bool, death: int) -> None:
+    lives = pl.LazyFrame({"kl": [[0.1, odd, 0.3, 1e300]], "length": [4]})
+    found = failures_as(lives, event=kl_above(1e299), dead=dead).pipe(observe, event=kl_above(1e299)).collect()
+    assert (found["death_t"].to_list(), found["gaps"].to_list()) == ([death], [[]])
+
+
 @pytest.mark.parametrize("gen_len", [0, 4])
 def test_for_kl_a_trajectory_without_kl_is_at_risk_nowhere(gen_len: int) -> None:
     lives = scored(trajectory([], gen_len=gen_len, fork=[0], pmass=[0.1])).pipe(observe, event=kl_above())

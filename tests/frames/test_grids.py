@@ -171,3 +171,12 @@ def test_brackets_are_what_a_loop_over_forks_finds(made: list[Row]) -> None:
         expected[row["alpha"], left, right] += bool(seen)
     found = brackets(scored(*made), by=["alpha"]).collect()
     assert Counter({row[:3]: row[3] for row in found.rows()}) == +expected
+
+
+def test_brackets_are_in_order_of_their_left_ends_and_then_of_their_right_ones() -> None:
+    rows = [
+        {"g": 0, "gen_len": 9, "death_t": death, "fork": fork, "pmass": [0.9] * len(fork)}
+        for fork, death in (([0, 4], None), ([4, 8], 8), ([0, 4], 4), ([0], None), ([0, 2], 2))
+    ]
+    found = brackets(pl.LazyFrame(rows, schema_overrides={"death_t": pl.Int64}), by=["g"]).collect()
+    assert found.rows() == [(0, 0, 2, 1), (0, 0, 4, 1), (0, 0, None, 1), (0, 4, 8, 1), (0, 4, None, 1)]
