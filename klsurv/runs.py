@@ -71,6 +71,14 @@ def scan(
         ParameterError: an argument is out of range, or `where` is no condition over `cells`.
         RemoteError: object storage cannot be reached, or there is no such bucket.
         TypeError: `source` is neither a path nor a frame.
+
+    Examples:
+        >>> import klsurv
+        >>> runs = klsurv.scan("klsurv-demo", where="method = 'pca'", alphas=[0, 1, 4])
+        >>> runs.alphas
+        [0.0, 1.0, 4.0]
+        >>> runs.cells()["cell"].to_list()
+        ['SmolLM2-135M-Instruct_pca_s0_w96']
     """
     if where is not None:
         condition(where)
@@ -182,7 +190,13 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
 
     @property
     def plot(self) -> Plots:
-        """The charts: `runs.plot.spaghetti(...)`."""
+        """The charts.
+
+        Examples:
+            >>> import klsurv
+            >>> chart = klsurv.scan("klsurv-demo").plot.spaghetti(threshold=0.3, roll=9)
+            >>> chart.save("figure.json")
+        """
         from klsurv.plots.methods import Plots
 
         return Plots(self)

@@ -69,6 +69,12 @@ class Comparisons(Analysis):
         Raises:
             NothingUsableError: no cell can be used, or none has the dose.
             ParameterError: a parameter is out of its range, or a column is used twice.
+
+        Examples:
+            >>> import klsurv
+            >>> table = klsurv.scan("klsurv-demo").compare("method", at_alpha=1, threshold=0.3)
+            >>> table.select("group_a", "group_b", "rmst_diff", "boot_low", "boot_high").row(-1)
+            ('mean_diff', 'pca', 60.0, 24.0, 96.0)
         """
         from klsurv.analysis.draws import by_grid, count, resampled
         from klsurv.stats import compare as comparing

@@ -31,6 +31,12 @@ class Survival(Analysis):
         Counts are of trajectories; KL quantiles are over the finite raw values inside the length (nats), null where
         there are none. n_events + n_eos + n_running = n in every row. Grouped by alpha alone, a dose that was asked for
         or is in a cell has its row even where it has no trajectory.
+
+        Examples:
+            >>> import klsurv
+            >>> table = klsurv.scan("klsurv-demo", alphas=[0, 1, 4]).summary(threshold=0.3, roll=9)
+            >>> table.select("alpha", "n", "n_events", "n_eos", "n_running").rows()
+            [(0.0, 16, 6, 8, 2), (1.0, 16, 5, 0, 11), (4.0, 16, 16, 0, 0)]
         """
         names = groups(by)
         chosen = Scoring(**scoring)
@@ -46,6 +52,12 @@ class Survival(Analysis):
         """The table `survival`: S at each fork (Kaplan–Meier; Turnbull where the fork grids of a group differ).
 
         With the event kl, tokens at which no one dies or is censored have no row.
+
+        Examples:
+            >>> import klsurv
+            >>> table = klsurv.scan("klsurv-demo", where="method = 'pca'").survival(threshold=0.3)
+            >>> table.filter(alpha=1).select("fork", "n_risk", "n_events", "survival").head(2).rows()
+            [(0, 8, 5, 0.375), (1, 3, 0, 0.375)]
         """
         names, interval = groups(by), Interval(ci=ci, level=level)
         lives = self.lives(options)

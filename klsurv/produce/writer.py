@@ -26,12 +26,6 @@ class CellWriter:
     Every file is replaced whole, by rename: one that is half written is never seen, not after a kill either. A cell
     that is there already is continued: `completed` says what it holds, and the facts given must be its facts.
 
-        with klsurv.CellWriter("outputs/pca_s0", model="m", method="pca", seed=0, layer=18, window=96,
-                               target_kl=1.0, c_star=55.9, fork_points=[0, 10, 54, 96]) as cell:
-            for alpha in (0.0, 0.5, 1.0):
-                if alpha not in cell.completed:
-                    cell.add(alpha, kl=kl, pmass=pmass, gen_len=gen_len)
-
     Args:
         path: the cell's directory, made if need be. Its name is the cell's, and must not begin with `_`.
         model: name of the model. Here and below, None says that a fact is not known; readers then tell of it.
@@ -50,6 +44,16 @@ class CellWriter:
         ParameterError: a fact is out of its range, or the name begins with `_`.
         CellError: there is a cell already, and it cannot be read, or has other facts, forks or history.
         OutputError: the directory cannot be written, or another writer has it open.
+
+    Examples:
+        >>> import klsurv
+        >>> with klsurv.CellWriter("outputs/pca_s0", model="m", method="pca", seed=0, layer=18, window=4,
+        ...                        target_kl=1.0, c_star=55.9, fork_points=[0, 3]) as cell:
+        ...     for alpha in (0.0, 1.0):
+        ...         if alpha not in cell.completed:
+        ...             cell.add(alpha, kl=[[0.0, 0.4, 0.2, 0.1]], pmass=[[0.9, 0.8]], gen_len=[4])
+        >>> klsurv.scan("outputs").check()["status"].to_list()
+        ['ok']
     """
 
     def __init__(

@@ -75,6 +75,13 @@ def ingest(
         LayoutError: `store` is a directory with other things in it.
         OutputError: the store cannot be written.
         RemoteError: object storage cannot be reached, or there is no such bucket.
+
+    Examples:
+        >>> import klsurv
+        >>> print(klsurv.update_store("klsurv-demo", "store"))
+        2 new, 0 updated, 0 unchanged, 0 in flight, 0 broken, 0 vanished, 0 pruned
+        >>> klsurv.scan("store").alphas
+        [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0]
     """
     root, target = expanded(runs), expanded(store)
     found = _found(root)
