@@ -18,6 +18,7 @@ ELSEWHERE = {
     "exprs/kaplan_meier.py": ["tests/exprs/test_kaplan_meier.py", "tests/stats/test_survival.py"],
     "exprs/measure.py": ["tests/exprs/test_measure.py", "tests/frames/test_score.py"],
     "frames/buckets.py": ["tests/stats/test_quantiles.py"],
+    "frames/risk.py": ["tests/frames/test_risk.py", "tests/frames/test_event.py"],
     "frames/steps.py": ["tests/stats/test_incidence.py"],
 }
 
