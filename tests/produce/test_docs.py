@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-
-import pytest
 
 import klsurv
 from klsurv.produce.files import KL_FIELDS, PMASS_FIELDS
+from tests.docs.pages import ROOT, blocks
+from tests.docs.reader import Reader
 from tests.produce.producing import tables
 
-DOC = (Path(__file__).resolve().parents[2] / "docs" / "producers.md").read_text()
+PAGE = ROOT / "docs" / "producers.md"
 
 
-def test_its_example_runs_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", DOC, flags=re.DOTALL)
-    for _ in range(2):
-        exec(compile(code, "producers.md", "exec"), {})
+def test_its_example_runs_and_goes_on(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks(PAGE) if block.kind == "python")
+    with Reader(tmp_path) as reader:
+        for _ in range(2):
+            reader.python(block)
     cells, source = tables(tmp_path / "outputs")
     assert cells.select("cell", "status").rows() == [("my-model_pca_s0", "ok")]
     assert source.get_column("gen_len").to_list() == [96, 12, 96, 12]
@@ -27,4 +26,4 @@ def test_its_example_runs_and_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_it_names_every_field_that_is_written() -> None:
     for name in (*KL_FIELDS, *PMASS_FIELDS):
-        assert f"`{name}[alpha]`" in DOC
+        assert f"`{name}[alpha]`" in PAGE.read_text()
