@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from klsurv.exprs.scale import own_p95
-from klsurv.frames.score import score, smooth
+from klsurv.frames.score import measure, score, smooth
 from klsurv.params import Scoring
 from klsurv.schema import FACTS, KEY, TRAJECTORIES
 from tests.frames.source import Row, scored, source, trajectory
@@ -137,3 +137,8 @@ def test_without_forks_nothing_dies_and_nothing_failed() -> None:
 def test_equal_keys_in_two_rows_are_scored_apart() -> None:
     rows = [trajectory([0.1], prompt=0, fork=[0], pmass=[mass]) for mass in (0.1, 0.9)]
     assert score(source(*rows), scoring=Scoring()).collect().get_column("death_t").to_list() == [0, None]
+
+
+def test_of_early_kl_no_more_is_kept_than_asked() -> None:
+    made = source(trajectory([1.0, 2.0, 3.0, 4.0]), trajectory([5.0]))
+    assert measure(made, early=2).collect().get_column("early").to_list() == [[1.0, 2.0], [5.0]]
