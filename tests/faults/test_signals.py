@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
-from klsurv.ingest.crew import Crew
+from klsurv.crew import Crew
 
 import klsurv as package
 from tests.faults.running import End, klsurv, left
