@@ -254,3 +254,29 @@ def test_thinned_medians_are_some_of_the_medians_and_break_where_there_is_none()
     before, after = thinned.filter(pl.col("t") < 200), thinned.filter(pl.col("t") > 200)
     assert before.get_column("line").n_unique() == after.get_column("line").n_unique() == 1
     assert before.get_column("line")[0] != after.get_column("line")[0]
+
+
+def test_between_two_tokens_lie_the_values_from_the_first_to_before_the_second() -> None:
+    drawn = pl.LazyFrame({"y": [[0.0, 1.0, 2.0, 3.0, 4.0], [5.0]], "first": [0, 0]})
+    part = spaghetti.between(drawn, 2, 4)
+    assert part.collect().rows() == [([2.0, 3.0], 2), ([], 2)]
+    assert part.collect_schema()["first"] == pl.Int64
+    assert part.select(spaghetti.tokens()).collect().to_series().to_list() == [[2, 3], []]
+
+
+def test_the_heights_are_one_group_of_what_is_finite_and_not_below_0() -> None:
+    nan, inf = float("nan"), float("inf")
+    found = spaghetti.heights(pl.LazyFrame({"y": [[1.0, nan, -1.0, inf], [0.0]]})).collect()
+    assert (found.get_column("group").unique().to_list(), found.schema["group"]) == ([0], pl.UInt32)
+    assert found.get_column("x").to_list() == [[1.0], [0.0]]
+
+
+def test_medians_are_strokes_in_pixels_to_two_digits_one_per_unbroken_run() -> None:
+    axes = Axes(width=100, height=105, x_max=8, y_max=1)
+    medians = pl.LazyFrame({"t": [0, 1, 2, 4, 5], "y": [1.0, 0.5, 0.0, 0.123456, 0.1]})
+    thinned = spaghetti.thin_medians(medians, axes=axes).collect()
+    assert thinned.select("t", "y").rows() == [(0, 1.0), (1, 0.5), (2, 0.0), (4, 0.123456), (5, 0.1)]
+    found = spaghetti.median_strokes(medians, axes=axes).collect()
+    assert found.to_dict(as_series=False) == {
+        "points": [[[11.11, 0.0], [22.22, 50.0], [33.33, 100.0]], [[55.56, 87.65], [66.67, 90.0]]]
+    }
