@@ -29,7 +29,7 @@ def test_the_finding_follows_the_data_when_the_methods_change_names(cells: Path,
         env=os.environ | {"POLARS_MAX_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
