@@ -14,9 +14,9 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
-from klsurv.crew import Crew
 
 import klsurv as package
+from klsurv.crew import Crew
 from tests.faults.running import End, klsurv, left
 from tests.ingest.handmade import write_cell
 from tests.store.asked import summary
