@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from types import ModuleType
@@ -36,7 +37,8 @@ def check(data: bytes, root: Path, oracle: ModuleType, *, tables: bool) -> Cell:
         if tables:
             _check_tables(cell)
     cell = read[METRICS[0]]
-    if cell.doses and not _unclear(where.path, oracle):
+    if cell.doses and not _unclear(root / "cell"):
+        _check_written(cell, root / "cell")
         for dose in cell.doses:
             _check_same(cell, dose, oracle)
         if tables:
@@ -74,10 +76,20 @@ def _check_tables(cell: Cell) -> None:
     assert table.height == sum(len(dose.kl) for dose in cell.doses)
 
 
-def _unclear(cell: Path, oracle: ModuleType) -> bool:
+def _unclear(cell: Path) -> bool:
     """Whether `computed` is neither true nor false, of which the oracle makes one or the other."""
-    computed = oracle.json.loads((cell / "pmass.json").read_text()).get("computed", True)
+    computed = json.loads((cell / "pmass.json").read_text()).get("computed", True)
     return computed is not True
+
+
+def _check_written(cell: Cell, directory: Path) -> None:
+    """What the oracle takes for a number, or does not see: booleans, text, and a dose that is written twice."""
+    for file, field in (("trajectory.json", "per_prompt_per_t_kl"), ("pmass.json", "pmass_eval")):
+        table = json.loads((directory / file).read_text())[field]
+        assert len({float(key) for key in table}) == len(table)
+        read = {dose.alpha for dose in cell.doses}
+        rows = [row for key, rows in table.items() if float(key) in read for row in rows]
+        assert {type(x) for row in rows for x in row} <= {float, int, type(None)}
 
 
 def _check_same(cell: Cell, dose: Dose, oracle: ModuleType) -> None:

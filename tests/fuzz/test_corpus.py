@@ -27,11 +27,15 @@ def test_every_input_of_the_corpus_keeps_the_rules(root: Path, oracle: ModuleTyp
     assert set(status) == {"ok", "partial", "skipped", "broken"}
 
 
-def test_inputs_near_the_corpus_keep_the_rules(root: Path, oracle: ModuleType) -> None:
+def test_inputs_near_an_accepted_one_keep_the_rules(root: Path, oracle: ModuleType) -> None:
     chance = random.Random(6)
-    data, status = seed(root.parent / "seed"), Counter[str]()
-    for _ in range(1500):
-        data = chance.choice([data, CORPUS[chance.randrange(len(CORPUS))].read_bytes()])
-        data = mutate(data, chance)
-        status[check(data, root, oracle, tables=False).status] += 1
-    assert set(status) == {"ok", "partial", "skipped", "broken"}
+    first = seed(root.parent / "seed")
+    near, status = first, Counter[str]()
+    for _ in range(2000):
+        data = mutate(near, chance)
+        cell = check(data, root, oracle, tables=False)
+        status[cell.status] += 1
+        if cell.doses:
+            # Not far from the first: what was taken out of a cell never comes back.
+            near = data if chance.random() < 0.8 and len(data) < 5000 else first
+    assert min(status[name] for name in ("ok", "partial", "skipped", "broken")) > 10, status
