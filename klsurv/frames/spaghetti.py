@@ -57,12 +57,15 @@ def tokens() -> pl.Expr:
 
 def medians(drawn: pl.LazyFrame) -> pl.LazyFrame:
     """The median of y over the trajectories still present at each t, finite values only: alpha, t, y, sorted."""
+    inside = _Y.list.head((pl.col("window") - pl.col("first")).clip(0))
     return (
-        drawn.select("alpha", "window", "y", t=tokens())
-        .explode("t", "y")
-        .filter(_Y.is_finite() & (_T < pl.col("window")))
+        drawn.select("alpha", "first", y=inside)
+        .select("alpha", "y", t=tokens().cast(pl.List(pl.Int32)))
+        .explode("y", "t", empty_as_null=False)
         .group_by("alpha", "t")
-        .agg(_Y.median())
+        .agg(_Y.filter(_Y.is_finite()).median())
+        .filter(_Y.is_not_null())
+        .select("alpha", pl.col("t").cast(pl.Int64), "y")
         .sort("alpha", "t")
     )
 

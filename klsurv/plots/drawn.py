@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv.frames import spaghetti
-from klsurv.frames.score import score
 from klsurv.params import Scoring
+from klsurv.schema import KEY
 from klsurv.stats.quantiles import quantiles
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Drawn:
         self._runs, self._scoring = runs, scoring
         self._n, self.longest = rows.height, rows.select(pl.col("length").max().fill_null(0)).item()
         doses = None if alpha is None else [alpha]
-        parts = [partial(_drawn, piece, scoring) for piece in runs.pieces(alphas=doses)]
+        lives = runs.judged(scoring)
+        parts = [partial(_drawn, piece, lives, scoring) for piece in runs.pieces(alphas=doses)]
         self._few = rows.get_column("length").sum() <= _KEPT
         self._parts: Sequence[Callable[[], pl.LazyFrame]] = (
             [part().collect().lazy for part in parts] if self._few else parts
@@ -76,8 +77,12 @@ class Drawn:
         return spaghetti.top(found[0] if found else None)
 
 
-def _drawn(piece: Piece, scoring: Scoring) -> pl.LazyFrame:
-    return score(piece.read(), scoring=scoring).pipe(spaghetti.drawn, scoring=scoring)
+def _drawn(piece: Piece, lives: pl.DataFrame, scoring: Scoring) -> pl.LazyFrame:
+    rows = piece.read()
+    # Keys alone are joined, as that would copy the lists.
+    scored = rows.select(KEY).join(lives.lazy(), on=KEY, how="left", maintain_order="left")
+    parts = [scored, rows.select(pl.col("kl").list.head("gen_len"))]
+    return pl.concat(parts, how="horizontal").pipe(spaghetti.drawn, scoring=scoring)
 
 
 def _heights(part: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:

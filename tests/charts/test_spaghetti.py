@@ -137,7 +137,7 @@ def test_an_alpha_that_no_cell_has_keeps_an_empty_panel(real_cells: Path) -> Non
 
 def test_raw_kl_has_its_target_at_alpha_squared_or_a_note_where_that_is_off_scale(real_cells: Path) -> None:
     read = spec(real_cells, Scoring(threshold=0.3, roll=9, normalize_kl=False))
-    rules = [read["datasets"][layers(panel, "rule")[0]["data"]["name"]] for panel in panels(read)]
+    rules = [layers(panel, "rule")[0]["data"]["values"] for panel in panels(read)]
     assert [[row["y"] for row in rule] for rule in rules] == [[0.0], [0.0625], [0.25], [1.0], [2.25], [4.0], []]
     assert layers(panels(read)[-1], "text")[0]["encoding"]["text"]["value"] == "target 16 off-scale"
     assert layers(panels(read)[0], "point")[0]["encoding"]["y"]["title"] == "per-token KL"
