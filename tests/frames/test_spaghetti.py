@@ -280,3 +280,9 @@ def test_medians_are_strokes_in_pixels_to_two_digits_one_per_unbroken_run() -> N
     assert found.to_dict(as_series=False) == {
         "points": [[[11.11, 0.0], [22.22, 50.0], [33.33, 100.0]], [[55.56, 87.65], [66.67, 90.0]]]
     }
+
+
+def test_an_end_takes_two_tokens_and_stands_at_the_last_with_the_last_finite_value() -> None:
+    y = [[0.5], [0.5, 0.7], [0.5, float("nan")]]
+    drawn = pl.LazyFrame({"alpha": [1.0] * 3, "end": ["eos"] * 3, "length": [1, 2, 2], "y": y})
+    assert spaghetti.ends(drawn).collect().rows() == [(1.0, 1, 0.7), (1.0, 1, 0.5)]
