@@ -295,6 +295,7 @@ def test_nothing_that_is_done_to_a_root_crashes_or_is_counted_wrong(
         quietly(source).summary()
         whole(quietly(source))
     klsurv.update_store(real_cells, tmp_path / "store", prune=True)
+    told(oracle, real_cells, [0.0, 1.0], scoring=SCORING)
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Root(oracle),
         settings=settings(
