@@ -18,9 +18,10 @@ Would the tests notice if a rule were wrong? `python -m tests.mutation` puts sma
 out, `None` in its place; the operators of [mutmut](https://mutmut.readthedocs.io), on constants and defaults too), and
 runs the tests that call what was changed until one fails: first those of the same name, then, if the mutant survives
 these, all that run in the same process. It needs `pip install -e '.[dev,mutation]'` and some hours of one core; what
-ran is kept in `.mutation/`. `python -m tests.mutation stats/logrank.py` runs one file, `--again` tries the survivors
-again, and `--write` writes this page. Which lines the tests run at all:
-`coverage run -m pytest; coverage combine; coverage report`, worker processes and commands included.
+ran is kept in `.mutation/`. `python -m tests.mutation stats/logrank.py` runs one file,
+`python -m tests.mutation --again` tries the survivors again, and `python -m tests.mutation --write` writes this page.
+Which lines the tests run at all: `coverage run -m pytest; coverage combine; coverage report`, worker processes and
+commands included.
 
 A mutant that hangs or takes its process down counts as killed (*timeout*). Those that survive are listed below, with
 the reason why no test can tell them from the code as it stands, or why none should (`tests/mutation/explained.toml`).

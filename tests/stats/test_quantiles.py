@@ -45,6 +45,7 @@ def test_quantiles_are_linear_ones_as_numpy_has_them(values: list[float]) -> Non
 
 
 def test_without_values_there_is_no_row() -> None:
+    assert quantiles([], percents=(50,)).rows() == []
     for parts in ([[]], [[], []]):
         assert quantiles(pieces(*parts), percents=(50,)).rows() == []
 
