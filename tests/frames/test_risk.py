@@ -140,3 +140,17 @@ def test_where_every_group_has_died_out_the_longest_sets_the_limit() -> None:
 
 def test_half_of_a_group_dead_gives_the_median_and_the_area_under_the_steps() -> None:
     assert lives(lived(10, 0.9, 0.1, 0.1), lived(10, 0.9, 0.9, 0.9)) == {1.0: (3, 6.5, 10)}
+
+
+def test_counts_of_every_token_are_those_of_each_group_that_has_not_left_and_is_in_no_gap() -> None:
+    rows = [("b", 2, 2, [1], None), ("a", 0, 0, [], 0), ("a", 1, 0, [1], None), (None, 0, 0, [], None)]
+    rows.append((None, -1, None, [], None))
+    schema = {"g": pl.String, "last": pl.Int64, "seen": pl.Int64, "gaps": pl.List(pl.Int64), "death_t": pl.Int64}
+    lives = pl.DataFrame(rows, schema=schema, orient="row").lazy()
+    assert risk(lives, by=["g"]).collect().rows() == [
+        ("a", 0, 2, 1, 1),
+        ("b", 0, 1, 0, 0),
+        ("b", 2, 1, 0, 1),
+        (None, 0, 1, 0, 1),
+    ]
+    assert risk(lives, by=[]).collect().rows() == [(0, 4, 1, 2), (2, 1, 0, 1)]

@@ -142,3 +142,10 @@ def test_equal_keys_in_two_rows_are_scored_apart() -> None:
 def test_of_early_kl_no_more_is_kept_than_asked() -> None:
     made = source(trajectory([1.0, 2.0, 3.0, 4.0]), trajectory([5.0]))
     assert measure(made, early=2).collect().get_column("early").to_list() == [[1.0, 2.0], [5.0]]
+
+
+def test_a_window_that_is_given_has_the_type_of_each_cells_own() -> None:
+    windows = [
+        scored(trajectory([1.0]), scoring=Scoring(window=window)).collect_schema()["window"] for window in (None, 3)
+    ]
+    assert windows == [pl.Int64, pl.Int64]
