@@ -84,7 +84,10 @@ def page(found: Tally) -> str:
         if names:
             parts.append(f"\n## {why}\n\n" + "".join(f"- {_code(name)}\n" for name in names))
     if found.unexplained:
-        parts.append("\n## Not explained yet\n\n" + "".join(f"- {_code(name)}\n" for name in found.unexplained))
+        parts.append(
+            "\n## Not explained yet, and not yet tried against all tests\n\n"
+            + "".join(f"- {_code(name)}\n" for name in found.unexplained)
+        )
     return "".join(parts)
 
 
