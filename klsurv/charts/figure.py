@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +36,27 @@ class Datasets:
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished chart, as a Vega-Lite specification without its rows, and the rows it draws."""
+    """A finished chart, as a Vega-Lite specification without its rows, the rows it draws, and pictures in it.
+
+    A picture is named where its address belongs, and may be made while Vega places everything else.
+    """
 
     chart: dict[str, Any]
     data: Datasets
+    pictures: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
     def spec(self) -> str:
-        """The Vega-Lite specification as JSON, data included."""
+        """The Vega-Lite specification as JSON, data and pictures included."""
+        return self.filled(self.outline())
+
+    def filled(self, text: str) -> str:
+        """A specification or a drawing of it with the address of each picture in place of its name."""
+        for name, address in self.pictures.items():
+            text = text.replace(name, address())
+        return text
+
+    def outline(self) -> str:
+        """The specification with pictures by their names."""
         small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in self.chart.get("datasets", {}).items()}
         large = {name: frame.write_json() for name, frame in self.data.frames.items()}
         rows = ", ".join(f"{json.dumps(name)}: {text}" for name, text in (small | large).items())
@@ -52,7 +67,9 @@ class Figure:
         """The altair chart with its rows, as a notebook shows it."""
         import altair as alt
 
-        chart: alt.VConcatChart = alt.VConcatChart.from_dict(self.chart, validate=False)
+        chart: alt.VConcatChart = alt.VConcatChart.from_dict(
+            json.loads(self.filled(json.dumps(self.chart))), validate=False
+        )
         large = {name: json.loads(frame.write_json()) for name, frame in self.data.frames.items()}
         chart.datasets = self.chart.get("datasets", {}) | large
         return chart

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Literal
 
 import polars as pl
@@ -28,7 +30,7 @@ Layer = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One alpha: its counts (R6), its axes, and its tables from `frames.spaghetti`; either lines or their ink."""
+    """One alpha: its counts (R6), its axes, and its tables from `frames.spaghetti`; lines, or what makes their ink."""
 
     alpha: float
     n: int
@@ -37,7 +39,7 @@ class Panel:
     n_skipped: int
     axes: Axes
     lines: pl.DataFrame | None
-    ink: pl.DataFrame | None
+    ink: Callable[[], pl.DataFrame] | None
     medians: pl.DataFrame
     ends: pl.DataFrame
 
@@ -79,7 +81,9 @@ def spaghetti_chart(
     }
     sheet = {"concat": drawn, "columns": columns, "spacing": {"row": 14, "column": SPACING}}
     parts = [legend(entries, width=width), sheet]
-    return Figure({"$schema": _SCHEMA, "config": config(), "title": title, "vconcat": parts, "spacing": 12}, data)
+    chart = {"$schema": _SCHEMA, "config": config(), "title": title, "vconcat": parts, "spacing": 12}
+    pictures = {_name(panel): cache(partial(_address, panel, look)) for panel in panels if panel.ink is not None}
+    return Figure(chart, data, pictures)
 
 
 def _panel(
@@ -103,7 +107,7 @@ def _panel(
 
     layers: list[Layer] = []
     if panel.ink is not None:
-        layers.append(_picture(panel.ink, axes, opacity=look.opacity(n)))
+        layers.append(_picture(panel))
     else:
         layers += _lines(panel, data, name, look)
     target = {"type": "rule", "stroke": INK, "strokeWidth": 1, "strokeDash": [4, 3]}
@@ -152,14 +156,24 @@ def _lines(panel: Panel, data: Datasets, name: str, look: Look) -> list[Layer]:
     ]
 
 
-def _picture(ink: pl.DataFrame, axes: Axes, *, opacity: float) -> Layer:
-    place = {"x": 0, "y": 0, "width": axes.width, "height": axes.height, "align": "left", "baseline": "top"}
-    url = {"value": picture_url(ink, width=axes.width * PIXELS, opacity=opacity)}
+def _picture(panel: Panel) -> Layer:
+    size = {"width": panel.axes.width, "height": panel.axes.height}
+    place = {"x": 0, "y": 0, **size, "align": "left", "baseline": "top"}
     return {
         "data": {"values": [{}]},
         "mark": {"type": "image", **place, "smooth": False, "aria": False},
-        "encoding": {"url": url},
+        "encoding": {"url": {"value": _name(panel)}},
     }
+
+
+def _name(panel: Panel) -> str:
+    # An address, or Vega would take it for a file.
+    return f"data:picture;alpha={panel.alpha};"
+
+
+def _address(panel: Panel, look: Look) -> str:
+    assert panel.ink is not None
+    return picture_url(panel.ink(), width=panel.axes.width * PIXELS, opacity=look.opacity(panel.n))
 
 
 def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float) -> Layer:

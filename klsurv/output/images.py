@@ -1,13 +1,10 @@
-"""Pictures. In: Vega-Lite with its data. Out: a file's bytes by suffix, from one drawing. Loads the drawing engine."""
+"""Pictures. In: Vega-Lite with its data, drawings. Out: drawings, and a file's bytes. Loads the drawing engine."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import vl_convert
 
 from klsurv.errors import OutputError
-from klsurv.output.html import page
 
 _VEGA_LITE = "6.4"
 
@@ -17,20 +14,11 @@ def warm_up() -> None:
     vl_convert.vegalite_to_svg('{"mark": "point"}', vl_version=_VEGA_LITE)
 
 
-def drawn(spec: str, suffixes: Sequence[str], *, title: str, scale: float) -> list[bytes]:
-    """The picture in each of the formats; `scale` is the pixels of a png to one of the page.
-
-    Raises:
-        OutputError: it cannot be drawn.
-    """
-    svg = svg_of(spec) if {".png", ".svg", ".pdf"} & set(suffixes) else ""
-    made = {
-        ".png": lambda: vl_convert.svg_to_png(svg, scale=scale),
-        ".svg": lambda: svg.encode(),
-        ".pdf": lambda: vl_convert.svg_to_pdf(svg),
-        ".html": lambda: page(spec, title=title).encode(),
-    }
-    return [made[suffix]() for suffix in suffixes]
+def file_of(svg: str, suffix: str, *, scale: float) -> bytes:
+    """A drawing as a .png, .svg or .pdf; `scale` is the pixels of a png to one of the page."""
+    if suffix == ".svg":
+        return svg.encode()
+    return vl_convert.svg_to_png(svg, scale=scale) if suffix == ".png" else vl_convert.svg_to_pdf(svg)
 
 
 def svg_of(spec: str) -> str:

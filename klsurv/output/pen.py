@@ -18,7 +18,7 @@ from klsurv.output.files import replacing
 if TYPE_CHECKING:
     from klsurv.charts.figure import Figure
 
-_JSON = ".json"
+_DRAWN = (".png", ".svg", ".pdf")
 
 
 class Pen:
@@ -26,8 +26,8 @@ class Pen:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
-        self._suffixes = sorted({path.suffix.lower() for path in paths} - {_JSON})
-        self._crew = Crew(1) if self._suffixes else None
+        self._suffixes = {path.suffix.lower() for path in paths}
+        self._crew = Crew(1) if self._suffixes - {".json"} else None
 
     def __enter__(self) -> Pen:
         if self._crew is not None:
@@ -46,18 +46,25 @@ class Pen:
         Raises:
             OutputError: a file cannot be written, or the picture cannot be drawn.
         """
-        spec = figure.spec()
         made: dict[str, bytes] = {}
         if self._crew is not None:
-            pictures = self._crew.submit(_drawn, spec, self._suffixes, title, scale).result()
-            made.update(zip(self._suffixes, pictures, strict=True))
+            outline = self._crew.submit(_svg, figure.outline()) if self._suffixes & set(_DRAWN) else None
+            # While it is drawn the pictures in it are made.
+            spec = figure.spec()
+            if outline is not None:
+                svg = figure.filled(outline.result())
+                made = {
+                    kind: self._crew.submit(_file, svg, kind, scale).result() for kind in self._suffixes & set(_DRAWN)
+                }
+            if ".html" in self._suffixes:
+                made[".html"] = self._crew.submit(_page, spec, title).result()
         for path in self._paths:
             suffix = path.suffix.lower()
             with replacing(path) as temporary:
-                temporary.write_bytes(_tidy(spec) if suffix == _JSON else made[suffix])
+                temporary.write_bytes(_json(figure.spec()) if suffix == ".json" else made[suffix])
 
 
-def _tidy(spec: str) -> bytes:
+def _json(spec: str) -> bytes:
     return (json.dumps(json.loads(spec), ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -70,7 +77,19 @@ def _warm_up() -> None:
     warm_up()
 
 
-def _drawn(spec: str, suffixes: Sequence[str], title: str, scale: float) -> list[bytes]:
-    from klsurv.output.images import drawn
+def _svg(spec: str) -> str:
+    from klsurv.output.images import svg_of
 
-    return drawn(spec, suffixes, title=title, scale=scale)
+    return svg_of(spec)
+
+
+def _file(svg: str, suffix: str, scale: float) -> bytes:
+    from klsurv.output.images import file_of
+
+    return file_of(svg, suffix, scale=scale)
+
+
+def _page(spec: str, title: str) -> bytes:
+    from klsurv.output.html import page
+
+    return page(spec, title=title).encode()

@@ -41,10 +41,6 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     for row in rows.iter_rows(named=True):
         axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max, kl_log=look.kl_log)
         of_panel = drawn.at(row["alpha"])
-        if crowded:
-            strokes = reduce(operator.add, of_panel.each(partial(ink, axes=axes)))
-        else:
-            strokes = of_panel.together(partial(spaghetti.lines, axes=axes))
         median = of_panel.across(spaghetti.medians).lazy().pipe(spaghetti.median_strokes, axes=axes).collect()
         ends = pl.concat(of_panel.each(lambda part: spaghetti.ends(part).select("t", "y")))
         panels.append(
@@ -55,8 +51,8 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
                 n_censored=row["n_censored"],
                 n_skipped=row["n_skipped"],
                 axes=axes,
-                lines=None if crowded else strokes,
-                ink=strokes if crowded else None,
+                lines=None if crowded else of_panel.together(partial(spaghetti.lines, axes=axes)),
+                ink=partial(_ink, drawn, row["alpha"], axes) if crowded else None,
                 medians=median,
                 ends=ends,
             )
@@ -70,3 +66,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
         windows=known["window"] if scoring.window is None else [scoring.window],
         targets=known["target_kl"] or [1.0],
     )
+
+
+def _ink(drawn: Drawn, alpha: float, axes: Axes) -> pl.DataFrame:
+    return reduce(operator.add, drawn.at(alpha).each(partial(ink, axes=axes)))
