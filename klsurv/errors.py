@@ -1,4 +1,4 @@
-"""What can go wrong, in one tree. Data in: where and why. Data out: one sentence that says both."""
+"""What can go wrong, in one tree. In: where and why. Out: one sentence that says both."""
 
 from __future__ import annotations
 

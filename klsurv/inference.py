@@ -1,4 +1,4 @@
-"""How statistics are done, checked on construction. Data in: options. Data out: frozen values that are in range."""
+"""How statistics are done, checked on construction. In: options. Out: frozen values that are in range."""
 
 from __future__ import annotations
 

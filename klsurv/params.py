@@ -1,4 +1,4 @@
-"""What a user may choose, checked on construction. Data in: options. Data out: frozen values that are in range."""
+"""What a user may choose, checked on construction. In: options. Out: frozen values that are in range."""
 
 from __future__ import annotations
 

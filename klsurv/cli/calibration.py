@@ -1,4 +1,4 @@
-"""`klsurv calibration`."""
+"""`klsurv calibration`. In: RUNS and options. Out: the table `calibration`, `heldout` or `bisection`."""
 
 from __future__ import annotations
 

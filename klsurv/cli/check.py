@@ -1,4 +1,4 @@
-"""`klsurv check`."""
+"""`klsurv check`. In: RUNS. Out: the table `check`, and 1 where a cell is broken."""
 
 from __future__ import annotations
 

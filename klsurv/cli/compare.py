@@ -1,4 +1,4 @@
-"""`klsurv compare`."""
+"""`klsurv compare`. In: RUNS and options. Out: the table `compare`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv completion`."""
+"""`klsurv completion`. In: the name of a shell. Out: the script that lets its Tab key complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv convert`."""
+"""`klsurv convert`. In: run cells, or a long table. Out: the other, on disk."""
 
 from __future__ import annotations
 

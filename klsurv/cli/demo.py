@@ -1,4 +1,4 @@
-"""`klsurv demo`."""
+"""`klsurv demo`. In: a directory. Out: two real run cells in it, their summary and their figure."""
 
 from __future__ import annotations
 

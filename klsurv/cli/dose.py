@@ -1,4 +1,4 @@
-"""`klsurv dose`."""
+"""`klsurv dose`. In: RUNS and options. Out: the table `dose`."""
 
 from __future__ import annotations
 

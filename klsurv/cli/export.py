@@ -1,4 +1,4 @@
-"""`klsurv export`."""
+"""`klsurv export`. In: RUNS and the name of a table. Out: its file, or a directory of files."""
 
 from __future__ import annotations
 

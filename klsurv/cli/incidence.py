@@ -1,4 +1,4 @@
-"""`klsurv incidence`."""
+"""`klsurv incidence`. In: RUNS and options. Out: the table `incidence`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv ingest`."""
+"""`klsurv ingest`. In: RUNS. Out: a store that is up to date with them, and a warning per cell that is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv inspect`."""
+"""`klsurv inspect`. In: RUNS and one trajectory's key. Out: the table `story`, and what was generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv precursor`."""
+"""`klsurv precursor`. In: RUNS and options. Out: the table `study`, `hazard` or `landmark`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv report`."""
+"""`klsurv report`. In: RUNS and options. Out: one HTML file."""
 
 from __future__ import annotations
 

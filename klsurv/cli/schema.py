@@ -1,4 +1,4 @@
-"""`klsurv schema`."""
+"""`klsurv schema`. In: the name of a table, or none. Out: what each column means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv summary`."""
+"""`klsurv summary`. In: RUNS and options. Out: the table `summary`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv survival`."""
+"""`klsurv survival`. In: RUNS and options. Out: the table `survival` or `lifetimes`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv threshold`."""
+"""`klsurv threshold`. In: RUNS and options. Out: the table `threshold`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv watch`."""
+"""`klsurv watch`. In: RUNS that grow. Out: a live table, or a line per change."""
 
 from __future__ import annotations
 

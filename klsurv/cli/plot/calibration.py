@@ -1,4 +1,4 @@
-"""`klsurv plot calibration`."""
+"""`klsurv plot calibration`. In: RUNS and options. Out: the calibration figure, saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv plot compare`."""
+"""`klsurv plot compare`. In: RUNS and options. Out: the forest of differences, saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv plot deaths`."""
+"""`klsurv plot deaths`. In: RUNS and options. Out: the map of deaths, saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv plot dose`."""
+"""`klsurv plot dose`. In: RUNS and options. Out: the dose figure, saved."""
 
 from __future__ import annotations
 

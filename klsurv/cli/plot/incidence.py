@@ -1,4 +1,4 @@
-"""`klsurv plot incidence`."""
+"""`klsurv plot incidence`. In: RUNS and options. Out: the incidence figure, saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv plot pmass`."""
+"""`klsurv plot pmass`. In: RUNS and options. Out: the pmass figure, saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv plot precursor`."""
+"""`klsurv plot precursor`. In: RUNS and options. Out: the precursor figure, saved."""
 
 from __future__ import annotations
 

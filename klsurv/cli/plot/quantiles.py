@@ -1,4 +1,4 @@
-"""`klsurv plot quantiles`."""
+"""`klsurv plot quantiles`. In: RUNS and options. Out: the figure of KL quantiles, saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv plot spaghetti`."""
+"""`klsurv plot spaghetti`. In: RUNS and options. Out: the spaghetti figure, saved, and its summary beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`klsurv plot survival`."""
+"""`klsurv plot survival`. In: RUNS and options. Out: the survival figure, saved."""
 
 from __future__ import annotations
 

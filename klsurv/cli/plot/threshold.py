@@ -1,4 +1,4 @@
-"""`klsurv plot threshold`."""
+"""`klsurv plot threshold`. In: RUNS and options. Out: the threshold figure, saved."""
 
 from __future__ import annotations
 
