@@ -9,6 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+# Called with how many are done, of how many.
+Progress = Callable[[int, int], None]
+
 
 def each(executor: Executor | None, fn: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """`fn` of each of `items`, in their order: one after the other in this process, or wherever the executor says.

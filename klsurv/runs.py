@@ -17,6 +17,7 @@ from klsurv.analysis.precursor import Precursors
 from klsurv.analysis.story import Stories
 from klsurv.analysis.survival import Survival
 from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
+from klsurv.fanout import Progress
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
 from klsurv.frames.score import early_tokens, judge, score
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from klsurv.ingest.ahead import Ahead
     from klsurv.plots.methods import Plots
 
-Progress = Callable[[int, int], None]
 Tell = Callable[[str], None]
 
 _MOST_WARNINGS = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -26,7 +26,6 @@ from klsurv.stats import survival as surviving
 from klsurv.stats.quantiles import quantiles
 
 By = str | Sequence[str]
-Step = Callable[[int, int], None]
 
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
 

@@ -10,7 +10,6 @@ import polars as pl
 from klsurv.analysis.base import (
     Analysis,
     By,
-    Step,
     apart,
     curves,
     declared,
@@ -19,6 +18,7 @@ from klsurv.analysis.base import (
     unmeasured,
 )
 from klsurv.errors import NothingUsableError, ParameterError
+from klsurv.fanout import Progress
 from klsurv.inference import Interval, LogRank, Resampling, Test
 from klsurv.params import OutcomeOptions, check, groups
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS
@@ -46,7 +46,7 @@ class Comparisons(Analysis):
         level: float = 0.95,
         bootstrap: int = 2000,
         seed: int = 0,
-        progress: Step | None = None,
+        progress: Progress | None = None,
         **options: Unpack[OutcomeOptions],
     ) -> pl.DataFrame:
         """The table `compare`: the overall test, trends, and every pair of groups with its difference of means.
@@ -126,7 +126,7 @@ class Comparisons(Analysis):
         level: float = 0.95,
         bootstrap: int = 2000,
         seed: int = 0,
-        progress: Step | None = None,
+        progress: Progress | None = None,
         **options: Unpack[OutcomeOptions],
     ) -> pl.DataFrame:
         """The table `dose`: restricted mean and S at `tau` against alpha, with prompt-bootstrap bands, trend and ED50.

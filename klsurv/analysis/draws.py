@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 
 import polars as pl
 
-from klsurv.analysis.base import Step
+from klsurv.fanout import Progress
 from klsurv.frames.grids import mixed
 from klsurv.frames.risk import risk
 from klsurv.inference import Resampling
@@ -35,7 +35,7 @@ def resampled(
     by: Sequence[str],
     tau: int | None,
     resampling: Resampling,
-    progress: Step | None,
+    progress: Progress | None,
     executor: Executor | None,
 ) -> Draws | None:
     """Draws of whole prompts for each group of `curves`, in order; NaN where S is Turnbull's: counts do not give it.

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, By, Step, apart, of_cells
+from klsurv.analysis.base import Analysis, By, apart, of_cells
 from klsurv.exprs.measure import early_mean
-from klsurv.fanout import each
+from klsurv.fanout import Progress, each
 from klsurv.frames.history import covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
@@ -41,7 +41,7 @@ class Precursors(Analysis):
         level: float = 0.95,
         bootstrap: int = 2000,
         seed: int = 0,
-        progress: Step | None = None,
+        progress: Progress | None = None,
         **options: Unpack[ScoringOptions],
     ) -> pl.DataFrame:
         """The table `study`: mean smoothed KL over the `lags` tokens before death, against those alive at that fork.
@@ -156,7 +156,7 @@ class Precursors(Analysis):
         return lives.with_row_index("row"), rows
 
     def _at_forks(
-        self, ask: AtFork, lives: pl.DataFrame, rows: pl.DataFrame, progress: Step | None = None
+        self, ask: AtFork, lives: pl.DataFrame, rows: pl.DataFrame, progress: Progress | None = None
     ) -> Iterator[pl.DataFrame]:
         """What is asked of the rows at each fork, some cells at a time."""
         parts = self.pieces()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from klsurv.store.marker import is_store
 if TYPE_CHECKING:
     import polars as pl
 
+    from klsurv.fanout import Progress
     from klsurv.runs import Runs
 
 _READING = ("alphas", "model_contains", "where", "metric", "strict")
@@ -53,15 +54,15 @@ def opened(runs: Place, options: dict[str, Any], *, quiet: bool = False) -> Iter
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(title: str) -> Iterator[Progress | None]:
     """A bar on stderr from the first step to the last, gone when it is done; nothing where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress as Bar
 
-    bar = Progress(console=Console(stderr=True), transient=True)
+    bar = Bar(console=Console(stderr=True), transient=True)
     task = bar.add_task(title, total=None)
 
     def step(done: int, total: int) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import polars as pl
 
 from klsurv.errors import CellError, NothingUsableError
+from klsurv.fanout import Progress
 from klsurv.ingest.ahead import Ahead
 from klsurv.ingest.cell import Cell, load_facts
 from klsurv.ingest.discover import discover
@@ -16,8 +15,6 @@ from klsurv.ingest.workers import load_cells
 from klsurv.params import Selection
 from klsurv.schema import CELLS, SOURCE
 from klsurv.where import condition, holds
-
-Progress = Callable[[int, int], None]
 
 # What is known of a cell before its large files are read.
 _EARLY = {"cell", "model", "method", "seed", "window", "target_kl", "c_star", "layer", "path"}

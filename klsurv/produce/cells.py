@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from klsurv.errors import CellError, OutputError, ParameterError
+from klsurv.fanout import Progress
 from klsurv.ingest.discover import NEEDED
-from klsurv.ingest.root import Progress
 from klsurv.names import as_written, clean
 from klsurv.produce.writer import CellWriter
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from klsurv.errors import CellError, KlsurvWarning, NothingUsableError, OutputError
 from klsurv.exports import export
+from klsurv.fanout import Progress
 from klsurv.ingest.layout import read_parquet
-from klsurv.ingest.root import Progress
 from klsurv.names import clean
 from klsurv.output.files import check_target
 from klsurv.params import Selection, check_on_disk

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from klsurv import __version__
 from klsurv.crew import Crew
+from klsurv.fanout import Progress
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
 from klsurv.ingest.remote import place
@@ -32,7 +32,7 @@ def build(
     runs: Runs,
     *,
     metric: Metric = "pmass_eval",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     options: ScoringOptions,
 ) -> str:
     """The page of these runs.

@@ -6,7 +6,6 @@ The same prompts recur over doses, seeds and methods, so whole prompts are drawn
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, stdtrit
 
-from klsurv.fanout import each
+from klsurv.fanout import Progress, each
 from klsurv.inference import Interval, Resampling
 from klsurv.stats.counted import Counted, Floats
-
-Step = Callable[[int, int], None]
 
 # Draws at a time: as many as keep the arrays of one group near 100 MB.
 _CELLS = 4_000_000
@@ -49,7 +46,7 @@ def bootstrap(
     *,
     tau: int,
     resampling: Resampling,
-    step: Step | None = None,
+    step: Progress | None = None,
     executor: Executor | None = None,
 ) -> Draws:
     """Resample `prompts`, whose strata are the prompts; some draws at a time, by the executor where there is one.

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 
 from klsurv.crew import Crew
 from klsurv.errors import LayoutError, NothingUsableError, OutputError
+from klsurv.fanout import Progress
 from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.remote import Place, Remote, expanded, is_file
 from klsurv.names import clean
@@ -22,8 +23,6 @@ from klsurv.store.manifest import manifest
 from klsurv.store.marker import MARKER, VERSION, is_store
 from klsurv.store.scratch import scratch
 from klsurv.store.write import Done, is_of, refresh
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,13 @@ import polars as pl
 from klsurv.analysis.base import TURNBULL
 from klsurv.analysis.survival import outcomes
 from klsurv.errors import NothingUsableError, RemoteError
+from klsurv.fanout import Progress
 from klsurv.frames.counts import each_dose
 from klsurv.frames.grids import mixed
 from klsurv.ingest.cell import Cell, load_facts
 from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.remote import Place
-from klsurv.ingest.root import Progress, is_early, keeps
+from klsurv.ingest.root import is_early, keeps
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Scoring, Selection
 from klsurv.schema import GROUP_COLUMNS, SUMMARY
