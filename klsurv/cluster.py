@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from klsurv.errors import ClusterError, ParameterError
+from klsurv.errors import ClusterError, ParameterError, first_line
 from klsurv.names import clean
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def cluster(*, address: str | None = None, file: str | os.PathLike[str] | None =
     except CancelledError:
         raise ClusterError(f"the scheduler of the Dask cluster was lost: {_AGAIN}") from None
     except KilledWorker as error:
-        raise ClusterError(f"workers died, most often of too little memory ({_line(error)}): {_AGAIN}") from None
+        raise ClusterError(
+            f"workers died, most often of too little memory ({clean(first_line(error))}): {_AGAIN}"
+        ) from None
     finally:
         if client is not None:
             client.close(timeout=2)
@@ -77,7 +79,9 @@ def _client(address: str | None, file: Path | None) -> Client:
     except ValueError as error:
         raise ParameterError(f"{where!r} is no address of a scheduler, such as tcp://host:8786: {error}") from None
     except OSError as error:
-        raise ParameterError(f"the certificates that Dask is set up with cannot be read: {_line(error)}") from None
+        raise ParameterError(
+            f"the certificates that Dask is set up with cannot be read: {clean(first_line(error))}"
+        ) from None
     if not 0 < port < 2**16:
         raise ParameterError(f"{where!r} is no address of a scheduler: there is no port {port}")
     if found.startswith("tls:") and not encrypted:
@@ -85,7 +89,9 @@ def _client(address: str | None, file: Path | None) -> Client:
     try:
         client = Client(found, timeout=patience, security=security, set_as_default=False)
     except OSError as error:
-        raise ClusterError(f"no Dask scheduler answers at {where} within {patience:g} s: {_line(error)}") from None
+        raise ClusterError(
+            f"no Dask scheduler answers at {where} within {patience:g} s: {clean(first_line(error))}"
+        ) from None
     try:
         client.wait_for_workers(1, timeout=patience)
     except BaseException as error:
@@ -129,7 +135,3 @@ def _read(file: Path, patience: float) -> str:
             if time.monotonic() > end:
                 raise ClusterError(f"{clean(str(file))} is no scheduler file, after {patience:g} s") from None
             time.sleep(min(0.1, patience))
-
-
-def _line(error: Exception) -> str:
-    return clean((str(error).splitlines() or [type(error).__name__])[0])

@@ -67,5 +67,10 @@ class KlsurvWarning(UserWarning):
     """Something was left out, or is not what it seems; the result is right for what is left."""
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says in its first line, as the next ones may go on for pages; its name if it is silent."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _rebuild(cause: str, cell: str, file: str | None, field: str | None) -> CellError:
     return CellError(cause, cell=cell, file=file, field=field)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from klsurv.errors import ParameterError
+from klsurv.errors import ParameterError, first_line
 from klsurv.schema import CELLS
 
 
@@ -23,7 +23,7 @@ def condition(where: str) -> pl.Expr:
             )
         result = CELLS.schema.to_frame().select(expr).to_series()
     except pl.exceptions.PolarsError as error:
-        raise ParameterError(f"where {where!r} is not a condition: {str(error).splitlines()[0]}") from None
+        raise ParameterError(f"where {where!r} is not a condition: {first_line(error)}") from None
     if result.dtype != pl.Boolean:
         raise ParameterError(f"where {where!r} gives {result.dtype}, not true or false")
     return expr
@@ -38,4 +38,4 @@ def holds(cells: pl.DataFrame, expr: pl.Expr) -> pl.Series:
     try:
         return cells.select(expr).to_series()
     except pl.exceptions.PolarsError as error:
-        raise ParameterError(f"where cannot be evaluated: {str(error).splitlines()[0]}") from None
+        raise ParameterError(f"where cannot be evaluated: {first_line(error)}") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from klsurv.errors import LayoutError, NothingUsableError
+from klsurv.errors import LayoutError, NothingUsableError, first_line
 from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.values import ROUNDING
 from klsurv.names import clean
@@ -39,7 +39,7 @@ def read_parquet(path: Place, *, selection: Selection) -> tuple[pl.DataFrame, pl
         frame = pl.scan_parquet(_opened(path, data))
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise LayoutError(f"{clean(str(path))} is not a parquet file: {_first_line(error)}") from None
+        raise LayoutError(f"{clean(str(path))} is not a parquet file: {first_line(error)}") from None
     try:
         return read_frame(frame, selection=selection, **told)
     except LayoutError as error:
@@ -87,7 +87,7 @@ def read_frame(
             frame = frame.drop(FACTS, strict=False).join(cells.lazy().select("cell", *FACTS), on="cell", how="left")
         read = _complete(frame).collect()
     except pl.exceptions.PolarsError as error:
-        raise LayoutError(f"a column has the wrong type: {_first_line(error)}") from None
+        raise LayoutError(f"a column has the wrong type: {first_line(error)}") from None
     _check(read)
     read, cells = _cleaned(read), None if cells is None else _cleaned(cells)
     told = _cells(read) if cells is None else cells
@@ -196,7 +196,3 @@ def _cells(read: pl.DataFrame) -> pl.DataFrame:
         pl.col(name) if name in found.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in CELLS.schema.items()
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

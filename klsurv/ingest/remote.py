@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from klsurv.errors import ParameterError, RemoteError
+from klsurv.errors import ParameterError, RemoteError, first_line
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
 
@@ -237,12 +237,12 @@ def _asked(where: Remote) -> Iterator[tuple[Any, S3Store]]:
     except (BaseError, FileNotFoundError) as error:
         raise _as_it_is(where, error) from None
     except ValueError as error:
-        raise ParameterError(f"{clean(str(where))} cannot be used: {clean(_first_line(error))}") from None
+        raise ParameterError(f"{clean(str(where))} cannot be used: {clean(first_line(error))}") from None
     except BaseException as error:
         # That of Rust, at settings that make no url; its class cannot be imported.
         if type(error).__name__ != "PanicException":
             raise
-        raise RemoteError(f"{clean(str(where))}: {clean(_first_line(error))}") from None
+        raise RemoteError(f"{clean(str(where))}: {clean(first_line(error))}") from None
 
 
 def _as_it_is(where: Remote, error: Exception) -> Exception:
@@ -266,12 +266,8 @@ def _as_it_is(where: Remote, error: Exception) -> Exception:
     if status is None and "HTTP error" in text:
         why = "no answer in time" if "kind: Timeout" in text else "no connection"
         return RemoteError(f"{url} cannot be reached{at}: {why}")
-    return RemoteError(f"{url}: {clean(_first_line(error))}")
+    return RemoteError(f"{url}: {clean(first_line(error))}")
 
 
 def _missing(where: Remote) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, "there is no such object", str(where))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import vl_convert
 
-from klsurv.errors import OutputError
+from klsurv.errors import OutputError, first_line
 
 _VEGA_LITE = "6.4"
 
@@ -31,6 +31,6 @@ def svg_of(spec: str) -> str:
         # Without a label for every mark, which makes a picture of many twice as large and is of no use in one.
         svg = vl_convert.vegalite_to_svg(spec, vl_version=_VEGA_LITE, config={"aria": False})
     except ValueError as error:
-        raise OutputError(f"the figure cannot be drawn: {str(error).splitlines()[0]}") from error
+        raise OutputError(f"the figure cannot be drawn: {first_line(error)}") from error
     # SVG folds spaces into one unless it is told not to; panel titles set their counts apart with more.
     return svg.replace("<text ", '<text xml:space="preserve" ')

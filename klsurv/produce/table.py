@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from klsurv.errors import LayoutError
+from klsurv.errors import LayoutError, first_line
 from klsurv.names import clean
 from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, FOOTER_TABLE, KEY, LONG, TABLES
 
@@ -54,7 +54,7 @@ def _with_facts(cells: pl.DataFrame, frame: pl.LazyFrame, names: list[str]) -> p
     try:
         exact = found.with_columns(pl.col(name).cast(CELLS.schema[name]) for name in beyond)
     except pl.exceptions.PolarsError as error:
-        raise LayoutError(f"a column has the wrong type: {str(error).splitlines()[0]}") from None
+        raise LayoutError(f"a column has the wrong type: {first_line(error)}") from None
     if not exact.select(beyond).cast(pl.Float64).equals(found.select(beyond).cast(pl.Float64)):
         raise LayoutError("the column layer is not a whole number in each row")
     # The names of cells are cleaned on reading.

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from klsurv.errors import LayoutError
+from klsurv.errors import LayoutError, first_line
 from klsurv.ingest.parse import stamp
 from klsurv.ingest.remote import Remote
 from klsurv.ingest.stamp import Stamp
@@ -62,7 +62,7 @@ class Object:
             groups = [i for i, group in enumerate(told) if _may_hold(group, metric, alphas)]
             read: Any = pl.from_arrow(file.read_row_groups(groups, columns=list(columns), use_threads=False))
         except (pa.ArrowException, OSError) as error:
-            raise LayoutError(f"{clean(str(self.at))} is damaged: {_first_line(error)}") from None
+            raise LayoutError(f"{clean(str(self.at))} is damaged: {first_line(error)}") from None
         return pl.DataFrame(read).select(pl.col(name).cast(SCHEMA[name]) for name in columns)
 
     def fetch(self, start: int, end: int) -> bytes:
@@ -157,7 +157,3 @@ class _Ranges(io.RawIOBase):
         data = self._of.fetch(self._at, end)
         self._at += len(data)
         return data
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

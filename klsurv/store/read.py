@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from klsurv.errors import CellError, LayoutError, NothingUsableError
+from klsurv.errors import CellError, LayoutError, NothingUsableError, first_line
 from klsurv.frames.score import measure
 from klsurv.ingest.remote import Place
 from klsurv.params import Metric, Selection
@@ -105,8 +105,7 @@ class Store:
         try:
             return rows.select(columns).collect()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            reason = (str(error).splitlines() or [""])[0]
-            raise LayoutError(f"the store is damaged, and must be made anew: {reason}") from None
+            raise LayoutError(f"the store is damaged, and must be made anew: {first_line(error)}") from None
 
     def _scanned(
         self, files: Sequence[Pin | Object], columns: Sequence[str], alphas: Sequence[float] | None
