@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from klsurv.ingest.values import finite, whole
 from klsurv.params import MOST, check
+
+T = TypeVar("T", int, float)
 
 Vector = NDArray[np.float64]
 
@@ -80,10 +82,7 @@ def integer(value: object, name: str) -> int:
     Raises:
         ParameterError: it is something else.
     """
-    number = whole(scalar(value))
-    check(number is not None, f"{name} must be a whole number, not {value!r}")
-    assert number is not None
-    return number
+    return _known(whole(scalar(value)), value, name, "a whole number")
 
 
 def real(value: object, name: str) -> float:
@@ -92,10 +91,7 @@ def real(value: object, name: str) -> float:
     Raises:
         ParameterError: it is something else.
     """
-    number = finite(scalar(value))
-    check(number is not None, f"{name} must be a finite number, not {value!r}")
-    assert number is not None
-    return number + 0.0
+    return _known(finite(scalar(value)), value, name, "a finite number") + 0.0
 
 
 def scalar(value: Any) -> Any:
@@ -116,6 +112,13 @@ def _plain(values: Any) -> Any:
         # A tensor may hang on a graph, lie on another device, or be of a type that numpy lacks, such as bfloat16.
         return values.detach().cpu().double()
     return values
+
+
+def _known(number: T | None, value: object, name: str, what: str) -> T:
+    """What was read of a value, unless that is nothing."""
+    check(number is not None, f"{name} must be {what}, not {value!r}")
+    assert number is not None
+    return number
 
 
 def _number(value: object, name: str) -> float:
