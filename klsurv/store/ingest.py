@@ -106,28 +106,24 @@ def _ingest(
     held = {entry.footer.cell: entry.footer for entry in entries}
     # What is read later may be another version, so that none is held open.
     entries.clear()
-    report = Report()
-    stale = []
+    stale, outcomes = [], []
     for cell in found:
         footer = held.get(cell.name)
         if footer is None or not is_of(cell, footer):
             stale.append(cell)
         elif (row := footer.cells[METRICS[0]])["status"] == "broken":
-            report.broken[cell.name] = row["reason"]
+            outcomes.append(Done(cell.name, "broken", row["reason"]))
         else:
-            report.unchanged.append(cell.name)
+            outcomes.append(Done(cell.name, "unchanged"))
     for done, outcome in enumerate(_refreshed(stale, store, run, workers, executor), 1):
-        _note(report, outcome, held)
+        outcomes.append(outcome)
         if progress is not None:
             progress(done, len(stale))
+    report = Report()
+    # They were done in any order.
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.cell):
+        _note(report, outcome, held)
     _clear(found, held, others, store, report, prune=prune)
-    # By name, as they were done in any order.
-    for names in (report.new, report.updated, report.kept):
-        names.sort()
-    for reasons in (report.in_flight, report.broken):
-        told = sorted(reasons.items())
-        reasons.clear()
-        reasons.update(told)
     return report
 
 
@@ -161,6 +157,8 @@ def _note(report: Report, done: Done, held: dict[str, Footer]) -> None:
         report.in_flight[done.cell] = _why(done)
     elif done.state == "broken":
         report.broken[done.cell] = _why(done)
+    elif done.state == "unchanged":
+        report.unchanged.append(done.cell)
     else:
         (report.updated if done.cell in held else report.new).append(done.cell)
 

@@ -38,7 +38,7 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a cell: `written`, `in flight` or `broken`, and why; `kept`: its last good data stay."""
+    """What became of a cell: `written`, `unchanged`, `in flight` or `broken`, and why; `kept`: good data stay."""
 
     cell: str
     state: str
