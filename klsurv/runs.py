@@ -107,6 +107,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         tell: Tell | None,
         executor: Executor | None = None,
     ) -> None:
+        super().__init__()
         self._load, self._alphas, self._tell, self._executor = load, alphas, tell or _warn, executor
         self._rollouts: pl.DataFrame | None = None
         self._digests: pl.DataFrame | None = None

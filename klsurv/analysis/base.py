@@ -33,6 +33,10 @@ TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
 class Analysis(ABC):
     """Runs to be asked. A subclass says what was read, and how a warning is told."""
 
+    def __init__(self) -> None:
+        # Doses whose copies were told already: each table of a report asks again.
+        self._searched: set[frozenset[float]] = set()
+
     @property
     @abstractmethod
     def alphas(self) -> list[float]:
@@ -120,12 +124,14 @@ class Analysis(ABC):
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""
-        if self.rollouts().get_column("cell").n_unique() < 2:
+        doses = frozenset(alphas)
+        if doses in self._searched or self.rollouts().get_column("cell").n_unique() < 2:
             return
         rows = self.rollouts().lazy().select(*KEY, "model", "gen_len", "fork", "pmass")
         copies = duplicates(rows.filter(pl.col("alpha").is_in(alphas)).join(self.digests().lazy(), on=KEY))
         for message in caveats.of_duplicates(copies.collect()):
             self.say(message)
+        self._searched.add(doses)
 
     def _failed(self, lives: pl.DataFrame, by: Sequence[str], scoring: Scoring, event: Event) -> pl.DataFrame:
         """S at the end of the groups with failed measurements, if each had been a death, and if each a survival."""
