@@ -64,15 +64,13 @@ def _at_tokens(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame
         .explode("t")
         .rename({"t": "fork"}),
     ]
-    columns = ("came", "away", "n_events", "n_censored")
-    none = pl.LazyFrame(schema=dict.fromkeys(columns, pl.Int64))
-    n_risk = pl.col("came").cum_sum()
     return (
-        pl.concat([none, *changes], how="diagonal")
+        pl.concat(changes, how="diagonal")
         .group_by(*by, "fork")
-        .agg(pl.col(columns).sum())
+        .agg(pl.col("came", "away", "n_events", "n_censored").sum())
         .sort(*by, "fork", nulls_last=True)
-        .with_columns((n_risk.over(by) if by else n_risk) - pl.col("away"))
+        # All who came to a group leave it, so that the next one begins at 0.
+        .with_columns(pl.col("came").cum_sum() - pl.col("away"))
         .rename({"came": "n_risk"})
         .filter(pl.col("n_risk") > 0)
         .select(*by, "fork", *_COUNTS)

@@ -154,3 +154,17 @@ def test_counts_of_every_token_are_those_of_each_group_that_has_not_left_and_is_
         (None, 0, 1, 0, 1),
     ]
     assert risk(lives, by=[]).collect().rows() == [(0, 4, 1, 2), (2, 1, 0, 1)]
+
+
+def test_every_token_has_its_row_in_order_and_a_gap_counts_in_a_group_without_a_name_too() -> None:
+    rows = [(None, 3, 3, [1]), (None, 1, 1, []), ("a", 2, 2, [0, 2])]
+    schema = {"g": pl.String, "last": pl.Int64, "seen": pl.Int64, "gaps": pl.List(pl.Int64)}
+    lives = pl.DataFrame(rows, schema=schema, orient="row").lazy().with_columns(death_t=pl.lit(None, pl.Int64))
+    counted = risk(lives, by=["g"]).select("g", "fork", "n_risk").collect().rows()
+    assert counted == [("a", 1, 1), (None, 0, 2), (None, 1, 1), (None, 2, 1), (None, 3, 1)]
+    assert risk(lives, by=[]).select("fork", "n_risk").collect().rows() == [(0, 2), (1, 2), (2, 1), (3, 1)]
+
+
+def test_forks_are_in_order_although_a_later_one_is_met_first() -> None:
+    rows = [lived(30, 0.9, 0.9, fork=(start, start + 1)) for start in (20, 12, 4, 16, 0, 8)]
+    assert [fork for fork, *_ in table(*rows)] == [0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21]

@@ -61,6 +61,11 @@ def test_in_nats_what_is_drawn_is_smoothed_kl() -> None:
     assert y == [2.0, 3.0, 8.0]
 
 
+def test_the_first_value_is_that_of_token_0() -> None:
+    first = drawn(trajectory([2.0])).collect().get_column("first")
+    assert (first.to_list(), first.dtype) == ([0], pl.Int64)
+
+
 def test_without_a_scale_a_trajectory_is_drawn_only_in_nats_and_their_order_stays() -> None:
     rows = [trajectory([0.5], prompt=7), trajectory([0.0], prompt=5), trajectory([0.5], prompt=6)]
     relative, nats = (
@@ -145,6 +150,18 @@ def test_the_median_stops_at_the_window() -> None:
     assert spaghetti.medians(drawn(trajectory([1.0, 2.0, 3.0]), scoring=scoring)).collect().get_column(
         "t"
     ).to_list() == [0, 1]
+
+
+def test_medians_are_in_order_of_alpha_and_token() -> None:
+    rows = [trajectory([3.0, 4.0], alpha=2.0), trajectory([1.0, 2.0, 5.0], alpha=0.5)]
+    expected = [(0.5, 0, 1.0), (0.5, 1, 2.0), (0.5, 2, 5.0), (2.0, 0, 3.0), (2.0, 1, 4.0)]
+    assert spaghetti.medians(drawn(*rows)).collect().rows() == expected
+
+
+@pytest.mark.parametrize(("first", "expected"), [(3, [3, 4]), (4, [4]), (5, []), (6, [])])
+def test_medians_of_a_part_stop_at_the_window_too(first: int, expected: list[int]) -> None:
+    part = pl.LazyFrame({"alpha": [1.0], "window": [5], "first": [first], "y": [[0.1, 0.2, 0.3, 0.4]]})
+    assert spaghetti.medians(part).collect().get_column("t").to_list() == expected
 
 
 def test_ends_are_the_last_tokens_of_those_that_ended_themselves() -> None:
@@ -242,6 +259,18 @@ def test_a_step_of_more_than_half_a_pixel_is_kept_and_a_smaller_one_is_not() -> 
     assert (1, 0.504) not in strokes(dying([0.5, 0.504, 0.5, 0.0, 1.0], None))[0, "alive"][0]
 
 
+def test_the_lowest_and_the_highest_stay_although_they_lie_near_the_chord() -> None:
+    ((stroke,),) = strokes(dying([0.5, 0.504, 0.5, 0.496, 0.5], None)).values()
+    assert {(1, 0.504), (3, 0.496)} <= set(stroke)
+
+
+def test_of_medians_in_one_pixel_column_the_lowest_and_highest_stay() -> None:
+    y = [0.5, 0.6, 0.9, 0.4, 0.1, 0.3, 0.5]
+    axes = Axes(width=1, height=105, x_max=99.0, y_max=1.0)
+    thinned = spaghetti.thin_medians(pl.LazyFrame({"t": range(7), "y": y}), axes=axes).collect()
+    assert thinned.rows() == [(1, 0, 0.5), (1, 2, 0.9), (1, 4, 0.1), (1, 6, 0.5)]
+
+
 def test_thinned_medians_are_some_of_the_medians_and_break_where_there_is_none() -> None:
     y = [0.5 + 0.4 * math.sin(t / 5) for t in range(400)]
     y[200] = NAN
@@ -275,7 +304,7 @@ def test_medians_are_strokes_in_pixels_to_two_digits_one_per_unbroken_run() -> N
     axes = Axes(width=100, height=105, x_max=8, y_max=1)
     medians = pl.LazyFrame({"t": [0, 1, 2, 4, 5], "y": [1.0, 0.5, 0.0, 0.123456, 0.1]})
     thinned = spaghetti.thin_medians(medians, axes=axes).collect()
-    assert thinned.select("t", "y").rows() == [(0, 1.0), (1, 0.5), (2, 0.0), (4, 0.123456), (5, 0.1)]
+    assert thinned.rows() == [(1, 0, 1.0), (1, 1, 0.5), (1, 2, 0.0), (2, 4, 0.123456), (2, 5, 0.1)]
     found = spaghetti.median_strokes(medians, axes=axes).collect()
     assert found.to_dict(as_series=False) == {
         "points": [[[11.11, 0.0], [22.22, 50.0], [33.33, 100.0]], [[55.56, 87.65], [66.67, 90.0]]]

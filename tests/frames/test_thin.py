@@ -46,6 +46,17 @@ def test_at_a_tolerance_of_0_points_in_columns_of_their_own_all_stay() -> None:
     assert thinned(flat(0, 9), tolerance=0.0) == flat(0, 9)
 
 
+def test_half_a_pixel_is_a_column_of_its_own() -> None:
+    rising = [(0, 0.5 * i, float(i)) for i in range(4)]
+    assert thinned(rising, tolerance=0.0) == rising
+    assert thinned([(0, 0.1 * i, float(i)) for i in range(4)], tolerance=0.0) == [(0, 0.0, 0.0), (0, 0.1 * 3, 3.0)]
+
+
+def test_at_a_time_only_every_other_point_goes_so_that_a_slow_bend_stays() -> None:
+    bend = [(0, 10.0 * i, 0.4 * i**2) for i in range(9)]
+    assert thinned(bend) == bend[::2]
+
+
 def test_in_one_pixel_column_each_line_keeps_its_own_lowest_and_highest() -> None:
     high = [0.0, 50.0, 20.0, 60.0, 10.0, 90.0, 30.0, 40.0]
     rows = [(line, 0.05 * i, y + 100 * line) for line in (0, 1) for i, y in enumerate(high)]

@@ -122,6 +122,11 @@ def test_a_death_is_recovered_from_only_at_thresholds_that_a_later_fork_reaches(
     assert found == [(0.3, 0, 1, 1, 1), (0.5, 0, 1, 1, 1), (0.7, 0, 1, 1, 0)]
 
 
+def test_what_was_reached_before_a_death_is_no_recovery() -> None:
+    found = counts(lived(0.9, 0.1, 0.2, 0.3), sweep=Sweep(start=0.25, stop=0.5, steps=2))
+    assert found == [(0.25, 0, 1, 0, 0), (0.25, 3, 1, 1, 1), (0.5, 0, 1, 0, 0), (0.5, 3, 1, 1, 0)]
+
+
 def test_one_threshold_is_a_sweep() -> None:
     one = Sweep(start=0.5, stop=0.5, steps=1)
     assert counts(lived(0.9, 0.5, 0.4), lived(0.4, 0.9), sweep=one) == [

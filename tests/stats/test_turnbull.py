@@ -262,6 +262,12 @@ def test_once_all_have_died_no_one_dies_any_more() -> None:
     assert table.select("survival", "hazard").rows() == [(1.0, 0.0), (0.0, 1.0), (0.0, 0.0)]
 
 
+def test_of_left_ends_that_share_their_next_right_end_only_the_last_bounds_mass() -> None:
+    ends, survival = turnbull(*arrays([(0, 2), (2, 5), (3, 5), (6, 9), (7, 9)]))
+    assert ends.tolist() == [2, 5, 9]
+    assert survival == pytest.approx([0.8, 0.4, 0.0], abs=1e-9)
+
+
 def theirs(left: Floats, right: Floats) -> dict[float, float]:
     """Where S falls and by how much, by lifelines; its brackets are closed."""
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
