@@ -10,8 +10,6 @@ from klsurv.analysis.base import Analysis
 from klsurv.inference import Interval
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.history import bisections
-from klsurv.ingest.remote import place
-from klsurv.names import as_written
 from klsurv.params import Scoring, ScoringOptions
 
 _USABLE = ("ok", "partial")
@@ -47,7 +45,7 @@ class Calibrations(Analysis):
         self.rollouts()
         cells = self.cells()
         usable = cells.filter(pl.col("status").is_in(_USABLE)).select("cell", "path").drop_nulls()
-        table, errors = bisections([CellDir(cell, place(as_written(path))) for cell, path in usable.rows()])
+        table, errors = bisections([CellDir.of_row(cell, path) for cell, path in usable.rows()])
         for error in errors:
             self.say(str(error))
         return table

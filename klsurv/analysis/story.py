@@ -12,8 +12,6 @@ from klsurv.frames.score import score
 from klsurv.frames.story import story
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
-from klsurv.ingest.remote import place
-from klsurv.names import as_written
 from klsurv.params import Metric, Scoring, ScoringOptions
 from klsurv.schema import KEY, STORY
 
@@ -56,7 +54,7 @@ class Stories(Analysis):
         """
         self._one(cell, alpha, prompt)
         path = self.cells().filter(pl.col("cell") == cell).get_column("path").drop_nulls().to_list()
-        found, problem = generations(CellDir(cell, place(as_written(path[0]))), metric=metric) if path else ([], None)
+        found, problem = generations(CellDir.of_row(cell, path[0]), metric=metric) if path else ([], None)
         if problem is not None:
             self.say(problem)
         return next((one for one in found if (one.alpha, one.prompt) == (alpha, prompt)), None)

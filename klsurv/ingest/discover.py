@@ -10,14 +10,16 @@ from typing import TypeVar
 
 from klsurv.errors import CellError, NothingUsableError
 from klsurv.ingest.parse import Stamp, stamp
-from klsurv.ingest.remote import Place, Remote
+from klsurv.ingest.remote import Place, Remote, place
 from klsurv.limits import check_limits, limits
-from klsurv.names import clean
+from klsurv.names import as_written, clean
 
 T = TypeVar("T")
 
 CALIB, TRAJECTORY, PMASS = "calib.json", "trajectory.json", "pmass.json"
 NEEDED = (CALIB, TRAJECTORY, PMASS)
+# What a cell may have beside them.
+GENS, HISTORY = "gens.jsonl", "history.json"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class CellDir:
     name: str
     path: Place
     listed: Mapping[str, Stamp] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of_row(cls, cell: str, path: str) -> CellDir:
+        """That of a row of the table `cells`, in which its path is escaped."""
+        return cls(cell, place(as_written(path)))
 
     def absolute(self) -> CellDir:
         """The same, to be found from another directory."""

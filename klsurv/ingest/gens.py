@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from klsurv.errors import CellError
-from klsurv.ingest.discover import CellDir, enter
+from klsurv.ingest.discover import GENS, CellDir, enter
 from klsurv.ingest.parse import read_lines
 from klsurv.ingest.values import finite, whole
 from klsurv.params import Metric
 
-GENS = "gens.jsonl"
 # The prompt set of each metric, by the name it has there.
 KINDS: dict[Metric, str] = {"pmass_eval": "eval", "pmass": "qa"}
 

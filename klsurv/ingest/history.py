@@ -8,12 +8,10 @@ from typing import Any
 import polars as pl
 
 from klsurv.errors import CellError
-from klsurv.ingest.discover import CellDir, enter
+from klsurv.ingest.discover import HISTORY, CellDir, enter
 from klsurv.ingest.parse import read_json
 from klsurv.ingest.values import finite, kind, rows, show, whole
 from klsurv.schema import BISECTION
-
-HISTORY = "history.json"
 
 
 def bisections(cells: Sequence[CellDir]) -> tuple[pl.DataFrame, list[CellError]]:

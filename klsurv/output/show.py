@@ -9,7 +9,6 @@ from typing import Any, Literal
 import polars as pl
 
 Format = Literal["table", "md", "csv", "json", "ndjson"]
-FORMATS = ("table", "md", "csv", "json", "ndjson")
 
 _WIDE = 10_000
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from klsurv.errors import CellError
-from klsurv.ingest.discover import PMASS
-from klsurv.ingest.gens import GENS
+from klsurv.ingest.discover import GENS, HISTORY, PMASS
 from klsurv.ingest.parse import read_object
 from klsurv.names import as_written
 
-_FILES = (GENS, "history.json", "results.csv", "run.log")
+_FILES = (GENS, HISTORY, "results.csv", "run.log")
 
 
 def beside(cells: pl.DataFrame) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 from klsurv.errors import CellError
 from klsurv.ingest.calib import check_calib
 from klsurv.ingest.check import check_forks
-from klsurv.ingest.discover import CALIB, PMASS, TRAJECTORY
-from klsurv.ingest.gens import GENS
+from klsurv.ingest.discover import CALIB, GENS, HISTORY, PMASS, TRAJECTORY
 from klsurv.ingest.parse import read_json, read_object
 from klsurv.produce import generations
 from klsurv.produce.arrays import Vector, listed
@@ -20,7 +19,6 @@ from klsurv.produce.document import Document, write_text
 from klsurv.produce.dose import Measured, p95
 from klsurv.produce.facts import Facts
 
-HISTORY = "history.json"
 KL_FIELDS = ("per_prompt_per_t_kl", "per_t_p95_kl")
 PMASS_FIELDS = ("pmass_eval", "gen_lens_eval", "pmass", "gen_lens_qa")
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from klsurv.errors import CellError
-from klsurv.ingest.gens import GENS, KINDS
+from klsurv.ingest.discover import GENS
+from klsurv.ingest.gens import KINDS
 from klsurv.ingest.parse import read_lines
 from klsurv.ingest.values import finite
 from klsurv.params import Metric, check

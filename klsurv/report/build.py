@@ -11,8 +11,6 @@ from klsurv.crew import Crew
 from klsurv.fanout import Progress
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
-from klsurv.ingest.remote import place
-from klsurv.names import as_written
 from klsurv.params import Metric, Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
@@ -59,7 +57,7 @@ def build(
     usable = cells.filter(pl.col("status").is_in(["ok", "partial"]))
     texts: dict[Key, Generation] = {}
     for cell, path in usable.select("cell", "path").drop_nulls().rows():
-        found, problem = generations(CellDir(cell, place(as_written(path))), metric=metric)
+        found, problem = generations(CellDir.of_row(cell, path), metric=metric)
         texts |= {(cell, one.alpha, one.prompt): one for one in found}
         if problem is not None:
             runs.say(problem)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from klsurv.ingest.discover import NEEDED
-from klsurv.ingest.gens import GENS
-from klsurv.ingest.history import HISTORY
+from klsurv.ingest.discover import GENS, HISTORY, NEEDED
 from tests.ingest.handmade import write_cell, write_file
 
 FILES = (*NEEDED, HISTORY, GENS)

@@ -16,9 +16,9 @@ import klsurv
 from klsurv.errors import LimitError, NothingUsableError, ParameterError
 from klsurv.ingest.cell import Cell, load_cell
 from klsurv.ingest.check import check_doses
-from klsurv.ingest.discover import NEEDED, CellDir, discover
-from klsurv.ingest.gens import GENS, generations
-from klsurv.ingest.history import HISTORY, bisections
+from klsurv.ingest.discover import GENS, HISTORY, NEEDED, CellDir, discover
+from klsurv.ingest.gens import generations
+from klsurv.ingest.history import bisections
 from klsurv.ingest.parse import read_object
 from klsurv.ingest.values import by_alpha
 from klsurv.limits import NAMES, PREFIX, Limits, limits

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from klsurv.ingest.cell import Cell, load_cell
-from klsurv.ingest.discover import NEEDED, CellDir
-from klsurv.ingest.gens import GENS, Generation, generations
-from klsurv.ingest.history import HISTORY, bisections
+from klsurv.ingest.discover import GENS, HISTORY, NEEDED, CellDir
+from klsurv.ingest.gens import Generation, generations
+from klsurv.ingest.history import bisections
 from klsurv.ingest.trajectories import trajectories
 from tests.conftest import Klsurv
 from tests.ingest.handmade import NAN, OLD, write_cell, write_file

@@ -12,7 +12,6 @@ from klsurv.stats.resample import Draws
 
 INF, NAN = float("inf"), float("nan")
 ALPHAS = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
-EVENLY = np.ones(5)
 
 
 def half(*survival: float, n: list[float] | None = None) -> float:
