@@ -91,7 +91,7 @@ GOOD = [("good", 0, 2.0), ("good", 1, 3.0)]
         ("not json", "bad: history.json: is not JSON"),
         ('[{"coeff": 1.0}, {"coe', "bad: history.json: is not JSON, or cut short"),
         (b"\xff\xfe", "bad: history.json: is not JSON"),
-        (b"[" * 100_000, "bad: history.json: is not JSON"),
+        (b"[" * 100_000, "bad: history.json: is nested deeper than 200 levels"),
         ('[{"coeff": 1, "coeff": 2}]', "bad: history.json: is not JSON"),
         ("{}", "bad: history.json: is an object, expected a list"),
         ("null", "bad: history.json: is null, expected a list"),
