@@ -95,6 +95,8 @@ class _Worker:
             stdin.flush()
             error, result = pickle.load(stdout)
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+            # What it says next could be taken for the answer to another task.
+            self._process.kill()
             raise _LostError from None
         if error is not None:
             raise error
@@ -114,7 +116,10 @@ class _Worker:
 
 def serve() -> None:
     """Be a worker: do what stdin says and write the results to stdout, until stdin ends."""
-    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    requests, nowhere = sys.stdin.buffer, os.open(os.devnull, os.O_WRONLY)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # What a library prints is no answer.
+    os.dup2(nowhere, sys.stdout.fileno())
     while True:
         try:
             fn, args, kwargs = pickle.load(requests)

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from klsurv.ingest import crew as crew_module
+from klsurv import crew as crew_module
+from klsurv.crew import Crew
 from klsurv.ingest import workers
 from klsurv.ingest.cell import Cell, load_cell
 from klsurv.ingest.discover import discover
@@ -95,3 +97,26 @@ def test_ctrl_c_reaches_no_worker_even_while_it_starts(root: Path) -> None:
         [sys.executable, "-c", script, str(root)], capture_output=True, text=True, timeout=60, start_new_session=True
     )
     assert (result.stdout, result.stderr) == ("[None, None, None, None]\n", "")
+
+
+def test_what_a_task_prints_is_no_answer(capfd: pytest.CaptureFixture[str]) -> None:
+    with Crew(1) as crew:
+        assert crew.submit(os.write, 1, b"a line\n").result(timeout=60) == 7
+        assert crew.submit(os.getpid).result(timeout=60) != os.getpid()
+    assert capfd.readouterr().out == ""
+
+
+def test_a_worker_that_is_out_of_step_is_not_asked_again() -> None:
+    with Crew(1) as crew:
+        assert crew.submit(_spoil, os.getpid()).result(timeout=60) == "done again, here"
+        assert crew.submit(os.getpid).result(timeout=60) == os.getpid()
+
+
+def _spoil(asker: int) -> str:
+    """What a worker answers comes after a byte that is no answer."""
+    if os.getpid() == asker:
+        return "done again, here"
+    for descriptor in range(3, 20):
+        with suppress(OSError):
+            os.write(descriptor, b"x")
+    return "the answer to another task"
