@@ -72,21 +72,19 @@ def _stretches(drawn: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
         )
         .with_columns(
             leaves=pl.when("unbroken").then(y1 + slope * (pl.min_horizontal(column + 1, x2) - x1)),
-            enters=pl.when("unbroken", "same").then(y1 + slope * (pl.max_horizontal(next_column, x1) - x1)),
+            enters=pl.when("unbroken", "same").then(y1 + slope * (next_column - x1)),
         )
         .with_columns(
             high=pl.min_horizontal("high", leaves, enters.shift(1)),
             low=pl.max_horizontal("low", leaves, enters.shift(1)),
         )
     )
-    left, right = pl.max_horizontal(column, x1), pl.min_horizontal(column + 1, x2)
-    ends = y1 + slope * (left - x1), y1 + slope * (right - x1)
+    ends = y1 + slope * (column - x1), y1 + slope * (pl.min_horizontal(column + 1, x2) - x1)
     # The column where it ends is filled too where the next point is dead: the segment is still alive there.
     between = (
         linked.filter("unbroken")
         .with_columns(column=pl.int_ranges(column + 1, next_column + (~pl.col("same")).cast(pl.Int64)))
-        .filter(column.list.len() > 0)
-        .explode("column")
+        .explode("column", empty_as_null=False)
         .select(*one, high=pl.min_horizontal(*ends), low=pl.max_horizontal(*ends))
     )
     return pl.concat([linked.select(*one, "high", "low"), between]).select(

@@ -51,6 +51,14 @@ def counted(drawn: pl.LazyFrame, axes: Axes) -> dict[str, list[int]]:
     return counts
 
 
+def test_a_line_that_dies_within_a_pixel_column_is_alive_to_the_point_of_death_and_not_to_the_column_s_edge() -> None:
+    # Three and a half tokens to the column of pixels, ten rows of them from 1.0 to −0.05.
+    drawn = pl.LazyFrame({"y": [[1.0, 0.9, 0.5]], "death_t": [2], "length": [3]})
+    found = ink(drawn, axes=Axes(width=3, height=5, x_max=20.0, y_max=1.0)).collect()
+    crossed = {state: [divmod(i, 6) for i, n in enumerate(found.get_column(state)) if n] for state in found.columns}
+    assert crossed == {"alive": [(row, 0) for row in range(5)], "dead": [(4, 0)]}
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_each_pixel_counts_the_lines_that_cross_it(seed: int) -> None:
     rng = random.Random(seed)

@@ -65,6 +65,13 @@ def test_quartiles_of_pieces_one_can_check_by_eye() -> None:
     assert quantiles(pieces(first + second), percents=(0, 25, 50, 100)).sort("group").rows() == found.rows()
 
 
+def test_values_of_one_bucket_are_taken_in_their_order() -> None:
+    values = [1 + i * 1e-9 for i in range(6)]
+    first, second = [(0, values[i]) for i in (5, 3, 1)], [(0, values[i]) for i in (4, 2, 0)]
+    found = quantiles(pieces(first, second), percents=(0, 20, 40, 60, 80, 100)).drop("group").rows()
+    assert found == [tuple(values)]
+
+
 def test_pieces_are_read_twice_by_the_executor_and_one_piece_once_here() -> None:
     class Counting(ThreadPoolExecutor):
         asked = 0
