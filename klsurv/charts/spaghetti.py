@@ -21,6 +21,8 @@ from klsurv.params import Look, Scoring
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 # Ticks in a panel that can all be black.
 _TICKS = 120
+# Letters of the models' names that are shown.
+_MODELS = 50
 
 
 # A part of a Vega-Lite specification. Written out: altair would copy each panel with its picture several times, and
@@ -70,7 +72,7 @@ def spaghetti_chart(
         Entry("dashed", INK, f"calibration target = {dose}"),
     ]
     n = sum(panel.n for panel in panels)
-    model = short(", ".join(models) or "unknown", 50)
+    model = short(", ".join(models) or "unknown", _MODELS)
     window = f"window={short(', '.join(map(str, windows)), 40)}. " if windows else ""
     title = {
         "text": f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
@@ -167,8 +169,8 @@ def _picture(panel: Panel) -> Layer:
 
 
 def _name(panel: Panel) -> str:
-    # An address, or Vega would take it for a file.
-    return f"data:picture;alpha={panel.alpha};"
+    # An address, or Vega would take it for a file. Longer than what is shown of models, which may be called anything.
+    return f"data:picture;alpha={panel.alpha};".ljust(_MODELS + 1, ";")
 
 
 def _address(panel: Panel, look: Look) -> str:

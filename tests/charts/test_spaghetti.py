@@ -287,3 +287,14 @@ def test_a_panel_without_trajectories_says_so(real_cells: Path) -> None:
 def test_long_names_of_models_are_cut_in_their_middle(tmp_path: Path) -> None:
     write_cell(tmp_path, calib={"model": f"a{'n' * 100}z"})
     assert "z. window=8. n=4 trajectories." in spec(tmp_path)["title"]["subtitle"]
+
+
+def test_a_model_that_is_called_as_a_picture_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Look, "crowded", lambda self, n: True)
+    frame = pl.DataFrame({"alpha": [1.0, -1.0], "prompt": [0, 0], "kl": [[0.1, 0.5]] * 2, "fork": [[0]] * 2})
+    frame = frame.with_columns(pmass=pl.lit([0.9]), model=pl.lit("m"))
+    (name, _) = draw_spaghetti(klsurv.scan(frame), look=Look(), scoring=SCORING).pictures
+    named = draw_spaghetti(klsurv.scan(frame.with_columns(model=pl.lit(name))), look=Look(), scoring=SCORING)
+    assert named.spec().count("data:image/png") == 2
+    short = draw_spaghetti(klsurv.scan(frame.with_columns(model=pl.lit(name[:40]))), look=Look(), scoring=SCORING)
+    assert f"Model: {name[:40]}." in short.spec()
