@@ -311,6 +311,12 @@ def test_medians_are_strokes_in_pixels_to_two_digits_one_per_unbroken_run() -> N
     }
 
 
+def test_strokes_of_medians_are_in_the_order_of_their_tokens() -> None:
+    medians = pl.LazyFrame({"t": range(0, 18, 2), "y": [0.5] * 9})
+    found = spaghetti.median_strokes(medians, axes=AXES).collect().get_column("points").to_list()
+    assert [stroke[0][0] for stroke in found] == [10.0 * (t + 1) for t in range(0, 18, 2)]
+
+
 def test_an_end_takes_two_tokens_and_stands_at_the_last_with_the_last_finite_value() -> None:
     y = [[0.5], [0.5, 0.7], [0.5, float("nan")]]
     drawn = pl.LazyFrame({"alpha": [1.0] * 3, "end": ["eos"] * 3, "length": [1, 2, 2], "y": y})

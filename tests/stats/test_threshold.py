@@ -42,6 +42,12 @@ def test_survival_is_the_product_over_forks_and_the_median_the_first_at_half() -
     assert found.rows() == [("pca", 0.5, 10, 5, pytest.approx(0.375), 3, pytest.approx(0.2))]
 
 
+def test_many_thresholds_stay_in_the_order_they_came_in() -> None:
+    thresholds = [0.9, 0.1, 0.7, 0.3, 0.8, 0.2, 0.6, 0.4, 0.5]
+    counted = risks({("pca", at): [(0, 2, 0, 0)] for at in thresholds})
+    assert threshold(counted, sizes(pca=2), by=BY).get_column("threshold").to_list() == thresholds
+
+
 def test_each_threshold_of_each_group_has_its_own_curve_and_rows_stay_in_order() -> None:
     counted = risks(
         {
