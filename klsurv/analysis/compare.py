@@ -90,7 +90,9 @@ class Comparisons(Analysis):
         if at_alpha is not None:
             lives = lives.filter(pl.col("alpha") == at_alpha)
             if lives.is_empty():
-                raise NothingUsableError(f"no trajectory has alpha {at_alpha}: there are {self.alphas}")
+                raise NothingUsableError(
+                    f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
+                )
         self._told(lives, names, options, mixed_are=_TESTED)
         if "alpha" not in (*names, *strata):
             for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list()):

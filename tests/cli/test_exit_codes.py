@@ -85,7 +85,8 @@ def test_statistics_exit_with_1_where_nothing_can_be_used_and_save_nothing(
 
 
 def test_a_dose_that_no_trajectory_has_cannot_be_compared_at(klsurv: Klsurv, good: Path) -> None:
-    said(klsurv("compare", good, "--roll", "1", "--at-alpha", "7"), 1, "no trajectory has alpha 7.0")
+    result = klsurv("compare", good, "--roll", "1", "--at-alpha", "7")
+    said(result, 1, "no trajectory has alpha 7.0: there are 0.0, 1.0")
 
 
 @pytest.mark.parametrize(
