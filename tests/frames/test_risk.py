@@ -165,6 +165,16 @@ def test_every_token_has_its_row_in_order_and_a_gap_counts_in_a_group_without_a_
     assert risk(lives, by=[]).select("fork", "n_risk").collect().rows() == [(0, 2), (1, 2), (2, 1), (3, 1)]
 
 
+def test_of_many_tokens_each_counts_those_who_have_not_left_by_then() -> None:
+    lasts = [9, 30, 17, 2, 25]
+    lives = pl.LazyFrame({"last": lasts, "seen": lasts, "gaps": [[]] * 5, "death_t": [None] * 5})
+    lives = lives.cast({"gaps": pl.List(pl.Int64), "death_t": pl.Int64})
+    expected = [(t, sum(last >= t for last in lasts)) for t in range(31)]
+    assert risk(lives, by=[]).select("fork", "n_risk").collect().rows() == expected
+    named = lives.with_columns(g=pl.lit("a"))
+    assert risk(named, by=["g"]).select("fork", "n_risk").collect().rows() == expected
+
+
 def test_forks_are_in_order_although_a_later_one_is_met_first() -> None:
     rows = [lived(30, 0.9, 0.9, fork=(start, start + 1)) for start in (20, 12, 4, 16, 0, 8)]
     assert [fork for fork, *_ in table(*rows)] == [0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21]
