@@ -24,6 +24,8 @@ WAIT = 120  # seconds
 # A file is one worker's. Begun last, one of these would leave the other worker nothing to do.
 LONG = (
     "docs/test_pages.py",
+    "store/test_same.py",
+    "store/test_killed.py",
     "stats/test_references.py",
     "test_oracle.py",
     "produce/test_convert.py",
@@ -32,6 +34,8 @@ LONG = (
     "cli/test_watch.py",
     "faults/test_root.py",
     "report/test_browser.py",
+    "test_rules.py",
+    "store/test_executors.py",
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

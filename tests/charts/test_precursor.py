@@ -10,7 +10,6 @@ import pytest
 import klsurv
 from klsurv.charts.page import Words
 from klsurv.charts.precursor import precursor_chart
-from klsurv.plots import trajectories
 from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec
 
 VIEW = {"columns": None, "log_time": False}
@@ -50,7 +49,7 @@ def test_a_forest_has_the_covariates_without_the_baseline(real_cells: Path) -> N
 
 
 def test_without_statsmodels_there_is_no_forest(real_cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trajectories, "can_fit", lambda: False)
+    monkeypatch.setattr("klsurv.stats.hazard.can_fit", lambda: False)
     assert len(panels(spec(draw("precursor", real_cells)))) == 2
 
 
