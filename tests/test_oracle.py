@@ -17,6 +17,7 @@ import klsurv
 from klsurv.frames import spaghetti
 from klsurv.frames.score import score
 from klsurv.params import Scoring
+from tests.effort import examples
 from tests.generated import ROLLS, THRESHOLDS, Cells, alphas, cells, quietly, widest, written
 from tests.whole import top, whole
 
@@ -116,7 +117,7 @@ def test_a_dose_that_no_cell_has_is_empty_for_both(shared: Path, oracle: ModuleT
     assert_agrees(oracle, shared / "cells", runs, [0.5, 3.0], scoring=Scoring(window=REAL_WINDOW))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     made=cells(),
     threshold=st.sampled_from(THRESHOLDS),

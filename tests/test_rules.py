@@ -22,6 +22,7 @@ from klsurv.inference import Interval
 from klsurv.params import Scoring
 from klsurv.schema import KEY
 from klsurv.stats.survival import lifetimes, survival
+from tests.effort import examples
 from tests.generated import ROLLS, THRESHOLDS, Cells, Rollout, alphas, cells, quietly, rollouts, widest, written
 from tests.whole import top, whole
 
@@ -31,7 +32,7 @@ Row = dict[str, Any]
 COUNTS = ["n", "n_skipped", "n_died", "n_censored", "n_events", "n_eos", "n_running", "n_failed"]
 
 # Reading files takes as long as the machine is busy.
-RULES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+RULES = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 THRESHOLD = st.sampled_from(THRESHOLDS)
 ROLL = st.sampled_from(ROLLS)
 

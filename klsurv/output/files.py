@@ -52,12 +52,12 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     name = clean(str(path))
     if folder:
         check_on_disk(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise OutputError(f"{name} is there already, and not empty: give a new directory")
     # Named before it is there, so that an interruption at any point finds it.
     temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
     try:
         if folder:
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise OutputError(f"{name} is there already, and not empty: give a new directory")
             temporary.mkdir()
         else:
             temporary.touch(exist_ok=False)

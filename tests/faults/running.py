@@ -39,6 +39,7 @@ class End:
 
 def klsurv(*arguments: object, sent: signal.Signals | None = None, after: float = 0.0, **options: Any) -> End:
     """Run the command line; send it a signal so many seconds after it has begun to heed it."""
+    options.setdefault("preexec_fn", _heeding)
     heard, told = os.pipe()
     command = [sys.executable, "-c", _PROGRAM.format(descriptor=told), *map(str, arguments)]
     with subprocess.Popen(
@@ -53,6 +54,12 @@ def klsurv(*arguments: object, sent: signal.Signals | None = None, after: float 
             process.send_signal(sent)
         stdout, stderr = process.communicate(timeout=120)
     return End(process.returncode, stdout, stderr, time.monotonic() - began)
+
+
+def _heeding() -> None:
+    """Whoever runs the tests may ignore some signals, as nohup does, and what is started would too."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def left(folder: Path) -> dict[str, bytes | None]:

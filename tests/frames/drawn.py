@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.effort import examples
 from tests.frames.source import Row, trajectory
 
 NAN, INF = math.nan, math.inf
 
 # Collecting a frame takes as long as the machine is busy.
-PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PROPERTY = settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PMASS = (0.0, 0.1, 0.3, 0.5, 0.5, 0.8, 0.9, 1.0, None)
 KL = (0.0, 1e-9, 0.02, 0.4, 1.0, 1.0, 3.0, 25.0, -0.5, NAN, INF, -INF)

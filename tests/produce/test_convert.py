@@ -18,6 +18,7 @@ from klsurv.exports import export
 from klsurv.ingest.layout import read_parquet
 from klsurv.params import Selection
 from klsurv.produce.convert import Converted
+from tests.effort import examples
 from tests.generated import Cells, cells, quietly, written
 from tests.ingest.handmade import write_cell
 from tests.produce.producing import INF, NAN, SAID, add, tables, writer
@@ -65,7 +66,7 @@ def test_the_cells_next_door_come_back_as_they_are(shared: Path, tmp_path: Path)
     there_and_back(shared / "cells", tmp_path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(cells())
 def test_generated_cells_come_back_as_they_are(tmp_path_factory: pytest.TempPathFactory, made: Cells) -> None:
     with written(made) as root:
@@ -88,7 +89,7 @@ _WHOLE = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
 _FINITE = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     name=_NAMES,
     facts=st.fixed_dictionaries(

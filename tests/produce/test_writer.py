@@ -20,6 +20,7 @@ from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import generations
 from klsurv.ingest.history import bisections
 from klsurv.produce.dose import p95
+from tests.effort import examples
 from tests.produce.producing import DOSE, FACTS, INF, NAN, SAID, add, tables, trajectories, writer
 
 
@@ -44,7 +45,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     kl=st.lists(st.lists(st.floats(), max_size=8), min_size=1, max_size=3),
     pmass=st.lists(st.lists(st.floats(0, 1) | st.just(NAN), min_size=4, max_size=4), min_size=3, max_size=3),

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 import klsurv
+from tests.effort import examples
 from tests.ingest.handmade import write_cell
 from tests.store.asked import left, same, text, told
 
-KILLS = 50
+KILLS = 2 * examples(25)
 
 
 def command(root: Path, store: Path, workers: int) -> list[str]:
@@ -37,7 +38,7 @@ def everything(store: Path) -> str:
     return text(runs.cells()) + text(runs.trajectories()) + text(runs.summary(["cell", "alpha"]))
 
 
-def test_a_store_whose_ingest_was_killed_at_any_of_50_moments_is_completed(root: Path, tmp_path: Path) -> None:
+def test_a_store_whose_ingest_was_killed_at_any_moment_is_completed(root: Path, tmp_path: Path) -> None:
     klsurv.update_store(root, tmp_path / "whole")
     want = everything(tmp_path / "whole")
     lasts = {}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import klsurv
+from tests.effort import examples
 from tests.generated import Cells, cells, written
 from tests.ingest.handmade import write_file
 from tests.store.asked import exported, same, told
@@ -134,7 +135,7 @@ def damaged(path: Path, damage: str) -> None:
 DAMAGES = ("none", "none", "questions", "ahead", "unmeasured", "cut short", "no facts", "gone")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     made=cells(),
     damages=st.lists(st.sampled_from(DAMAGES), min_size=3, max_size=3),
