@@ -51,7 +51,7 @@ def write_cells(
     finally:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
-        if made and target.is_dir() and not any(target.iterdir()):
+        if made and os.path.isdir(target) and not any(target.iterdir()):
             target.rmdir()
 
 
