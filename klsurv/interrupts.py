@@ -11,6 +11,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Seconds: `timeout` and some shells send a signal twice, which must not cut short what the first one began.
@@ -58,6 +60,26 @@ class Interrupts:
         again = threading.Timer(_AGAIN, os.kill, (os.getpid(), self.received))
         again.daemon = True
         again.start()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A few short steps of which all are done or none: a signal meanwhile is heeded at the end of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        # Python interrupts its main thread only.
+        yield
+        return
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in _heeded()}
+    try:
+        for number in handlers:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def _heeded() -> list[signal.Signals]:

@@ -10,6 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from klsurv.errors import OutputError
+from klsurv.interrupts import uninterrupted
 from klsurv.names import clean
 
 
@@ -26,16 +27,18 @@ def unpack(directory: Path) -> list[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         with as_file(files("klsurv.data") / "cells.tar.xz") as packed, tarfile.open(packed) as archive:
             archive.extractall(staging, filter="data")
-        for path in sorted(staging.rglob("*")):
-            place = directory / path.relative_to(staging)
-            if path.is_dir():
-                place.mkdir(exist_ok=True)
-            else:
-                path.replace(place)
+        with uninterrupted():
+            for path in sorted(staging.rglob("*")):
+                place = directory / path.relative_to(staging)
+                if path.is_dir():
+                    place.mkdir(exist_ok=True)
+                else:
+                    path.replace(place)
         return sorted(directory / path.name for path in staging.iterdir())
     except OSError as error:
         raise OutputError(f"{clean(str(directory))} cannot be written: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if made and directory.is_dir() and not any(directory.iterdir()):
-            directory.rmdir()
+        with uninterrupted():
+            shutil.rmtree(staging, ignore_errors=True)
+            if made and directory.is_dir() and not any(directory.iterdir()):
+                directory.rmdir()

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from klsurv.errors import OutputError
+from klsurv.interrupts import uninterrupted
 from klsurv.names import clean
 from klsurv.params import check_on_disk
 
@@ -66,8 +67,9 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{name} cannot be written: {error.strerror or error}") from error
     finally:
-        if folder:
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        with uninterrupted():
+            if folder:
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)

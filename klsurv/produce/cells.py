@@ -15,6 +15,7 @@ import polars as pl
 from klsurv.errors import CellError, OutputError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.ingest.discover import NEEDED
+from klsurv.interrupts import uninterrupted
 from klsurv.names import as_written, clean
 from klsurv.produce.writer import CellWriter
 
@@ -38,21 +39,24 @@ def write_cells(
     try:
         target.mkdir(parents=True, exist_ok=True)
         # A reader of the target passes over a name that begins with _.
-        staging = Path(tempfile.mkdtemp(prefix="_convert.", dir=target))
+        with uninterrupted():
+            staging = Path(tempfile.mkdtemp(prefix="_convert.", dir=target))
         for done, (name, part) in enumerate(parts.items(), 1):
             facts = cells.filter(pl.col("cell") == name).row(0, named=True)
             _write(staging / directories[name], part, name=name, facts=facts)
             if progress is not None:
                 progress(done, len(parts))
-        for directory in directories.values():
-            _swap(staging / directory, target / directory, aside=staging / "_old")
+        with uninterrupted():
+            for directory in directories.values():
+                _swap(staging / directory, target / directory, aside=staging / "_old")
     except OSError as error:
         raise OutputError(f"{clean(str(target))} cannot be written: {error.strerror or error}") from error
     finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-        if made and os.path.isdir(target) and not any(target.iterdir()):
-            target.rmdir()
+        with uninterrupted():
+            if staging is not None:
+                shutil.rmtree(staging, ignore_errors=True)
+            if made and os.path.isdir(target) and not any(target.iterdir()):
+                target.rmdir()
 
 
 def _write(path: Path, part: pl.DataFrame, *, name: str, facts: dict[str, Any]) -> None:

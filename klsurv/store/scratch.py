@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from klsurv.ingest.remote import Place, Remote
+from klsurv.interrupts import uninterrupted
 from klsurv.store.marker import MARKER
 
 if sys.platform != "win32":
@@ -29,13 +30,17 @@ def scratch(store: Place) -> Iterator[str]:
         # An object is put whole or not at all: there are no temporary ones.
         yield secrets.token_hex(6)
         return
-    run, descriptor = _begin(store)
+    began = None
     try:
+        with uninterrupted():
+            began = _begin(store)
         _sweep(store)
-        yield run
+        yield began[0]
     finally:
-        _remove(store, run)
-        os.close(descriptor)
+        if began is not None:
+            with uninterrupted():
+                _remove(store, began[0])
+                os.close(began[1])
 
 
 @contextmanager

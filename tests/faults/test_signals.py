@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import klsurv as package
+import klsurv.store.scratch as scratching
 from klsurv.crew import Crew
+from klsurv.interrupts import uninterrupted
 from tests.faults.running import End, klsurv, left
 from tests.ingest.handmade import write_cell
 from tests.store.asked import summary
@@ -67,7 +69,7 @@ def test_a_signal_at_any_moment_leaves_all_or_nothing(root: Path, tmp_path: Path
             ended.append(end.code)
             there = left(out)
             # What one ingest leaves is half a store only in that cells are not in it yet.
-            assert there.keys() <= names, (after, end)
+            assert there.keys() <= names, (after, end, there.keys() - names)
             if command == "ingest" and there:
                 package.update_store(root, out / "store")
                 assert summary(out / "store") == summary(root)
@@ -158,6 +160,42 @@ def test_a_signal_that_python_drops_comes_again() -> None:
     """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert (result.stdout, result.stderr) == ("stopped by 2\n", "")
+
+
+def test_short_steps_are_done_to_their_end_before_a_signal_is_heeded() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        os.kill(os.getpid(), signal.SIGINT)
+        steps.append(1)
+    assert (steps, signal.getsignal(signal.SIGINT)) == ([1], signal.default_int_handler)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_short_steps_in_another_thread_need_no_care() -> None:
+    def steps() -> str:
+        with uninterrupted():
+            return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(steps).result() == "done"
+
+
+@pytest.mark.parametrize("at", ["_begin", "_remove"])
+def test_a_signal_while_an_ingest_begins_or_ends_leaves_no_lock(
+    tmp_path: Path, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = getattr(scratching, at)
+
+    def interrupted(*arguments: object) -> object:
+        found = done(*arguments) if at == "_begin" else None
+        os.kill(os.getpid(), signal.SIGINT)
+        return found if at == "_begin" else done(*arguments)
+
+    monkeypatch.setattr(scratching, at, interrupted)
+    with pytest.raises(KeyboardInterrupt), scratching.scratch(tmp_path):
+        pass
+    assert left(tmp_path) == {}
 
 
 def test_a_task_under_way_is_not_done_here_when_its_worker_is_stopped() -> None:
