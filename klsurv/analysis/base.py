@@ -84,7 +84,9 @@ class Analysis(ABC):
         """Scored trajectories, observed for the event that was chosen, without KL."""
         scoring, event = outcome(options)
         if event.event == "pmass":
-            return self.judged(scoring)
+            lives = self.judged(scoring)
+            self._control_told(lives, scoring)
+            return lives
         return pl.concat(each(self.reader, partial(_observed, scoring=scoring, event=event), self.pieces()))
 
     def kl_quantiles(self, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
@@ -121,6 +123,14 @@ class Analysis(ABC):
         for message in caveats.of_grids(apart, by=by, consequence=consequence):
             self.say(message)
         return apart
+
+    def _control_told(self, lives: pl.DataFrame, scoring: Scoring) -> None:
+        """Tell if the unsteered model, alpha 0, is dead from the start by this threshold."""
+        control = lives.filter(pl.col("alpha") == 0)
+        at_once = control.filter(pl.col("death_t") == pl.col("fork").list.first())
+        if at_once.height == control.height:
+            for message in caveats.of_control(control.height, threshold=scoring.threshold):
+                self.say(message)
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""

@@ -57,6 +57,16 @@ def of_unmeasured(groups: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
     return [f"left out, as none was measured at a fork: {_listed([_name(label) for label in _labels(groups, by)])}"]
 
 
+def of_control(n: int, *, threshold: float) -> list[str]:
+    """`n`: the trajectories at alpha 0, of which each died at its first fork."""
+    if n < FEW:
+        return []
+    return [
+        f"all {n} trajectories at alpha 0 die at their first fork: by the threshold {threshold:g} the model is dead "
+        "before it is steered; look at others with threshold() (klsurv threshold RUNS)"
+    ]
+
+
 def of_pooling(alphas: Sequence[float]) -> list[str]:
     """Doses that were thrown together."""
     if len(alphas) < 2:

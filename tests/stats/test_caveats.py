@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from klsurv.stats.caveats import of_duplicates, of_failures, of_grids, of_pooling, of_size, of_unmeasured
+from klsurv.stats.caveats import of_control, of_duplicates, of_failures, of_grids, of_pooling, of_size, of_unmeasured
 
 ALPHA = {"alpha": pl.Float64}
 
@@ -25,6 +25,7 @@ def test_of_nothing_there_is_nothing_to_say() -> None:
     assert of_size(sizes().cast({"n": pl.Int64}), by=["alpha"]) == []
     assert of_grids(pl.DataFrame(schema=ALPHA), by=["alpha"], consequence="x") == []
     assert of_pooling([]) == []
+    assert of_control(0, threshold=0.8) == []
     assert of_unmeasured(pl.DataFrame(schema=ALPHA), by=["alpha"]) == []
     empty = pl.DataFrame(schema={**ALPHA, "n_failed": pl.Int64, "end_if_died": pl.Float64, "end_if_alive": pl.Float64})
     assert of_failures(empty, by=["alpha"]) == []
@@ -97,3 +98,11 @@ def test_groups_that_were_never_measured_are_named() -> None:
 def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
     assert of_pooling([1.0]) == []
     assert of_pooling([0.0, 1.0]) == ["groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha (--at-alpha)"]
+
+
+def test_an_unsteered_model_that_is_dead_at_once_is_told_unless_it_was_seen_fewer_than_five_times() -> None:
+    assert of_control(4, threshold=0.8) == []
+    assert of_control(5, threshold=0.8) == [
+        "all 5 trajectories at alpha 0 die at their first fork: by the threshold 0.8 the model is dead before it is "
+        "steered; look at others with threshold() (klsurv threshold RUNS)"
+    ]

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import klsurv
+from klsurv.runs import Runs
+from tests.analysis.lived import Row, frame, life
+
+DEAD = "die at their first fork: by the threshold 0.8 the model is dead before it is steered"
+
+
+def told(rows: list[Row], ask: Callable[[Runs], Any]) -> list[str]:
+    """What was said of an unsteered model that is dead."""
+    runs = klsurv.scan(frame(*rows), tell=lambda _: None)
+    ask(runs)
+    return [message for message in runs.warnings if DEAD in message]
+
+
+def unsteered(*deaths: int | None) -> list[Row]:
+    """A life at alpha 0 for each of the deaths, and the same prompts at alpha 1 with either method."""
+    control = [life(death, alpha=0.0, prompt=i) for i, death in enumerate(deaths)]
+    return control + [life(3, prompt=i, method=m, kl=[i / 9] * 10) for i in range(len(deaths)) for m in ("pca", "b")]
+
+
+def test_every_question_about_death_tells_that_the_unsteered_model_is_dead_from_the_start() -> None:
+    rows = unsteered(0, 0, 0, 0, 0)
+    for ask in (
+        Runs.summary,
+        Runs.survival,
+        Runs.lifetimes,
+        Runs.incidence,
+        Runs.dose,
+        Runs.study,
+        Runs.landmark,
+        lambda runs: runs.compare(at_alpha=1.0),
+    ):
+        assert len(told(rows, ask)) == 1
+
+
+def test_one_that_dies_later_or_never_or_no_unsteered_one_at_all_is_no_reason_to_tell() -> None:
+    for last in (3, None):
+        assert told(unsteered(0, 0, 0, 0, 0, last), Runs.survival) == []
+    steered = [row for row in unsteered(0, 0, 0, 0, 0) if row["alpha"] == 1]
+    assert told(steered, Runs.survival) == []
+
+
+def test_a_threshold_is_not_blamed_where_none_was_used() -> None:
+    rows = unsteered(0, 0, 0, 0, 0)
+    assert told(rows, Runs.threshold) == []
+    assert told(rows, lambda runs: runs.survival(event="kl")) == []
+
+
+def test_nor_where_nothing_was_measured() -> None:
+    assert told([life(alpha=0.0, prompt=i, fork=[]) for i in range(5)], Runs.summary) == []
