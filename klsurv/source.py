@@ -11,7 +11,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from klsurv.frames.score import measure
-from klsurv.schema import KEY
+from klsurv.schema import KEY, SOURCE
 
 # Early tokens of KL that a store has at hand: the default scoring needs 85 of them.
 EARLY = 128
@@ -39,8 +39,10 @@ class Source(Protocol):
     def digests(self) -> pl.DataFrame:
         """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
 
-    def read(self, cells: Sequence[str], *, alphas: Sequence[float] | None) -> pl.DataFrame:
-        """The table `source` of some cells, at all doses or some."""
+    def read(
+        self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names
+    ) -> pl.DataFrame:
+        """The table `source`, or some columns of it, of some cells, at all doses or some."""
 
     def only(self, cells: Sequence[str]) -> Source:
         """As much of it as reading some cells takes."""
@@ -70,9 +72,11 @@ class Held:
         """The digest of each trajectory's KL."""
         return self.source.select(KEY).with_columns(digests(self.source.lazy()))
 
-    def read(self, cells: Sequence[str], *, alphas: Sequence[float] | None) -> pl.DataFrame:
+    def read(
+        self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names
+    ) -> pl.DataFrame:
         """The rows of some cells."""
-        rows = self.source.lazy()
+        rows = self.source.lazy().select(columns)
         if self.source.get_column("cell").n_unique() > len(cells):
             rows = rows.filter(pl.col("cell").is_in(cells))
         if alphas is not None:
@@ -95,6 +99,11 @@ class Piece:
     def read(self) -> pl.LazyFrame:
         """The table `source` of these cells."""
         return self.source.read(self.cells, alphas=self.alphas).lazy()
+
+    def kl(self) -> pl.LazyFrame:
+        """Of these cells cell, alpha, prompt and the list `kl` (nats), cut to its length."""
+        rows = self.source.read(self.cells, alphas=self.alphas, columns=(*KEY, "gen_len", "kl")).lazy()
+        return rows.select(*KEY, pl.col("kl").list.head("gen_len"))
 
 
 def pieces(source: Source, rollouts: pl.DataFrame, *, alphas: Sequence[float] | None = None) -> list[Piece]:

@@ -217,12 +217,11 @@ def declared(table: pl.DataFrame, by: Sequence[str], name: Table) -> pl.DataFram
 
 
 def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
-    """The finite raw KL of a piece, a list per trajectory: `group` (by cell, alpha and prompt in `index`) and x."""
-    rows = piece.read()
+    """The raw KL of a piece, a list per trajectory: `group` (by cell, alpha and prompt in `index`) and x."""
+    rows = piece.kl()
     # Keys alone are joined, as that would copy the lists.
     groups = rows.select(KEY).join(index.lazy(), on=KEY, how="left", maintain_order="left").select("group")
-    finite = pl.col("kl").list.head("gen_len").list.filter(pl.element().is_finite())
-    return pl.concat([groups, rows.select(x=finite)], how="horizontal")
+    return pl.concat([groups, rows.select(x="kl")], how="horizontal")
 
 
 def of_cells(rows: pl.DataFrame, piece: Piece) -> pl.DataFrame:

@@ -205,8 +205,7 @@ def _early(part: tuple[Piece, pl.DataFrame], *, tokens: Sequence[int]) -> pl.Dat
 
 def _with_kl(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
     """`row` of each trajectory of the piece, and its `kl` up to its length."""
-    kl = piece.read().select(*KEY, pl.col("kl").list.head("gen_len"))
-    return kl.join(index.lazy(), on=KEY, maintain_order="left").select("row", "kl")
+    return piece.kl().join(index.lazy(), on=KEY, maintain_order="left").select("row", "kl")
 
 
 def _prompts(lives: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:

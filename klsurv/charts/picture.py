@@ -15,7 +15,9 @@ from klsurv.charts.theme import ALIVE, DEAD, PAPER
 
 def picture_url(ink: pl.DataFrame, *, width: int, opacity: float) -> str:
     """The picture of `frames.ink`: n lines of an opacity over the paper, the dead first, the alive over them."""
-    seen_through = ink.select((pl.lit(1 - opacity) ** pl.col(state)).alias(state) for state in ("alive", "dead"))
+    # A power for each number of lines, not for each pixel.
+    powers = pl.Series([(1 - opacity) ** n for n in range(_most(ink) + 1)])
+    seen_through = ink.select(pl.lit(powers).gather(pl.col(state)).alias(state) for state in ("alive", "dead"))
     shade = [
         _over(_over(paper, dead, pl.col("dead")), alive, pl.col("alive"))
         for paper, dead, alive in zip(*map(_channels, (PAPER, DEAD, ALIVE)), strict=True)
@@ -29,6 +31,10 @@ def picture_url(ink: pl.DataFrame, *, width: int, opacity: float) -> str:
     header = struct.pack(">IIBBBBB", width, len(data) // stride, 8, 6, 0, 0, 0)
     chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows, 1)) + _chunk(b"IEND", b"")
     return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + chunks).decode()
+
+
+def _most(ink: pl.DataFrame) -> int:
+    return int(ink.select(pl.max_horizontal(pl.col("alive", "dead").max().fill_null(0))).item())
 
 
 def _over(below: pl.Expr | int, above: int, seen_through: pl.Expr) -> pl.Expr:

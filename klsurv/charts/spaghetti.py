@@ -117,8 +117,8 @@ def _panel(
     # Of one alone it would hide whether that is alive.
     if n - panel.n_skipped != 1:
         layers.append(_strokes(data.name(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
-    # A stroke of fixed height in pixels at a point in data units; at the upper edge where its line ends above it. Where
-    # many would cover the lines they fade.
+    # A stroke of fixed height in pixels at a point in data units; at the edge where its line ends beyond it. Where many
+    # would cover the lines they fade. Not clipped by Vega: the rasteriser would blend a layer of its own for them.
     tick = {
         "type": "point",
         "shape": "stroke",
@@ -128,9 +128,8 @@ def _panel(
         "strokeWidth": 1.2,
         "strokeOpacity": min(1.0, max(0.12, _TICKS / max(panel.ends.height, 1))),
         "opacity": 1,
-        "clip": True,
     }
-    ends = panel.ends.with_columns(pl.col("y").clip(upper_bound=axes.y_max))
+    ends = panel.ends.filter(pl.col("t") <= axes.x_max).with_columns(pl.col("y").clip(*axes.y_domain))
     layers.append({"data": data.name(f"EOS, {name}", ends), "mark": tick, "encoding": {"x": x, "y": y}})
     notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
     for i, text in enumerate(notes):

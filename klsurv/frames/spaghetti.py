@@ -33,9 +33,13 @@ def between(drawn: pl.LazyFrame, start: int, stop: int) -> pl.LazyFrame:
 
 
 def heights(drawn: pl.LazyFrame) -> pl.LazyFrame:
-    """The values that the y axis makes room for: all that are finite and ≥ 0, as `group` (one, 0) and x, lists."""
-    shown = pl.element().is_finite() & (pl.element() >= 0)
-    return drawn.select(x=_Y.list.filter(shown), group=pl.lit(0, pl.UInt32))
+    """Among which are the values that the y axis makes room for (`high`): `group` (one, 0) and x, lists."""
+    return drawn.select(x="y", group=pl.lit(0, pl.UInt32))
+
+
+def high() -> pl.Expr:
+    """Whether the y axis makes room for an element of such a list: it is finite and ≥ 0."""
+    return pl.element().is_finite() & (pl.element() >= 0)
 
 
 def top(p99: float | None) -> float:
@@ -56,17 +60,17 @@ def tokens() -> pl.Expr:
 
 
 def medians(drawn: pl.LazyFrame) -> pl.LazyFrame:
-    """The median of y over the trajectories still present at each t, finite values only: alpha, t, y, sorted."""
+    """Of one alpha, the median of y over the trajectories still present at each t, finite values only: t, y, sorted."""
     inside = _Y.list.head((pl.col("window") - pl.col("first")).clip(0))
     return (
-        drawn.select("alpha", "first", y=inside)
-        .select("alpha", "y", t=tokens().cast(pl.List(pl.Int32)))
+        drawn.select("first", y=inside)
+        .select("y", t=tokens().cast(pl.List(pl.Int32)))
         .explode("y", "t", empty_as_null=False)
-        .group_by("alpha", "t")
-        .agg(_Y.filter(_Y.is_finite()).median())
-        .filter(_Y.is_not_null())
-        .select("alpha", pl.col("t").cast(pl.Int64), "y")
-        .sort("alpha", "t")
+        .filter(_Y.is_finite())
+        .group_by("t")
+        .agg(_Y.median())
+        .select(pl.col("t").cast(pl.Int64), "y")
+        .sort("t")
     )
 
 

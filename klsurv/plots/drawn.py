@@ -16,13 +16,13 @@ from klsurv.stats.quantiles import quantiles
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
-    from klsurv.source import Piece
 
 # Values of smoothed KL that are kept, rather than made again each time they are looked at (256 MB). And those looked at
 # together across trajectories: few where they are kept, more where each look makes them anew.
 _KEPT, _BLOCK, _WIDE = 32_000_000, 1_000_000, 8_000_000
 
 Ask = Callable[[pl.LazyFrame], pl.LazyFrame]
+Part = Callable[[], pl.LazyFrame]
 
 
 class Drawn:
@@ -34,20 +34,22 @@ class Drawn:
             rows = rows.filter(pl.col("alpha") == alpha)
         self._runs, self._scoring = runs, scoring
         self._n, self.longest = rows.height, rows.select(pl.col("length").max().fill_null(0)).item()
-        doses = None if alpha is None else [alpha]
-        lives = runs.judged(scoring)
-        parts = [partial(_drawn, piece, lives, scoring) for piece in runs.pieces(alphas=doses)]
         self._few = rows.get_column("length").sum() <= _KEPT
-        self._parts: Sequence[Callable[[], pl.LazyFrame]] = (
-            [part().collect().lazy for part in parts] if self._few else parts
-        )
+        lives = runs.judged(scoring)
+        pieces = runs.pieces(alphas=None if alpha is None else [alpha])
+        self._parts: Sequence[Part] = [partial(_drawn, piece.kl, lives, scoring) for piece in pieces]
+        if self._few:
+            # Dose by dose, so that what is made on the way is no larger than what one dose takes.
+            kl = [piece.kl().collect() for piece in pieces]
+            doses = runs.alphas if alpha is None else [alpha]
+            self._doses = {dose: [_drawn(rows.lazy, lives, scoring, dose).collect() for rows in kl] for dose in doses}
+            self._parts = [frame.lazy for frames in self._doses.values() for frame in frames]
 
     def at(self, alpha: float) -> Drawn:
         """Those at one dose."""
         if not self._few:
             return Drawn(self._runs, scoring=self._scoring, alpha=alpha)
-        one = copy(self)
-        frames = [part().filter(pl.col("alpha") == alpha).collect() for part in self._parts]
+        one, frames = copy(self), self._doses[alpha]
         one._parts = [frame.lazy for frame in frames]
         one._n = sum(frame.height for frame in frames)
         one.longest = max(frame.select(pl.col("length").max().fill_null(0)).item() for frame in frames)
@@ -72,18 +74,19 @@ class Drawn:
 
     def top(self) -> float:
         """Where the y axis ends (R7)."""
-        values = [partial(_heights, part) for part in self._parts]
-        found = quantiles(values, percents=(99,)).get_column("p99").to_list()
+        values: list[Part] = [partial(_heights, [part]) for part in self._parts]
+        if self._few:
+            values = [partial(_heights, self._parts)]
+        found = quantiles(values, percents=(99,), of=spaghetti.high()).get_column("p99").to_list()
         return spaghetti.top(found[0] if found else None)
 
 
-def _drawn(piece: Piece, lives: pl.DataFrame, scoring: Scoring) -> pl.LazyFrame:
-    rows = piece.read()
+def _drawn(kl: Part, lives: pl.DataFrame, scoring: Scoring, alpha: float | None = None) -> pl.LazyFrame:
+    rows = kl() if alpha is None else kl().filter(pl.col("alpha") == alpha)
     # Keys alone are joined, as that would copy the lists.
     scored = rows.select(KEY).join(lives.lazy(), on=KEY, how="left", maintain_order="left")
-    parts = [scored, rows.select(pl.col("kl").list.head("gen_len"))]
-    return pl.concat(parts, how="horizontal").pipe(spaghetti.drawn, scoring=scoring)
+    return pl.concat([scored, rows.select("kl")], how="horizontal").pipe(spaghetti.drawn, scoring=scoring)
 
 
-def _heights(part: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
-    return part().pipe(spaghetti.heights)
+def _heights(parts: Sequence[Part]) -> pl.LazyFrame:
+    return pl.concat([part().pipe(spaghetti.heights) for part in parts])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from typing import TYPE_CHECKING
 
@@ -37,9 +39,12 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     rows = each_dose(counts.lazy(), alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
     crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     panels = []
+    # Lines are counted while everything else is computed, and placed.
+    beside = ThreadPoolExecutor(os.cpu_count())
     # One panel at a time: a long frame of all of them would not fit beside the rest.
     for row in rows.iter_rows(named=True):
         axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max, kl_log=look.kl_log)
+        counted = beside.submit(_ink, drawn, row["alpha"], axes).result if crowded else None
         of_panel = drawn.at(row["alpha"])
         median = of_panel.across(spaghetti.medians).lazy().pipe(spaghetti.median_strokes, axes=axes).collect()
         ends = pl.concat(of_panel.each(lambda part: spaghetti.ends(part).select("t", "y")))
@@ -52,11 +57,12 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
                 n_skipped=row["n_skipped"],
                 axes=axes,
                 lines=None if crowded else of_panel.together(partial(spaghetti.lines, axes=axes)),
-                ink=partial(_ink, drawn, row["alpha"], axes) if crowded else None,
+                ink=counted,
                 medians=median,
                 ends=ends,
             )
         )
+    beside.shutdown(wait=False)
     known = {name: facts.get_column(name).item().to_list() for name in facts.columns}
     return spaghetti_chart(
         panels,

@@ -84,9 +84,11 @@ class Store:
         """The digest of each trajectory's KL."""
         return self._rows(list(self.files), [*KEY, "kl_digest"])
 
-    def read(self, cells: Sequence[str], *, alphas: Sequence[float] | None) -> pl.DataFrame:
+    def read(
+        self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names
+    ) -> pl.DataFrame:
         """The rows of some cells."""
-        return self._rows(cells, SOURCE.names, alphas)
+        return self._rows(cells, columns, alphas)
 
     def only(self, cells: Sequence[str]) -> Store:
         """The files of some cells."""

@@ -132,17 +132,12 @@ def test_each_alpha_has_a_panel_with_the_counts_of_its_title() -> None:
 def test_the_median_is_over_the_trajectories_still_present_at_each_token() -> None:
     rows = [trajectory([1.0, 1.0, 1.0]), trajectory([2.0, 4.0]), trajectory([9.0]), trajectory([])]
     table = spaghetti.medians(drawn(*rows)).collect()
-    assert table.rows() == [(1.0, 0, 2.0), (1.0, 1, 2.5), (1.0, 2, 1.0)]
+    assert table.rows() == [(0, 2.0), (1, 2.5), (2, 1.0)]
 
 
 def test_what_is_not_finite_is_not_present_and_a_token_without_any_has_no_median() -> None:
     rows = [trajectory([NAN, 1.0, INF]), trajectory([5.0, 3.0, NAN])]
-    assert spaghetti.medians(drawn(*rows)).collect().rows() == [(1.0, 0, 5.0), (1.0, 1, 2.0)]
-
-
-def test_each_alpha_has_a_median_of_its_own() -> None:
-    rows = [trajectory([3.0], alpha=2.0), trajectory([1.0], alpha=0.5), trajectory([5.0], alpha=2.0)]
-    assert spaghetti.medians(drawn(*rows)).collect().rows() == [(0.5, 0, 1.0), (2.0, 0, 4.0)]
+    assert spaghetti.medians(drawn(*rows)).collect().rows() == [(0, 5.0), (1, 2.0)]
 
 
 def test_the_median_stops_at_the_window() -> None:
@@ -152,10 +147,9 @@ def test_the_median_stops_at_the_window() -> None:
     ).to_list() == [0, 1]
 
 
-def test_medians_are_in_order_of_alpha_and_token() -> None:
-    rows = [trajectory([3.0, 4.0], alpha=2.0), trajectory([1.0, 2.0, 5.0], alpha=0.5)]
-    expected = [(0.5, 0, 1.0), (0.5, 1, 2.0), (0.5, 2, 5.0), (2.0, 0, 3.0), (2.0, 1, 4.0)]
-    assert spaghetti.medians(drawn(*rows)).collect().rows() == expected
+def test_medians_are_in_order_of_their_tokens() -> None:
+    rows = [trajectory([float(t) for t in range(300)], window=300), trajectory([1.0])]
+    assert spaghetti.medians(drawn(*rows)).collect().rows() == [(0, 0.5), *((t, float(t)) for t in range(1, 300))]
 
 
 @pytest.mark.parametrize(("first", "expected"), [(3, [3, 4]), (4, [4]), (5, []), (6, [])])
@@ -293,9 +287,10 @@ def test_between_two_tokens_lie_the_values_from_the_first_to_before_the_second()
     assert part.select(spaghetti.tokens()).collect().to_series().to_list() == [[2, 3], []]
 
 
-def test_the_heights_are_one_group_of_what_is_finite_and_not_below_0() -> None:
+def test_the_heights_are_one_group_of_which_what_is_finite_and_not_below_0_counts() -> None:
     nan, inf = float("nan"), float("inf")
-    found = spaghetti.heights(pl.LazyFrame({"y": [[1.0, nan, -1.0, inf], [0.0]]})).collect()
+    rows = spaghetti.heights(pl.LazyFrame({"y": [[1.0, nan, -1.0, inf], [0.0]]}))
+    found = rows.with_columns(pl.col("x").list.filter(spaghetti.high())).collect()
     assert (found.get_column("group").unique().to_list(), found.schema["group"]) == ([0], pl.UInt32)
     assert found.get_column("x").to_list() == [[1.0], [0.0]]
 
