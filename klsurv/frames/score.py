@@ -30,8 +30,8 @@ def measure(source: pl.LazyFrame, *, early: int) -> pl.LazyFrame:
     """
     return source.with_columns(_KL.list.head("gen_len")).with_columns(
         length=_KL.list.len().cast(pl.Int64),
-        n_kl_failed=_KL.list.agg(n_not_finite(_X)),
-        n_kl_negative=_KL.list.agg(n_negative(_X)),
+        n_kl_failed=n_not_finite(_KL),
+        n_kl_negative=n_negative(_KL),
         early=_KL.list.head(early),
     )
 

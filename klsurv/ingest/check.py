@@ -82,8 +82,9 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
         gen_len = _gen_lens(lengths.get(alpha), "gen_lens_eval")
         gen_len += [_last_finite(row) + 1 for row in kl[len(gen_len) : used]]
         # KL past gen_len is padding and does not exist (R1), so it is not kept.
-        cut = [row[:length] for row, length in zip(kl[:used], gen_len, strict=False)]
-        doses.append(Dose(alpha, cut, mass[:used], gen_len[:used]))
+        for row, length in zip(kl, gen_len, strict=False):
+            del row[length:]
+        doses.append(Dose(alpha, kl[:used], mass[:used], gen_len[:used]))
     series = [len(row) for dose in doses for row in dose.kl]
     padded = len(series) * max(series, default=0)
     within("values", padded, "values (prompts at all alphas × the longest KL)", file=TRAJECTORY, field=_KL)

@@ -38,10 +38,9 @@ def trajectories(cell: Cell) -> pl.DataFrame:
         "prompt": [i for dose in doses for i in range(len(dose.kl))],
         "gen_len": [length for dose in doses for length in dose.gen_len],
         "kl": _lists([kl for dose in doses for kl in dose.kl]),
-        "fork": [cell.forks for dose in doses for _ in dose.kl],
         "pmass": [pmass for dose in doses for pmass in dose.pmass],
     }
-    of_cell = {"cell": cell.name, **{fact: getattr(cell.calib, fact, None) for fact in FACTS}}
+    of_cell = {"cell": cell.name, "fork": cell.forks, **{fact: getattr(cell.calib, fact, None) for fact in FACTS}}
     dtypes = SOURCE.schema
     return (
         pl.DataFrame([pl.Series(column, values, dtype=dtypes[column]) for column, values in series.items()])
@@ -55,7 +54,9 @@ def _lists(rows: list[array[float]]) -> pl.Series:
     longest = max(map(len, rows), default=0)
     if longest == 0:
         return pl.Series([[]] * len(rows), dtype=pl.List(pl.Float64))
-    padded = [values.tobytes().ljust(8 * longest, b"\0") for values in rows]
-    frame = pl.DataFrame({"kl": padded, "length": [len(values) for values in rows]})
-    kl = pl.col("kl").bin.reinterpret(dtype=pl.Array(pl.Float64, longest), endianness=_ENDIANNESS)
-    return frame.select(kl.arr.to_list().list.head("length")).to_series()
+    padded = pl.Series("kl", [values.tobytes().ljust(8 * longest, b"\0") for values in rows])
+    kl = padded.bin.reinterpret(dtype=pl.Array(pl.Float64, longest), endianness=_ENDIANNESS).arr.to_list()
+    if all(len(values) == longest for values in rows):
+        return kl
+    lengths = pl.Series("length", [len(values) for values in rows])
+    return pl.DataFrame([kl, lengths]).select(pl.col("kl").list.head("length")).to_series()
