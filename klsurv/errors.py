@@ -28,7 +28,7 @@ class CellError(KlsurvError):
         return ": ".join(part for part in (self.file, self.field, self.cause) if part)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (self.cause, self.cell, self.file, self.field)
+        return _rebuild, (type(self), self.cause, self.cell, self.file, self.field)
 
 
 class SkippedCellError(CellError):
@@ -72,5 +72,5 @@ def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _rebuild(cause: str, cell: str, file: str | None, field: str | None) -> CellError:
-    return CellError(cause, cell=cell, file=file, field=field)
+def _rebuild(kind: type[CellError], cause: str, cell: str, file: str | None, field: str | None) -> CellError:
+    return kind(cause, cell=cell, file=file, field=field)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,3 +20,8 @@ def each(executor: Executor | None, fn: Callable[[T], R], items: Iterable[T]) ->
     For an executor of processes `fn` must be a function of a module, or a `partial` of one.
     """
     return map(fn, items) if executor is None else executor.map(fn, items)
+
+
+def threads() -> Executor:
+    """Threads, as many as there are processors: polars lets go of Python's lock while it computes."""
+    return ThreadPoolExecutor(os.cpu_count())

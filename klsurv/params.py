@@ -17,6 +17,8 @@ EVENTS: tuple[EventKind, ...] = ("pmass", "kl")
 # Tokens: the most in any count, and in a rolling mean, whose cost grows with it.
 MOST, MOST_ROLL = 2**31, 100_000
 GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "window")
+# Some of them: one, several separated by commas, or a sequence.
+By = str | Sequence[str]
 
 
 def check(ok: bool, message: str) -> None:
@@ -173,7 +175,7 @@ class Look:
         return n > 100
 
 
-def groups(by: str | Sequence[str], *, none: bool = False) -> tuple[str, ...]:
+def groups(by: By, *, none: bool = False) -> tuple[str, ...]:
     """The grouping columns named in `by` (a name, several separated by commas, or a sequence), checked.
 
     `none` allows there to be no column.

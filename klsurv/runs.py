@@ -23,7 +23,7 @@ from klsurv.frames import long as longs
 from klsurv.frames.score import early_tokens, judge, score
 from klsurv.ingest.remote import Remote, expanded, is_file
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
-from klsurv.schema import LONG, SCORED, TRAJECTORIES
+from klsurv.schema import LONG, SCORED, TRAJECTORIES, USABLE
 from klsurv.source import EARLY, Held, Piece, Source, pieces, streamed
 from klsurv.store.marker import is_store
 from klsurv.where import condition
@@ -136,7 +136,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         """
         if self._rollouts is None:
             self._rollouts = pl.concat(part.drop("early") for part in self._source.rollouts(early=EARLY))
-        if not self.cells().get_column("status").is_in(["ok", "partial"]).any():
+        if not self.cells().get_column("status").is_in(USABLE).any():
             raise NothingUsableError(f"none of the {self.cells().height} cells can be used: `klsurv check` says why")
         return self._rollouts
 

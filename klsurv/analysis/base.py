@@ -25,8 +25,6 @@ from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 from klsurv.stats.quantiles import quantiles
 
-By = str | Sequence[str]
-
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
 
 

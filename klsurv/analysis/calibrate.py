@@ -11,8 +11,7 @@ from klsurv.inference import Interval
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.history import bisections
 from klsurv.params import Scoring, ScoringOptions
-
-_USABLE = ("ok", "partial")
+from klsurv.schema import USABLE
 
 
 class Calibrations(Analysis):
@@ -44,7 +43,7 @@ class Calibrations(Analysis):
         """
         self.rollouts()
         cells = self.cells()
-        usable = cells.filter(pl.col("status").is_in(_USABLE)).select("cell", "path").drop_nulls()
+        usable = cells.filter(pl.col("status").is_in(USABLE)).select("cell", "path").drop_nulls()
         table, errors = bisections([CellDir.of_row(cell, path) for cell, path in usable.rows()])
         for error in errors:
             self.say(str(error))
@@ -52,5 +51,5 @@ class Calibrations(Analysis):
 
     def _usable(self, scoring: ScoringOptions) -> pl.DataFrame:
         window = Scoring(**scoring).window
-        cells = self.cells().filter(pl.col("status").is_in(_USABLE))
+        cells = self.cells().filter(pl.col("status").is_in(USABLE))
         return cells if window is None else cells.with_columns(window=pl.lit(window, pl.Int64))

@@ -9,7 +9,6 @@ import polars as pl
 
 from klsurv.analysis.base import (
     Analysis,
-    By,
     apart,
     curves,
     declared,
@@ -20,7 +19,7 @@ from klsurv.analysis.base import (
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.inference import Interval, LogRank, Resampling, Test
-from klsurv.params import OutcomeOptions, check, groups
+from klsurv.params import By, OutcomeOptions, check, groups
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, By, apart, of_cells
+from klsurv.analysis.base import Analysis, apart, of_cells
 from klsurv.exprs.measure import early_mean
 from klsurv.fanout import Progress, each
 from klsurv.frames.history import covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
-from klsurv.params import MOST, Scoring, ScoringOptions, check, groups
+from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups
 from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table
 from klsurv.source import Piece
 

@@ -7,13 +7,13 @@ from typing import Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, By, curves, declared, sized, tau_at
+from klsurv.analysis.base import Analysis, curves, declared, sized, tau_at
 from klsurv.frames.counts import each_dose
 from klsurv.frames.event import recovery
 from klsurv.frames.steps import steps as steps_of
 from klsurv.frames.thresholds import at_thresholds, ranges
 from klsurv.inference import Interval, Scale, Sweep
-from klsurv.params import OutcomeOptions, Scoring, ScoringOptions, groups, outcome
+from klsurv.params import By, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.schema import INCIDENCE, LIFETIMES, SUMMARY, SURVIVAL, THRESHOLD
 from klsurv.stats import incidence as competing
 from klsurv.stats import survival as surviving

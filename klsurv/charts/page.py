@@ -19,6 +19,10 @@ _LETTER, _LINE = 6.6, 12
 _SHORT = 5
 
 
+# The fields of a page that a user chooses.
+View = dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """How a figure of `n_panels` is laid out: the panels in a row and their size (pixels), and how time is drawn."""

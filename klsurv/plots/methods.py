@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from klsurv.inference import Scale, Test
-from klsurv.params import Look, OutcomeOptions, Scoring, ScoringOptions
+from klsurv.params import By, Look, OutcomeOptions, Scoring, ScoringOptions
 from klsurv.plots import tables, trajectories
 from klsurv.plots.spaghetti import draw_spaghetti
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     import altair as alt
 
     from klsurv.runs import Runs
-
-By = str | Sequence[str]
 
 
 class Plots:

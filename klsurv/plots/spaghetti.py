@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ from klsurv.charts.figure import Figure
 from klsurv.charts.spaghetti import Panel, spaghetti_chart
 from klsurv.charts.theme import columns_for, panel_size
 from klsurv.exprs.axes import Axes
+from klsurv.fanout import threads
 from klsurv.frames import spaghetti
 from klsurv.frames.counts import each_dose
 from klsurv.frames.ink import ink
@@ -40,7 +39,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     panels = []
     # Lines are counted while everything else is computed, and placed.
-    beside = ThreadPoolExecutor(os.cpu_count())
+    beside = threads()
     # One panel at a time: a long frame of all of them would not fit beside the rest.
     for row in rows.iter_rows(named=True):
         axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max, kl_log=look.kl_log)

@@ -11,16 +11,14 @@ from klsurv.charts.compare import compare_chart
 from klsurv.charts.dose import dose_chart
 from klsurv.charts.figure import Figure
 from klsurv.charts.incidence import incidence_chart
+from klsurv.charts.page import View
 from klsurv.charts.survival import survival_chart
 from klsurv.charts.threshold import threshold_chart
-from klsurv.params import OutcomeOptions, ScoringOptions, groups, outcome
+from klsurv.params import By, OutcomeOptions, ScoringOptions, groups, outcome
 from klsurv.plots.words import words
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
-
-By = str | Sequence[str]
-View = dict[str, Any]
 
 
 def draw_survival(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **how: Any) -> Figure:

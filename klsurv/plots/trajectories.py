@@ -10,7 +10,7 @@ import polars as pl
 from klsurv.charts.calibration import calibration_chart
 from klsurv.charts.deaths import deaths_chart
 from klsurv.charts.figure import Figure
-from klsurv.charts.page import Page
+from klsurv.charts.page import Page, View
 from klsurv.charts.pmass import pmass_chart
 from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.quantiles import Bands, quantiles_chart
@@ -22,11 +22,10 @@ from klsurv.frames.deaths import deaths
 from klsurv.params import OutcomeOptions, Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
+from klsurv.schema import USABLE
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
-
-View = dict[str, Any]
 
 # Lines of pmass in a panel, and panels in the map of deaths, of which there is one per cell.
 _MOST_LINES, _MOST_CELLS = 400, 60
@@ -88,7 +87,7 @@ def draw_precursor(runs: Runs, *, view: View, options: ScoringOptions, **how: An
 
 def draw_calibration(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
     """The path to c_star, held-out KL against the target, c_star by seed."""
-    cells = runs.cells().filter(pl.col("status").is_in(["ok", "partial"]))
+    cells = runs.cells().filter(pl.col("status").is_in(USABLE))
     path = runs.bisection().join(cells.select("cell", "method"), on="cell", maintain_order="left")
     said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, timeless=True)
     return calibration_chart(path, runs.heldout(**options), runs.calibration(**options), cells, words=said, view=view)

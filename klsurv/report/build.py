@@ -18,6 +18,7 @@ from klsurv.report.page import page
 from klsurv.report.payload import Key, lines, payload
 from klsurv.report.pictures import picture
 from klsurv.report.sections import Section, sections
+from klsurv.schema import USABLE
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -54,7 +55,7 @@ def build(
         pictures = [drawing.result() for drawing in drawings]
     finally:
         pen.shutdown(cancel_futures=True)
-    usable = cells.filter(pl.col("status").is_in(["ok", "partial"]))
+    usable = cells.filter(pl.col("status").is_in(USABLE))
     texts: dict[Key, Generation] = {}
     for cell, path in usable.select("cell", "path").drop_nulls().rows():
         found, problem = generations(CellDir.of_row(cell, path), metric=metric)

@@ -1,6 +1,6 @@
 """Every table that klsurv makes: its columns, their dtypes, units and meaning.
 
-Data in: none. Data out: the declarations that frames, files, the README and `klsurv schema` share.
+In: nothing. Out: the declarations that frames, files, the README and `klsurv schema` share.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from klsurv.schema.measured import (
     SOURCE,
     SUMMARY,
     TRAJECTORIES,
+    USABLE,
 )
 from klsurv.schema.statistics import (
     BISECTION,
@@ -92,6 +93,7 @@ __all__ = [
     "TABLES",
     "THRESHOLD",
     "TRAJECTORIES",
+    "USABLE",
     "Column",
     "Table",
 ]

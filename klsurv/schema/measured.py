@@ -1,6 +1,6 @@
 """The tables that are read or scored: a cell, a trajectory, a token, a group.
 
-Data in: none. Data out: declarations.
+In: nothing. Out: declarations.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from klsurv.schema.declare import Column, Table
 # The row key of a trajectory, and what each knows of its cell.
 KEY = ["cell", "alpha", "prompt"]
 FACTS = ["model", "method", "seed", "window", "target_kl"]
+# The status of a cell that has trajectories.
+USABLE = ("ok", "partial")
 
 _KEY = (
     Column("cell", pl.String, "", "name of the run cell: its directory, control characters escaped"),

@@ -1,6 +1,6 @@
 """The tables of statistics: survival, incidence, comparisons, dose, threshold, precursors, calibration.
 
-Data in: none. Data out: declarations. Where a table is grouped, the columns of the groups come before these.
+In: nothing. Out: declarations. Where a table is grouped, the columns of the groups come before these.
 """
 
 from __future__ import annotations

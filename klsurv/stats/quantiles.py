@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 
 import polars as pl
 
-from klsurv.fanout import each
+from klsurv.fanout import each, threads
 from klsurv.frames.buckets import tally, within
 
 _X = pl.col("x")
@@ -36,8 +35,8 @@ def quantiles(
     if len(values) == 1:
         batches = _batches(values[0]().collect())
         # Polars finds the quantiles of a list on one processor.
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            return pl.concat(threads.map(lambda batch: _of_lists(batch, percents, of).collect(), batches))
+        with threads() as executor:
+            return pl.concat(each(executor, lambda batch: _of_lists(batch, percents, of).collect(), batches))
     counts = pl.concat([_COUNTS, *each(executor, partial(_tallied, of=of), values)])
     counts = counts.group_by("group", "bucket").agg(pl.col("n").sum()).sort("group", "bucket")
     # Divided here: polars multiplies by the reciprocal, which is another number in the last digit.

@@ -18,7 +18,7 @@ import polars as pl
 from klsurv.ingest.remote import Place
 from klsurv.ingest.stamp import Stamp
 from klsurv.params import METRICS, Metric
-from klsurv.schema import CELLS, SOURCE
+from klsurv.schema import CELLS, SOURCE, USABLE
 from klsurv.source import EARLY
 from klsurv.store.marker import VERSION
 
@@ -59,7 +59,7 @@ class Footer:
     @property
     def usable(self) -> set[Metric]:
         """The prompt sets that have trajectories."""
-        return {metric for metric, row in self.cells.items() if row["status"] in ("ok", "partial")}
+        return {metric for metric, row in self.cells.items() if row["status"] in USABLE}
 
     def written(self) -> dict[str, str]:
         """As the metadata of a parquet file."""

@@ -19,6 +19,7 @@ from klsurv.ingest.parse import FRESH, Stamp
 from klsurv.ingest.trajectories import trajectories
 from klsurv.ingest.unchanged import unchanged
 from klsurv.params import Scoring
+from klsurv.schema import USABLE
 
 State = Literal["ok", "partial", "in flight", "skipped", "broken", "vanished", "left out"]
 
@@ -75,7 +76,7 @@ class Known:
 def known(cell: Cell, look: Look, *, scoring: Scoring, alphas: tuple[float, ...] | None, before: Known | None) -> Known:
     """What to keep of a cell that was read; of one that cannot be used, what `before` had of it."""
     state = _state(cell, look)
-    if cell.status in ("ok", "partial"):
+    if cell.status in USABLE:
         lives, doses = _lives(cell, scoring), tuple(dose.alpha for dose in cell.doses)
         if alphas is not None:
             lives, doses = lives.filter(pl.col("alpha").is_in(alphas)), tuple(a for a in doses if a in alphas)

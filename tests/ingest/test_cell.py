@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from klsurv.errors import CellError, InFlightError, LimitError, SkippedCellError
 from klsurv.ingest.cell import Cell, load_cell, load_facts
 from klsurv.ingest.discover import CellDir
 from klsurv.params import Metric
@@ -36,6 +37,12 @@ def test_a_whole_cell_is_ok_and_holds_what_its_files_say(tmp_path: Path) -> None
 def test_a_cell_can_be_sent_between_processes(tmp_path: Path) -> None:
     cell = load(write_cell(tmp_path))
     assert pickle.loads(pickle.dumps(cell)) == cell
+
+
+@pytest.mark.parametrize("kind", [CellError, SkippedCellError, InFlightError, LimitError])
+def test_an_error_that_was_sent_is_of_its_kind_and_says_the_same(kind: type[CellError]) -> None:
+    sent = pickle.loads(pickle.dumps(kind("is odd", cell="a", file="b.json", field="c[0]")))
+    assert (type(sent), str(sent), sent.reason) == (kind, "a: b.json: c[0]: is odd", "b.json: c[0]: is odd")
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -16,7 +16,7 @@ import pytest
 import klsurv
 from klsurv import CellWriter
 from klsurv.errors import KlsurvError, NothingUsableError, OutputError, ParameterError, RemoteError
-from klsurv.ingest import remote
+from klsurv.ingest import s3
 from klsurv.ingest.remote import Remote, place
 from klsurv.store.ingest import ingest
 from tests.conftest import Klsurv
@@ -90,7 +90,7 @@ def test_an_endpoint_that_does_not_answer_is_given_up(
     environment: str, silent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", silent)
-    monkeypatch.setattr(remote, "_READ", 0.2)
+    monkeypatch.setattr(s3, "_READ", 0.2)
     with pytest.raises(RemoteError, match=f"s3://bucket/runs.* cannot be reached at {silent}: no answer in time"):
         klsurv.scan("s3://bucket/runs").cells()
 
@@ -224,6 +224,7 @@ def test_the_extra_is_named_where_it_is_not_installed(
     environment: str, klsurv: Klsurv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.delitem(sys.modules, "klsurv.ingest.s3")
     done = klsurv("summary", "s3://bucket/runs")
     assert done.returncode == 2
     assert "pip install 'klsurv[s3]'" in done.stderr
