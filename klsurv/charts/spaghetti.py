@@ -19,8 +19,9 @@ from klsurv.frames.ink import PIXELS
 from klsurv.params import Look, Scoring
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-# Ticks in a panel that can all be black.
-_TICKS = 120
+# The height of a tick (pixels), how far from an edge its middle stays, or Vega would move the panel's title out of its
+# way, and how many in a panel can all be black.
+_TICK, _ROOM, _TICKS = 8, 6, 120
 # Letters of the models' names that are shown.
 _MODELS = 50
 
@@ -117,19 +118,20 @@ def _panel(
     # Of one alone it would hide whether that is alive.
     if n - panel.n_skipped != 1:
         layers.append(_strokes(data.name(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
-    # A stroke of fixed height in pixels at a point in data units; at the edge where its line ends beyond it. Where many
-    # would cover the lines they fade. Not clipped by Vega: the rasteriser would blend a layer of its own for them.
+    # A stroke of fixed height in pixels at a point in data units; within the panel where its line ends beyond it. Where
+    # many would cover the lines they fade. Not clipped by Vega: the rasteriser would blend a layer of its own for them.
     tick = {
         "type": "point",
         "shape": "stroke",
         "angle": 90,
-        "size": 64,
+        "size": _TICK**2,
         "stroke": INK,
         "strokeWidth": 1.2,
         "strokeOpacity": min(1.0, max(0.12, _TICKS / max(panel.ends.height, 1))),
         "opacity": 1,
     }
-    ends = panel.ends.filter(pl.col("t") <= axes.x_max).with_columns(pl.col("y").clip(*axes.y_domain))
+    inside = axes.kl(axes.height - _ROOM), axes.kl(_ROOM)
+    ends = panel.ends.filter(pl.col("t") <= axes.x_max).with_columns(pl.col("y").clip(*inside))
     layers.append({"data": data.name(f"EOS, {name}", ends), "mark": tick, "encoding": {"x": x, "y": y}})
     notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
     for i, text in enumerate(notes):

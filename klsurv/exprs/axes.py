@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import polars as pl
@@ -42,6 +43,15 @@ class Axes:
         low, high = (self._level(pl.lit(edge)) for edge in self.y_domain)
         pixels = (high - self._level(kl)) / (high - low) * self.height
         return pixels.clip(-_FAR * self.height, _FAR * self.height)
+
+    def kl(self, pixels: float) -> float:
+        """The KL so many pixels below the upper edge."""
+        low, high = map(self._height, self.y_domain)
+        height = high - pixels / self.height * (high - low)
+        return math.copysign(LINEAR_BELOW * math.expm1(abs(height)), height) if self.kl_log else height
+
+    def _height(self, kl: float) -> float:
+        return math.copysign(math.log1p(abs(kl) / LINEAR_BELOW), kl) if self.kl_log else kl
 
     def _level(self, kl: pl.Expr) -> pl.Expr:
         return kl.sign() * (kl.abs() / LINEAR_BELOW).log1p() if self.kl_log else kl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 import klsurv
 from klsurv.charts import theme
 from klsurv.charts.figure import Figure
+from klsurv.exprs.axes import Axes
 from klsurv.frames import thin
 from klsurv.params import Look, Scoring
 from klsurv.plots.spaghetti import draw_spaghetti
@@ -89,6 +91,25 @@ def test_there_is_a_tick_for_each_trajectory_that_ended_by_eos_at_its_last_token
     ticks = drawn["datasets"]["EOS, alpha 0.25"]
     assert sorted(tick["t"] for tick in ticks) == sorted(lengths["length"] - 1)
     assert len(ticks) == 9
+
+
+@pytest.mark.parametrize("kl_log", [False, True])
+def test_no_tick_reaches_out_of_its_panel(real_cells: Path, kl_log: bool) -> None:
+    drawn = spec(real_cells, Scoring(threshold=0.3, roll=0, window=40), kl_log=kl_log)
+    seen = 0
+    for panel in panels(drawn):
+        (layer,) = layers(panel, "point")
+        low, high = layer["encoding"]["y"]["scale"]["domain"]
+        axes = Axes(width=1, height=panel["height"], x_max=layer["encoding"]["x"]["scale"]["domain"][1], y_max=high)
+        assert axes.y_domain[0] == low
+        if kl_log:
+            axes = replace(axes, kl_log=True)
+        for tick in drawn["datasets"][layer["data"]["name"]]:
+            above = pl.select(axes.y(pl.lit(tick["y"]))).item()
+            assert 6 - 1e-9 <= above <= panel["height"] - 6 + 1e-9
+            assert tick["t"] <= axes.x_max
+            seen += 1
+    assert seen > 10
 
 
 def test_axes_follow_r7(drawn: dict[str, Any]) -> None:

@@ -52,3 +52,11 @@ def test_what_lies_astronomically_far_off_is_still_off_but_finite(kl_log: bool) 
     above, below = pixels(axes.y(pl.lit(pl.Series([1e300, -1e300]))))
     assert -200 * 105 <= above < 0
     assert 105 < below <= 200 * 105
+
+
+@pytest.mark.parametrize("kl_log", [False, True])
+def test_the_kl_at_so_many_pixels_is_placed_there(kl_log: bool) -> None:
+    axes = Axes(width=202, height=105, x_max=100.0, y_max=2.0, kl_log=kl_log)
+    assert (axes.kl(0), axes.kl(105)) == pytest.approx(axes.y_domain[::-1])
+    for height in (0.0, 4.0, 52.5, 99.0, 104.0):
+        assert pixels(axes.y(pl.lit(axes.kl(height)))) == pytest.approx([height])
