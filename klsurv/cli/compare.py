@@ -25,11 +25,11 @@ from klsurv.params import groups
 
 CAPTION = (
     "rmst: mean tokens alive before tau; rmst_diff: a − b.\n"
-    "p, rmst_p, ci_…: as if trajectories were independent.\n"
+    "{p}rmst_p, ci_…: as if trajectories were independent.\n"
     "p_holm: p, adjusted for the number of pairs.\n"
     "boot_…: whole prompts resampled, to be preferred where prompts recur."
 )
-WITHIN = "statistic, p: within each value of {stratify}; rmst…: not."
+WITHIN = "statistic, p: within each value of {stratify}, as if independent there; rmst…: not."
 
 
 @click.command("compare")
@@ -89,5 +89,5 @@ def command(
         chosen=chosen,
         options=options | asked | {"by": by},
         keys=3,
-        caption="\n".join([CAPTION, *within]),
+        caption="\n".join([CAPTION.format(p="" if stratify else "p, "), *within]),
     )

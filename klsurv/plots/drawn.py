@@ -39,10 +39,12 @@ class Drawn:
         pieces = runs.pieces(alphas=None if alpha is None else [alpha])
         self._parts: Sequence[Part] = [partial(_drawn, piece.kl, lives, scoring) for piece in pieces]
         if self._few:
-            # Dose by dose, so that what is made on the way is no larger than what one dose takes.
-            kl = [piece.kl().collect() for piece in pieces]
-            doses = runs.alphas if alpha is None else [alpha]
-            self._doses = {dose: [_drawn(rows.lazy, lives, scoring, dose).collect() for rows in kl] for dose in doses}
+            self._doses: dict[float, list[pl.DataFrame]] = {dose: [] for dose in runs.alphas if alpha in (None, dose)}
+            for piece in pieces:
+                kl = piece.kl().collect()
+                # Dose by dose, so that what is made on the way is no larger than what one dose takes.
+                for dose, frames in self._doses.items():
+                    frames.append(_drawn(kl.lazy, lives, scoring, dose).collect())
             self._parts = [frame.lazy for frames in self._doses.values() for frame in frames]
 
     def at(self, alpha: float) -> Drawn:

@@ -79,4 +79,4 @@ def test_a_terminal_of_80_columns_names_the_groups_in_each_block(real_cells: Pat
     blocks = text.split("test      group_a")[1:]
     assert len(blocks) > 1
     assert all("mean_diff   pca" in block for block in blocks)
-    assert "statistic, p: within each value of prompt; rmst…: not." in text
+    assert "statistic, p: within each value of prompt, as if independent there; rmst…: not." in text
