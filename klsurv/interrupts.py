@@ -23,6 +23,29 @@ class Stopped(BaseException):
     """A signal asked for the end. No `Exception`, so that what handles those on the way lets it pass."""
 
 
+class _Held:
+    """What `uninterrupted` holds back: how many such blocks are open, and whether a signal came meanwhile."""
+
+    blocks, came = 0, False
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A few short steps of which all are done or none: `Stopped` is raised at the end of the block, not within."""
+    if threading.current_thread() is not threading.main_thread():
+        # Signals interrupt the main thread only.
+        yield
+        return
+    _Held.blocks += 1
+    try:
+        yield
+    finally:
+        _Held.blocks -= 1
+        if _Held.came and not _Held.blocks:
+            _Held.came = False
+            raise Stopped
+
+
 class Interrupts:
     """What the signals do from now on; `received` is the number of the one that came, if one did."""
 
@@ -49,6 +72,9 @@ class Interrupts:
     def _raise(self, number: int, frame: object) -> None:
         last, self._came, self.received = self._came, time.monotonic(), number
         if self._came - last > _ONCE:
+            if _Held.blocks:
+                _Held.came = True
+                return
             raise Stopped
 
     def _raise_again(self, lost: sys.UnraisableHookArgs) -> None:
@@ -60,26 +86,6 @@ class Interrupts:
         again = threading.Timer(_AGAIN, os.kill, (os.getpid(), self.received))
         again.daemon = True
         again.start()
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """A few short steps of which all are done or none: a signal meanwhile is heeded at the end of the block."""
-    if threading.current_thread() is not threading.main_thread():
-        # Python interrupts its main thread only.
-        yield
-        return
-    came: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in _heeded()}
-    try:
-        for number in handlers:
-            signal.signal(number, lambda number, _: came.append(number))
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
 
 
 def _heeded() -> list[signal.Signals]:

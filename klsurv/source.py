@@ -76,12 +76,12 @@ class Held:
         self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names
     ) -> pl.DataFrame:
         """The rows of some cells."""
-        rows = self.source.lazy().select(columns)
+        rows = self.source.lazy()
         if self.source.get_column("cell").n_unique() > len(cells):
             rows = rows.filter(pl.col("cell").is_in(cells))
         if alphas is not None:
             rows = rows.filter(pl.col("alpha").is_in(alphas))
-        return rows.collect()
+        return rows.select(columns).collect()
 
     def only(self, cells: Sequence[str]) -> Held:
         """All of it: it is not sent anywhere."""

@@ -10,6 +10,7 @@ from functools import partial
 import polars as pl
 
 from klsurv.errors import ParameterError
+from klsurv.exprs.death import died_within
 from klsurv.fanout import each
 from klsurv.frames.counts import counts
 from klsurv.frames.duplicates import duplicates
@@ -124,11 +125,10 @@ class Analysis(ABC):
 
     def _control_told(self, lives: pl.DataFrame, scoring: Scoring) -> None:
         """Tell if the unsteered model, alpha 0, is dead from the start by this threshold."""
-        control = lives.filter(pl.col("alpha") == 0)
-        at_once = control.filter(pl.col("death_t") == pl.col("fork").list.first())
-        if at_once.height == control.height:
-            for message in caveats.of_control(control.height, threshold=scoring.threshold):
-                self.say(message)
+        at_once = died_within(pl.col("death_t"), pl.min_horizontal(pl.col("fork").list.first(), "gen_len"))
+        controls = lives.filter(pl.col("alpha") == 0).group_by("model").agg(n=pl.len(), at_once=at_once.sum())
+        for message in caveats.of_control(controls.sort("model", nulls_last=True), threshold=scoring.threshold):
+            self.say(message)
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""

@@ -118,8 +118,8 @@ def _panel(
     # Of one alone it would hide whether that is alive.
     if n - panel.n_skipped != 1:
         layers.append(_strokes(data.name(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
-    # A stroke of fixed height in pixels at a point in data units; within the panel where its line ends beyond it. Where
-    # many would cover the lines they fade. Not clipped by Vega: the rasteriser would blend a layer of its own for them.
+    # A stroke of fixed height in pixels at a point in data units, whole where its line ends at the edge of the panel or
+    # beyond. Where many would cover the lines they fade. Not clipped: the rasteriser blends a layer for what is.
     tick = {
         "type": "point",
         "shape": "stroke",

@@ -156,6 +156,6 @@ def _asked(where: Remote) -> AbstractContextManager[S3Store]:
     """A client, and errors that say why (`klsurv.ingest.s3.asked`)."""
     try:
         from klsurv.ingest.s3 import asked
-    except ModuleNotFoundError:
+    except ImportError:
         raise ParameterError(f"{clean(str(where))} needs an extra: pip install 'klsurv[s3]'") from None
     return asked(where.bucket, str(where))

@@ -1,4 +1,4 @@
-"""The client of object storage. In: a bucket and the environment. Out: obstore, its client, and errors that say why.
+"""The client of object storage. In: a bucket and the environment. Out: its client, and errors that say why.
 
 What belongs to one object (not there, access denied) is an `OSError`, as it is for a file; what concerns all of them
 (an endpoint that does not answer, no such bucket, no credentials) is a `RemoteError`. Every wait is bounded.

@@ -47,6 +47,11 @@ class Drawn:
                     frames.append(_drawn(kl.lazy, lives, scoring, dose).collect())
             self._parts = [frame.lazy for frames in self._doses.values() for frame in frames]
 
+    @property
+    def kept(self) -> bool:
+        """Whether all of it is in memory, and not made anew by each look."""
+        return self._few
+
     def at(self, alpha: float) -> Drawn:
         """Those at one dose."""
         if not self._few:

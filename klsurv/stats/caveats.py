@@ -57,14 +57,15 @@ def of_unmeasured(groups: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
     return [f"left out, as none was measured at a fork: {_listed([_name(label) for label in _labels(groups, by)])}"]
 
 
-def of_control(n: int, *, threshold: float) -> list[str]:
-    """`n`: the trajectories at alpha 0, of which each died at its first fork."""
-    if n < FEW:
-        return []
+def of_control(controls: pl.DataFrame, *, threshold: float) -> list[str]:
+    """`controls`: each model, its trajectories at alpha 0 (n), and how many died at their first fork (`at_once`)."""
+    dead = controls.filter(pl.col("n") >= FEW, pl.col("n") == pl.col("at_once"))
+    names = _labels(dead, ["model"]) if controls.height > 1 else [""] * dead.height
     return [
-        f"all {n} trajectories at alpha 0 die at their first fork: by the threshold {threshold:g} the model is dead "
-        "before it is steered; look at others with threshold() (klsurv threshold RUNS)"
-    ]
+        f"{f'{name}: ' if name else ''}all {n} trajectories at alpha 0 die at their first fork: by the threshold "
+        f"{threshold:g} the model is dead before it is steered; look at others with threshold() (klsurv threshold RUNS)"
+        for name, n in zip(names, dead.get_column("n"), strict=True)
+    ][:_MOST]
 
 
 def of_pooling(alphas: Sequence[float]) -> list[str]:

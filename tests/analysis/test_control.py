@@ -53,3 +53,15 @@ def test_a_threshold_is_not_blamed_where_none_was_used() -> None:
 
 def test_nor_where_nothing_was_measured() -> None:
     assert told([life(alpha=0.0, prompt=i, fork=[]) for i in range(5)], Runs.summary) == []
+
+
+def test_a_fork_that_none_of_them_reached_is_no_death() -> None:
+    rows = [life(20, fork=[20, 30], gen_len=5, alpha=0.0, prompt=i) for i in range(5)]
+    assert told(rows, Runs.summary) == []
+
+
+def test_a_model_that_is_dead_is_not_hidden_by_one_that_lives() -> None:
+    rows = [life(0, alpha=0.0, prompt=i, model="a") for i in range(5)]
+    rows += [life(alpha=0.0, prompt=i, model="b", method="b") for i in range(5)]
+    (said,) = told(rows, Runs.summary)
+    assert said.startswith("model=a: all 5 trajectories")

@@ -39,7 +39,7 @@ class End:
 
 def klsurv(*arguments: object, sent: signal.Signals | None = None, after: float = 0.0, **options: Any) -> End:
     """Run the command line; send it a signal so many seconds after it has begun to heed it."""
-    options.setdefault("preexec_fn", _heeding)
+    options.setdefault("preexec_fn", heeding)
     heard, told = os.pipe()
     command = [sys.executable, "-c", _PROGRAM.format(descriptor=told), *map(str, arguments)]
     with subprocess.Popen(
@@ -56,7 +56,7 @@ def klsurv(*arguments: object, sent: signal.Signals | None = None, after: float 
     return End(process.returncode, stdout, stderr, time.monotonic() - began)
 
 
-def _heeding() -> None:
+def heeding() -> None:
     """Whoever runs the tests may ignore some signals, as nohup does, and what is started would too."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)

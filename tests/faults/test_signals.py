@@ -9,17 +9,16 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
 
 import klsurv as package
-import klsurv.store.scratch as scratching
 from klsurv.crew import Crew
-from klsurv.interrupts import uninterrupted
-from tests.faults.running import End, klsurv, left
+from tests.faults.running import End, heeding, klsurv, left
 from tests.ingest.handmade import write_cell
 from tests.store.asked import summary
 
@@ -143,12 +142,25 @@ def test_two_signals_at_once_are_one(root: Path, tmp_path: Path) -> None:
     assert left(out) == {}
 
 
+def ran(script: str, *arguments: object) -> str:
+    """What a script prints that heeds signals as the program does; it knows `Stopped`, and `here` sends it one."""
+    known = """
+import os, signal, sys, threading, time
+from klsurv.interrupts import Interrupts, Stopped, uninterrupted
+interrupts = Interrupts()
+interrupts.raise_stopped()
+def here(number=signal.SIGTERM):
+    os.kill(os.getpid(), number)
+    time.sleep(0.01)
+"""
+    command = [sys.executable, "-c", known + textwrap.dedent(script), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=heeding)
+    assert result.stderr == ""
+    return result.stdout
+
+
 def test_a_signal_that_python_drops_comes_again() -> None:
-    script = """if True:
-        import os, signal, time
-        from klsurv.interrupts import Interrupts, Stopped
-        interrupts = Interrupts()
-        interrupts.raise_stopped()
+    script = """
         class Lost:
             def __del__(self):
                 os.kill(os.getpid(), signal.SIGINT)
@@ -158,43 +170,68 @@ def test_a_signal_that_python_drops_comes_again() -> None:
         except Stopped:
             print("stopped by", interrupts.received)
     """
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
-    assert (result.stdout, result.stderr) == ("stopped by 2\n", "")
+    assert ran(script) == "stopped by 2\n"
 
 
 def test_short_steps_are_done_to_their_end_before_a_signal_is_heeded() -> None:
-    steps = []
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        os.kill(os.getpid(), signal.SIGINT)
-        steps.append(1)
-    assert (steps, signal.getsignal(signal.SIGINT)) == ([1], signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_short_steps_in_another_thread_need_no_care() -> None:
-    def steps() -> str:
+    script = """
+        try:
+            with uninterrupted():
+                with uninterrupted():
+                    here(signal.SIGTERM)
+                    here(signal.SIGINT)
+                print("done")
+            print("never")
+        except Stopped:
+            print("stopped by", interrupts.received)
         with uninterrupted():
-            return "done"
+            print("and no more")
+    """
+    assert ran(script) == "done\nstopped by 2\nand no more\n"
 
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(steps).result() == "done"
+
+def test_short_steps_in_another_thread_hold_nothing_back() -> None:
+    script = """
+        begun, ended = threading.Event(), threading.Event()
+        def steps():
+            with uninterrupted():
+                begun.set()
+                ended.wait(30)
+        thread = threading.Thread(target=steps)
+        thread.start()
+        begun.wait(30)
+        try:
+            here()
+        except Stopped:
+            print("stopped")
+        ended.set()
+        thread.join()
+    """
+    assert ran(script) == "stopped\n"
 
 
 @pytest.mark.parametrize("at", ["_begin", "_remove"])
-def test_a_signal_while_an_ingest_begins_or_ends_leaves_no_lock(
-    tmp_path: Path, at: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = getattr(scratching, at)
-
-    def interrupted(*arguments: object) -> object:
-        found = done(*arguments) if at == "_begin" else None
-        os.kill(os.getpid(), signal.SIGINT)
-        return found if at == "_begin" else done(*arguments)
-
-    monkeypatch.setattr(scratching, at, interrupted)
-    with pytest.raises(KeyboardInterrupt), scratching.scratch(tmp_path):
-        pass
+def test_a_signal_while_an_ingest_begins_or_ends_leaves_no_lock(tmp_path: Path, at: str) -> None:
+    script = """
+        from pathlib import Path
+        import klsurv.store.scratch as scratching
+        store, at = Path(sys.argv[1]), sys.argv[2]
+        done = getattr(scratching, at)
+        def interrupted(*arguments):
+            if at == "_remove":
+                here()
+            found = done(*arguments)
+            if at == "_begin":
+                here()
+            return found
+        setattr(scratching, at, interrupted)
+        try:
+            with scratching.scratch(store):
+                print("begun")
+        except Stopped:
+            print("stopped")
+    """
+    assert ran(script, tmp_path, at) == ("begun\nstopped\n" if at == "_remove" else "stopped\n")
     assert left(tmp_path) == {}
 
 

@@ -223,7 +223,8 @@ def test_an_object_whose_key_cannot_be_read_is_named(bucket: Remote, environment
 def test_the_extra_is_named_where_it_is_not_installed(
     environment: str, klsurv: Klsurv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "obstore", None)
+    for name in ("obstore", "obstore.exceptions", "obstore.store"):
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "klsurv.ingest.s3")
     done = klsurv("summary", "s3://bucket/runs")
     assert done.returncode == 2

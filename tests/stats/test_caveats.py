@@ -10,6 +10,10 @@ from klsurv.stats.caveats import of_control, of_duplicates, of_failures, of_grid
 ALPHA = {"alpha": pl.Float64}
 
 
+def controls(*rows: tuple[str, int, int]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={"model": pl.String, "n": pl.UInt32, "at_once": pl.UInt32}, orient="row")
+
+
 def copies(*rows: tuple[list[str], list[float], int]) -> pl.DataFrame:
     schema = {"cells": pl.List(pl.String), "alphas": pl.List(pl.Float64), "n": pl.Int64}
     return pl.DataFrame(list(rows), schema=schema, orient="row")
@@ -25,7 +29,7 @@ def test_of_nothing_there_is_nothing_to_say() -> None:
     assert of_size(sizes().cast({"n": pl.Int64}), by=["alpha"]) == []
     assert of_grids(pl.DataFrame(schema=ALPHA), by=["alpha"], consequence="x") == []
     assert of_pooling([]) == []
-    assert of_control(0, threshold=0.8) == []
+    assert of_control(controls(), threshold=0.8) == []
     assert of_unmeasured(pl.DataFrame(schema=ALPHA), by=["alpha"]) == []
     empty = pl.DataFrame(schema={**ALPHA, "n_failed": pl.Int64, "end_if_died": pl.Float64, "end_if_alive": pl.Float64})
     assert of_failures(empty, by=["alpha"]) == []
@@ -101,8 +105,14 @@ def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
 
 
 def test_an_unsteered_model_that_is_dead_at_once_is_told_unless_it_was_seen_fewer_than_five_times() -> None:
-    assert of_control(4, threshold=0.8) == []
-    assert of_control(5, threshold=0.8) == [
+    assert of_control(controls(("m", 4, 4)), threshold=0.8) == []
+    assert of_control(controls(("m", 6, 5)), threshold=0.8) == []
+    assert of_control(controls(("m", 5, 5)), threshold=0.8) == [
         "all 5 trajectories at alpha 0 die at their first fork: by the threshold 0.8 the model is dead before it is "
         "steered; look at others with threshold() (klsurv threshold RUNS)"
     ]
+
+
+def test_of_several_models_the_one_that_is_dead_is_named() -> None:
+    (said,) = of_control(controls(("a", 9, 0), ("b", 9, 9)), threshold=0.5)
+    assert said.startswith("model=b: all 9 trajectories at alpha 0 die at their first fork: by the threshold 0.5 ")
