@@ -39,7 +39,7 @@ def main() -> int:
     paths = [path for part in asked.paths for path in _files(part)]
     status: dict[str, dict[str, object]] = {}
     close = sorted({file for path in paths for file in near(path) if (ROOT / file).exists()})
-    for stage, (budget, tests) in enumerate(((3.0, close), (60.0, [f"tests/{x}" for x in WIDE]))):
+    for stage, (budget, tests) in enumerate(((3.0, close), (60.0, [f"tests/{name}" for name in WIDE.split()]))):
         only = _survivors(status) if stage else None
         if only == []:
             continue

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klsurv.frames.buckets import bucket
+from klsurv.stats import quantiles as module
 from klsurv.stats.quantiles import quantiles
+from tests.effort import examples
 
 PERCENTS = (0, 1, 10, 25, 50, 75, 90, 95, 99, 100)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -111,3 +113,32 @@ def test_a_bucket_is_narrow() -> None:
     a, b, c, d, e, f = edges.to_list()
     assert a == b and b < c and d == e and f < e
     assert math.isfinite(a)
+
+
+def batches(*rows: tuple[int | None, list[float] | None]) -> list[list[int]]:
+    """Which groups are looked at together."""
+    frame = pl.DataFrame(rows, schema={"group": pl.UInt32, "x": pl.List(pl.Float64)}, orient="row")
+    return [batch.collect().get_column("group").to_list() for batch in module._batches(frame)]
+
+
+def test_groups_are_looked_at_some_at_a_time_in_order_each_whole_and_what_is_of_none_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 3)
+    rows = [(5, [1.0]), (2, [1.0, 2.0]), (None, [1.0] * 9), (3, [1.0]), (2, [3.0]), (4, [1.0, 2.0]), (9, [0.0] * 9)]
+    # 3 values, then 1 + 2, then 1 and the 9 that begin within the next three.
+    assert batches(*rows) == [[2, 2], [3, 4], [5, 9]]
+    assert batches() == batches((None, [1.0])) == [[]]
+
+
+def test_a_million_values_are_enough_for_a_look() -> None:
+    assert batches((0, [0.0] * 1_000_000), (1, [1.0])) == [[0], [1]]
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(values=VALUES)
+def test_some_at_a_time_groups_have_the_quantiles_that_they_have_together(values: list[tuple[int, float]]) -> None:
+    together = quantiles(pieces(values), percents=PERCENTS).sort("group")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BATCH", 2)
+        assert quantiles(pieces(values), percents=PERCENTS).sort("group").equals(together)
