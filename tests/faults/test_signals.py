@@ -87,7 +87,7 @@ def well_ended(end: End, number: signal.Signals, whole: End) -> None:
     # Before the libraries are loaded it ends without a word.
     lines = end.stderr.splitlines(keepends=True)
     assert end.stderr == "" or lines[-1] == said or said == "", end
-    assert "Traceback" not in end.stderr and "Exception" not in end.stderr, end
+    assert "Traceback" not in end.stderr and "Exception" not in end.stderr, end.stderr
 
 
 def test_no_worker_outlives_an_ingest_that_is_ended(tmp_path: Path) -> None:
