@@ -65,7 +65,8 @@ def test_a_store_whose_ingest_was_killed_at_any_moment_is_completed(root: Path, 
             klsurv.update_store(root, store)
             assert left(store) == []
             assert everything(store) == want
-    assert died > KILLS / 2
+    # How many are at their end by then is up to the machine.
+    assert died
     same(told(store), told(root))
 
 
