@@ -83,9 +83,7 @@ class Analysis(ABC):
         """Scored trajectories, observed for the event that was chosen, without KL."""
         scoring, event = outcome(options)
         if event.event == "pmass":
-            lives = self.judged(scoring)
-            self._control_told(lives, scoring)
-            return lives
+            return self._judged_told(scoring)
         return pl.concat(each(self.reader, partial(_observed, scoring=scoring, event=event), self.pieces()))
 
     def kl_quantiles(self, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
@@ -123,12 +121,14 @@ class Analysis(ABC):
             self.say(message)
         return apart
 
-    def _control_told(self, lives: pl.DataFrame, scoring: Scoring) -> None:
-        """Tell if the unsteered model, alpha 0, is dead from the start by this threshold."""
+    def _judged_told(self, scoring: Scoring) -> pl.DataFrame:
+        """Scored trajectories; tells if the unsteered model, alpha 0, is dead from the start by this threshold."""
+        lives = self.judged(scoring)
         at_once = died_within(pl.col("death_t"), pl.min_horizontal(pl.col("fork").list.first(), "gen_len"))
         controls = lives.filter(pl.col("alpha") == 0).group_by("model").agg(n=pl.len(), at_once=at_once.sum())
         for message in caveats.of_control(controls.sort("model", nulls_last=True), threshold=scoring.threshold):
             self.say(message)
+        return lives
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""

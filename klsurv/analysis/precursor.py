@@ -150,8 +150,7 @@ class Precursors(Analysis):
         self, by: Sequence[str], scoring: Scoring, options: ScoringOptions
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Scored trajectories with their index `row`, and their steered person-forks."""
-        lives = self.judged(scoring)
-        self._control_told(lives, scoring)
+        lives = self._judged_told(scoring)
         self._told(lives, [*by, "alpha"], options, mixed_are=_MIXED)
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
         return lives.with_row_index("row"), rows

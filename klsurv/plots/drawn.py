@@ -34,11 +34,12 @@ class Drawn:
             rows = rows.filter(pl.col("alpha") == alpha)
         self._runs, self._scoring = runs, scoring
         self._n, self.longest = rows.height, rows.select(pl.col("length").max().fill_null(0)).item()
-        self._few = rows.get_column("length").sum() <= _KEPT
+        # Whether all of it is in memory, and not made anew by each look.
+        self.kept = rows.get_column("length").sum() <= _KEPT
         lives = runs.judged(scoring)
         pieces = runs.pieces(alphas=None if alpha is None else [alpha])
         self._parts: Sequence[Part] = [partial(_drawn, piece.kl, lives, scoring) for piece in pieces]
-        if self._few:
+        if self.kept:
             self._doses: dict[float, list[pl.DataFrame]] = {dose: [] for dose in runs.alphas if alpha in (None, dose)}
             for piece in pieces:
                 kl = piece.kl().collect()
@@ -47,14 +48,9 @@ class Drawn:
                     frames.append(_drawn(kl.lazy, lives, scoring, dose).collect())
             self._parts = [frame.lazy for frames in self._doses.values() for frame in frames]
 
-    @property
-    def kept(self) -> bool:
-        """Whether all of it is in memory, and not made anew by each look."""
-        return self._few
-
     def at(self, alpha: float) -> Drawn:
         """Those at one dose."""
-        if not self._few:
+        if not self.kept:
             return Drawn(self._runs, scoring=self._scoring, alpha=alpha)
         one, frames = copy(self), self._doses[alpha]
         one._parts = [frame.lazy for frame in frames]
@@ -72,7 +68,7 @@ class Drawn:
 
     def across(self, ask: Ask) -> pl.DataFrame:
         """What is asked of all trajectories at each token, for a block of tokens at a time."""
-        size = max(1, (_BLOCK if self._few else _WIDE) // max(self._n, 1))
+        size = max(1, (_BLOCK if self.kept else _WIDE) // max(self._n, 1))
         blocks = []
         for start in range(0, max(self.longest, 1), size):
             rows = pl.concat([spaghetti.between(part(), start, start + size) for part in self._parts])
@@ -82,7 +78,7 @@ class Drawn:
     def top(self) -> float:
         """Where the y axis ends (R7)."""
         values: list[Part] = [partial(_heights, [part]) for part in self._parts]
-        if self._few:
+        if self.kept:
             values = [partial(_heights, self._parts)]
         found = quantiles(values, percents=(99,), of=spaghetti.high()).get_column("p99").to_list()
         return spaghetti.top(found[0] if found else None)

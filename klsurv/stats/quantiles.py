@@ -14,8 +14,6 @@ from klsurv.frames.buckets import tally, within
 _X = pl.col("x")
 # Values of whole groups that are looked at together. More would gain nothing, and touch as much memory again.
 _BATCH = 1_000_000
-
-
 _FINITE = pl.element().is_finite()
 
 

@@ -47,7 +47,10 @@ def test_a_store_whose_ingest_was_killed_at_any_moment_is_completed(root: Path, 
         subprocess.run(command(root, tmp_path / f"timed_{workers}", workers), check=True, capture_output=True)
         lasts[workers] = time.monotonic() - began
     moments, died = random.Random(5), 0
-    for i in range(KILLS):
+    for i in range(5 * KILLS):
+        # Some are at their end already, how many is up to the machine.
+        if i >= KILLS and i % 2 == 0 and died > KILLS / 2:
+            break
         # With a second worker, some is written by processes that are not killed.
         workers = 2 if i % 5 == 4 else 1
         store = tmp_path / f"store_{i // 2}"
@@ -65,8 +68,7 @@ def test_a_store_whose_ingest_was_killed_at_any_moment_is_completed(root: Path, 
             klsurv.update_store(root, store)
             assert left(store) == []
             assert everything(store) == want
-    # How many are at their end by then is up to the machine.
-    assert died
+    assert died > KILLS / 2
     same(told(store), told(root))
 
 
