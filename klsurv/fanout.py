@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,3 +26,18 @@ def each(executor: Executor | None, fn: Callable[[T], R], items: Iterable[T]) ->
 def threads() -> Executor:
     """Threads, as many as there are processors: polars lets go of Python's lock while it computes."""
     return ThreadPoolExecutor(os.cpu_count())
+
+
+@contextmanager
+def beside(*, now: bool) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
+    """Turns what makes something into what waits for it: threads begin `now`, or it is made when it is asked for.
+
+    Where the block fails, nothing more is begun.
+    """
+    executor = threads()
+    try:
+        yield (lambda make: executor.submit(make).result) if now else (lambda make: make)
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown(wait=False)

@@ -14,7 +14,7 @@ Metric = Literal["pmass_eval", "pmass"]
 METRICS: tuple[Metric, ...] = ("pmass_eval", "pmass")
 EventKind = Literal["pmass", "kl"]
 EVENTS: tuple[EventKind, ...] = ("pmass", "kl")
-# Tokens: the most in any count, and in a rolling mean, whose cost grows with it.
+# Tokens: the most in any count, and in a rolling mean, whose padding grows with it.
 MOST, MOST_ROLL = 2**31, 100_000
 GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "window")
 # Some of them: one, several separated by commas, or a sequence.

@@ -20,7 +20,8 @@ from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
-from klsurv.frames.score import early_tokens, judge, score
+from klsurv.frames.score import judge, score
+from klsurv.frames.smooth import early_tokens
 from klsurv.ingest.remote import Remote, expanded, is_file
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, USABLE

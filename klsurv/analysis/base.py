@@ -17,7 +17,8 @@ from klsurv.frames.duplicates import duplicates
 from klsurv.frames.event import failures_as, observe
 from klsurv.frames.grids import brackets, mixed
 from klsurv.frames.risk import risk
-from klsurv.frames.score import early_tokens, judge, score, windowed
+from klsurv.frames.score import judge, score, windowed
+from klsurv.frames.smooth import early_tokens
 from klsurv.inference import Interval
 from klsurv.params import MOST, Event, Scoring, ScoringOptions, check, outcome
 from klsurv.schema import KEY, Table

@@ -36,40 +36,76 @@ class Datasets:
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished chart, as a Vega-Lite specification without its rows, the rows it draws, and pictures in it.
+    """A finished chart, as a Vega-Lite specification without its rows, the rows it draws, and what is made meanwhile.
 
-    A picture is named where its address belongs, and may be made while Vega places everything else.
+    A picture is named where its address belongs, and strokes (`points`, a list of x and y in pixels, and what else each
+    has) are named as a dataset: both may be made while Vega places everything else.
     """
 
     chart: dict[str, Any]
     data: Datasets
     pictures: Mapping[str, Callable[[], str]] = field(default_factory=dict)
+    strokes: Mapping[str, Callable[[], pl.DataFrame]] = field(default_factory=dict)
 
     def spec(self) -> str:
-        """The Vega-Lite specification as JSON, data and pictures included."""
-        return self.filled(self.outline())
-
-    def filled(self, text: str) -> str:
-        """A specification or a drawing of it with the address of each picture in place of its name."""
-        for name, address in self.pictures.items():
-            text = text.replace(name, address())
-        return text
+        """The Vega-Lite specification as JSON, with all its data, strokes and pictures."""
+        return self._with_pictures(self._with_rows(self._features()))
 
     def outline(self) -> str:
-        """The specification with pictures by their names."""
-        small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in self.chart.get("datasets", {}).items()}
-        large = {name: frame.write_json() for name, frame in self.data.frames.items()}
-        rows = ", ".join(f"{json.dumps(name)}: {text}" for name, text in (small | large).items())
-        chart = {name: part for name, part in self.chart.items() if name != "datasets"}
-        return f'{json.dumps(chart, ensure_ascii=False)[:-1]}, "datasets": {{{rows}}}}}'
+        """The specification with pictures by their names and a line in place of all strokes of a dataset."""
+        stand_ins = {name: features(_stand_in(i)) for i, name in enumerate(self.strokes)}
+        return self._with_rows(stand_ins)
+
+    def filled(self, outline: str) -> str:
+        """The SVG of the outline with its strokes and pictures."""
+        for i, strokes in enumerate(self.strokes.values()):
+            outline = outline.replace(_path(_stand_in(i)), _path(strokes()))
+        return self._with_pictures(outline)
 
     def with_data(self) -> alt.VConcatChart:
         """The altair chart with its rows, as a notebook shows it."""
         import altair as alt
 
         chart: alt.VConcatChart = alt.VConcatChart.from_dict(
-            json.loads(self.filled(json.dumps(self.chart))), validate=False
+            json.loads(self._with_pictures(json.dumps(self.chart))), validate=False
         )
-        large = {name: json.loads(frame.write_json()) for name, frame in self.data.frames.items()}
+        frames = self.data.frames | self._features()
+        large = {name: json.loads(frame.write_json()) for name, frame in frames.items()}
         chart.datasets = self.chart.get("datasets", {}) | large
         return chart
+
+    def _features(self) -> dict[str, pl.DataFrame]:
+        return {name: features(strokes()) for name, strokes in self.strokes.items()}
+
+    def _with_rows(self, strokes: dict[str, pl.DataFrame]) -> str:
+        small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in self.chart.get("datasets", {}).items()}
+        large = {name: frame.write_json() for name, frame in (self.data.frames | strokes).items()}
+        rows = ", ".join(f"{json.dumps(name)}: {text}" for name, text in (small | large).items())
+        chart = {name: part for name, part in self.chart.items() if name != "datasets"}
+        return f'{json.dumps(chart, ensure_ascii=False)[:-1]}, "datasets": {{{rows}}}}}'
+
+    def _with_pictures(self, text: str) -> str:
+        for name, address in self.pictures.items():
+            text = text.replace(name, address())
+        return text
+
+
+def features(strokes: pl.DataFrame) -> pl.DataFrame:
+    """Strokes as GeoJSON, a feature each."""
+    line = pl.struct(type=pl.lit("LineString"), coordinates="points")
+    return strokes.select(pl.exclude("points"), type=pl.lit("Feature"), geometry=line)
+
+
+def _stand_in(i: int) -> pl.DataFrame:
+    """A stroke well inside any panel that Vega draws like no other, as points have two digits at most.
+
+    Its path is longer than what is shown of names, which may be anything.
+    """
+    return pl.DataFrame({"points": [[[20.125, 20.0], *[[20.125, 20 + (i + 1) / 1000]] * 4]]})
+
+
+def _path(strokes: pl.DataFrame) -> str:
+    """Strokes as the path of an SVG."""
+    point = pl.element().list.eval(pl.element().cast(pl.String).str.strip_suffix(".0")).list.join(",")
+    lines = strokes.select(pl.format("M{}", pl.col("points").list.eval(point).list.join("L")))
+    return "".join(lines.to_series())

@@ -13,6 +13,8 @@ from klsurv.charts.theme import columns_for, panel_size
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
 
 SPACING = 22
+# The labels of an axis that has those of the first panel in its row. Empty, not none: so titles stay on one line.
+NO_LABELS: dict[str, Any] = {"labelExpr": "''", "labelPadding": 0}
 # Pixels of a letter of a heading, and of a line of labels.
 _LETTER, _LINE = 6.6, 12
 # A time axis shorter than this (tokens) is ticked at each token: Vega would tick half tokens, and those before 0.

@@ -10,7 +10,7 @@ import altair as alt
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import legend
-from klsurv.charts.page import SPACING, Page, Words, letters, short, time_axis
+from klsurv.charts.page import NO_LABELS, SPACING, Page, Words, letters, short, time_axis
 from klsurv.charts.theme import FAINT, config
 
 
@@ -45,11 +45,8 @@ def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X
 
 
 def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) -> alt.Y:
-    """A y axis from 0 to 1, and `room` beyond, so that lines at 0 and 1 are not on the edge.
-
-    Labels of panels that do not begin a row are there, unseen, to keep titles on one line.
-    """
-    hidden: dict[str, Any] = {} if labels else {"labelOpacity": 0, "labelPadding": -40}
+    """A y axis from 0 to 1, and `room` beyond, so that lines at 0 and 1 are not on the edge."""
+    hidden: dict[str, Any] = {} if labels else NO_LABELS
     return (
         alt.Y(f"{field}:Q", title=title)
         .scale(domain=[-room, 1 + room], nice=False)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any, Literal
 
 import polars as pl
 
-from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.figure import Datasets, Figure, features
 from klsurv.charts.legend import Entry, legend
-from klsurv.charts.page import SPACING, Page, kl_ticks, short, time_axis
-from klsurv.charts.picture import picture_url
+from klsurv.charts.page import NO_LABELS, SPACING, Page, kl_ticks, short, time_axis
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for, config
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
-from klsurv.frames.ink import PIXELS
 from klsurv.params import Look, Scoring
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -33,7 +31,10 @@ Layer = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One alpha: its counts (R6), its axes, and its tables from `frames.spaghetti`; lines, or what makes their ink."""
+    """One alpha: its counts (R6), its axes, and its tables from `frames.spaghetti`, or what makes them.
+
+    Either `lines` (one by one) or a `picture` of them (its address).
+    """
 
     alpha: float
     n: int
@@ -42,8 +43,8 @@ class Panel:
     n_skipped: int
     axes: Axes
     lines: pl.DataFrame | None
-    ink: Callable[[], pl.DataFrame] | None
-    medians: pl.DataFrame
+    picture: Callable[[], str] | None
+    medians: Callable[[], pl.DataFrame]
     ends: pl.DataFrame
 
 
@@ -85,8 +86,9 @@ def spaghetti_chart(
     sheet = {"concat": drawn, "columns": columns, "spacing": {"row": 14, "column": SPACING}}
     parts = [legend(entries, width=width), sheet]
     chart = {"$schema": _SCHEMA, "config": config(), "title": title, "vconcat": parts, "spacing": 12}
-    pictures = {_name(panel): cache(partial(_address, panel, look)) for panel in panels if panel.ink is not None}
-    return Figure(chart, data, pictures)
+    pictures = {_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}
+    strokes = {_medians(panel): cache(panel.medians) for panel in panels if _has_median(panel)}
+    return Figure(chart, data, pictures, strokes)
 
 
 def _panel(
@@ -109,15 +111,15 @@ def _panel(
     name, n = f"alpha {panel.alpha}", panel.n
 
     layers: list[Layer] = []
-    if panel.ink is not None:
+    if panel.picture is not None:
         layers.append(_picture(panel))
     else:
         layers += _lines(panel, data, name, look)
     target = {"type": "rule", "stroke": INK, "strokeWidth": 1, "strokeDash": [4, 3]}
     layers.append({"data": {"values": [{"y": level} for level in seen]}, "mark": target, "encoding": {"y": y}})
-    # Of one alone it would hide whether that is alive.
-    if n - panel.n_skipped != 1:
-        layers.append(_strokes(data.name(f"median, {name}", _features(panel.medians)), INK, width=1.3, opacity=1))
+    if _has_median(panel):
+        # Cut to the panel already: the rasteriser blends a layer of its own for each group that Vega clips.
+        layers.append(_strokes({"name": _medians(panel)}, INK, width=1.3, opacity=1, clip=False))
     # A stroke of fixed height in pixels at a point in data units, whole where its line ends at the edge of the panel or
     # beyond. Where many would cover the lines they fade. Not clipped: the rasteriser blends a layer for what is.
     tick = {
@@ -149,7 +151,7 @@ def _panel(
 def _lines(panel: Panel, data: Datasets, name: str, look: Look) -> list[Layer]:
     return [
         _strokes(
-            data.name(f"{state}, {name}", _features(lines)),
+            data.name(f"{state}, {name}", features(lines.drop("state"))),
             colour,
             width=look.width(panel.n),
             opacity=look.opacity(panel.n),
@@ -169,17 +171,21 @@ def _picture(panel: Panel) -> Layer:
     }
 
 
+def _has_median(panel: Panel) -> bool:
+    # Of one alone it would hide whether that is alive.
+    return panel.n - panel.n_skipped != 1
+
+
+def _medians(panel: Panel) -> str:
+    return f"median, alpha {panel.alpha}"
+
+
 def _name(panel: Panel) -> str:
     # An address, or Vega would take it for a file. Longer than what is shown of models, which may be called anything.
     return f"data:picture;alpha={panel.alpha};".ljust(_MODELS + 1, ";")
 
 
-def _address(panel: Panel, look: Look) -> str:
-    assert panel.ink is not None
-    return picture_url(panel.ink(), width=panel.axes.width * PIXELS, opacity=look.opacity(panel.n))
-
-
-def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float) -> Layer:
+def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float, clip: bool = True) -> Layer:
     stroke = {
         "type": "geoshape",
         "filled": False,
@@ -187,7 +193,7 @@ def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float)
         "strokeWidth": width,
         # Not opacity: that would make the rasteriser blend a layer of its own for each line.
         "strokeOpacity": opacity,
-        "clip": True,
+        "clip": clip,
         "aria": False,
     }
     told = {"cell": "nominal", "prompt": "quantitative", "death_t": "quantitative"}
@@ -197,12 +203,6 @@ def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float)
         "encoding": {"tooltip": [{"field": field, "type": kind} for field, kind in told.items()]},
         "projection": {"type": "identity", "scale": 1, "translate": [0, 0]},
     }
-
-
-def _features(lines: pl.DataFrame) -> pl.DataFrame:
-    """The strokes as GeoJSON, a feature each."""
-    line = pl.struct(type=pl.lit("LineString"), coordinates="points")
-    return lines.select(pl.exclude("points", "state"), type=pl.lit("Feature"), geometry=line)
 
 
 def _note(text: str, x: float, y: float, *, align: Literal["right", "center"], halo: float = 0) -> Layer:
@@ -222,6 +222,5 @@ def _y_scale(axes: Axes) -> dict[str, Any]:
 
 def _y_axis(axes: Axes, *, labels: bool) -> dict[str, Any]:
     ticks = {"values": kl_ticks(axes)} if axes.kl_log else {}
-    # Unseen labels, not none: they keep the titles of a row on one line.
-    hidden = {} if labels else {"labelOpacity": 0, "labelPadding": -40}
+    hidden = {} if labels else NO_LABELS
     return {"tickCount": 5, "format": "~g", "zindex": 1, **ticks, **hidden}

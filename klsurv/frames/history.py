@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from klsurv.exprs.measure import early_mean
-from klsurv.exprs.scale import own_p95
-from klsurv.exprs.smooth import edge_mean
 from klsurv.frames.risk import exposures
+from klsurv.frames.smooth import with_means, with_scale
 from klsurv.params import Scoring
 
 _KL, _X = pl.col("kl"), pl.element()
@@ -41,10 +40,11 @@ def lags(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> 
     # Enough before the first lag for its mean, and never so short that it would be left raw.
     reach = min(fork, max(n_lags + scoring.roll // 2, scoring.roll))
     known = _KL.list.head(fork)
-    smoothed = known.list.tail(reach).list.eval(edge_mean(_X, width=scoring.roll)).list.tail(n_lags)
     return (
         at_fork.filter(_KL.list.len() >= fork)
-        .with_columns(raw=smoothed, scale=_scale(pl.lit(fork), scoring), lag=pl.int_ranges(-min(n_lags, fork), 0))
+        .pipe(with_means, known.list.tail(reach), width=scoring.roll, name="raw")
+        .pipe(with_scale, known, scoring=scoring)
+        .with_columns(pl.col("raw").list.tail(n_lags), lag=pl.int_ranges(-min(n_lags, fork), 0))
         .drop("kl")
         # A value for each, as by one value for all rows polars divides with other last digits.
         .with_columns(pl.col("scale").repeat_by(pl.col("lag").list.len()))
@@ -65,15 +65,10 @@ def covariates(at_fork: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
     before = _KL.list.slice(pl.col("prev2"), pl.col("prev") - pl.col("prev2"))
     return (
         at_fork.filter(pl.col("prev2").is_not_null() & (pl.col("prev") >= scoring.calib_tokens))
+        .pipe(with_scale, _KL.list.head("prev"), scoring=scoring)
         .with_columns(
             early_kl=early_mean(_KL, tokens=scoring.calib_tokens),
-            spike=before.list.agg(finite.max()) / _scale(pl.col("prev"), scoring),
+            spike=before.list.agg(finite.max()) / pl.col("scale"),
         )
-        .drop("kl")
+        .drop("kl", "scale")
     )
-
-
-def _scale(known: pl.Expr, scoring: Scoring) -> pl.Expr:
-    """R3 of the first `known` tokens: that of the whole trajectory, once smoothing does not reach beyond them."""
-    head = _KL.list.head(pl.min_horizontal(known, scoring.calib_tokens + max(scoring.roll, 1)))
-    return head.list.agg(own_p95(edge_mean(_X, width=scoring.roll), tokens=scoring.calib_tokens))

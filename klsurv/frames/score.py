@@ -10,17 +10,10 @@ import polars as pl
 
 from klsurv.exprs.death import death, end
 from klsurv.exprs.measure import n_missing, n_negative, n_not_finite
-from klsurv.exprs.scale import own_p95
-from klsurv.exprs.smooth import edge_mean
+from klsurv.frames.smooth import early_tokens, with_means, with_scale
 from klsurv.params import Scoring
 
 _KL = pl.col("kl")
-_X = pl.element()
-
-
-def early_tokens(scoring: Scoring) -> int:
-    """How many raw values of KL decide a trajectory's scale: those whose means are among the first calib_tokens."""
-    return scoring.calib_tokens + max(scoring.roll, 1)
 
 
 def measure(source: pl.LazyFrame, *, early: int) -> pl.LazyFrame:
@@ -54,9 +47,9 @@ def judge(rollouts: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
     )
     return (
         rows.join(forks, on="row", how="left", maintain_order="left")
+        .pipe(with_scale, pl.col("early"), scoring=scoring)
         .with_columns(
             end=end(pl.col("gen_len"), pl.col("window")),
-            scale=_scale(scoring),
             n_pmass_failed=pl.col("n_pmass_failed").fill_null(0),
         )
         .with_columns(drawn=pl.col("scale").is_not_null() | pl.lit(not scoring.normalize_kl))
@@ -76,11 +69,4 @@ def windowed(rows: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
 
 def smooth(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
     """Add `kl_smooth` (a list, nats): KL cut to its length and smoothed (R2). Rows and order stay."""
-    return trajectories.with_columns(kl_smooth=_KL.list.eval(edge_mean(_X, width=scoring.roll)))
-
-
-def _scale(scoring: Scoring) -> pl.Expr:
-    # The cut leaves the edge rule as it is: what lies beyond it reaches none of the first calib_tokens means.
-    head = pl.col("early").list.head(early_tokens(scoring))
-    # In two steps, of which the first is not made list by list: half the time.
-    return head.list.eval(edge_mean(_X, width=scoring.roll)).list.agg(own_p95(_X, tokens=scoring.calib_tokens))
+    return with_means(trajectories, _KL, width=scoring.roll, name="kl_smooth")

@@ -6,6 +6,7 @@ import polars as pl
 
 from klsurv.exprs.axes import Axes
 from klsurv.exprs.thin import starts
+from klsurv.frames.clip import inside
 from klsurv.frames.counts import counts
 from klsurv.frames.score import smooth
 from klsurv.frames.thin import thin
@@ -82,9 +83,9 @@ def thin_medians(medians: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
 
 
 def median_strokes(medians: pl.LazyFrame, *, axes: Axes) -> pl.LazyFrame:
-    """The medians of one alpha as strokes, one per unbroken run: `points` in pixels, without those that do not show."""
-    point = pl.concat_list(axes.x(_T).round(2), axes.y(_Y).round(2))
-    return thin_medians(medians, axes=axes).group_by("line", maintain_order=True).agg(points=point).select("points")
+    """The medians of one alpha as strokes inside the panel: `points` in pixels, without those that do not show."""
+    thinned = thin_medians(medians, axes=axes).select("line", x=axes.x(_T), y=axes.y(_Y))
+    return inside(thinned, height=axes.height)
 
 
 def ends(drawn: pl.LazyFrame) -> pl.LazyFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from klsurv.fanout import each, threads
 from klsurv.frames import spaghetti
 from klsurv.params import Scoring
 from klsurv.schema import KEY
@@ -43,9 +44,11 @@ class Drawn:
             self._doses: dict[float, list[pl.DataFrame]] = {dose: [] for dose in runs.alphas if alpha in (None, dose)}
             for piece in pieces:
                 kl = piece.kl().collect()
-                # Dose by dose, so that what is made on the way is no larger than what one dose takes.
-                for dose, frames in self._doses.items():
-                    frames.append(_drawn(kl.lazy, lives, scoring, dose).collect())
+                # Dose by dose, so that what is made on the way is no larger than what some doses take.
+                ask = partial(_of_dose, kl, lives, scoring)
+                with threads() as executor:
+                    for dose, frame in zip(self._doses, each(executor, ask, self._doses), strict=True):
+                        self._doses[dose].append(frame)
             self._parts = [frame.lazy for frames in self._doses.values() for frame in frames]
 
     def at(self, alpha: float) -> Drawn:
@@ -58,9 +61,9 @@ class Drawn:
         one.longest = max(frame.select(pl.col("length").max().fill_null(0)).item() for frame in frames)
         return one
 
-    def each(self, ask: Ask) -> list[pl.DataFrame]:
+    def each(self, ask: Ask) -> Iterator[pl.DataFrame]:
         """What is asked of the trajectories, part by part."""
-        return [ask(part()).collect() for part in self._parts]
+        return (ask(part()).collect() for part in self._parts)
 
     def together(self, ask: Ask) -> pl.DataFrame:
         """What is asked of all trajectories at once, where they are few."""
@@ -82,6 +85,10 @@ class Drawn:
             values = [partial(_heights, self._parts)]
         found = quantiles(values, percents=(99,), of=spaghetti.high()).get_column("p99").to_list()
         return spaghetti.top(found[0] if found else None)
+
+
+def _of_dose(kl: pl.DataFrame, lives: pl.DataFrame, scoring: Scoring, alpha: float) -> pl.DataFrame:
+    return _drawn(kl.lazy, lives, scoring, alpha).collect()
 
 
 def _drawn(kl: Part, lives: pl.DataFrame, scoring: Scoring, alpha: float | None = None) -> pl.LazyFrame:

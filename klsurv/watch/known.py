@@ -12,7 +12,8 @@ from typing import Literal
 import polars as pl
 
 from klsurv.exprs.death import died_within
-from klsurv.frames.score import early_tokens, judge, measure
+from klsurv.frames.score import judge, measure
+from klsurv.frames.smooth import early_tokens
 from klsurv.ingest.cell import Cell
 from klsurv.ingest.discover import NEEDED, CellDir
 from klsurv.ingest.parse import FRESH, Stamp

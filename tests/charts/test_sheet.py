@@ -62,8 +62,8 @@ def test_ticks_of_kl_are_dense_only_where_their_labels_have_room() -> None:
 
 
 def test_hidden_labels_keep_their_place() -> None:
-    assert "labelOpacity" not in share("y", title="S", labels=True).to_dict()["axis"]
-    assert share("y", title=None, labels=False).to_dict()["axis"]["labelOpacity"] == 0
+    assert "labelExpr" not in share("y", title="S", labels=True).to_dict()["axis"]
+    assert share("y", title=None, labels=False).to_dict()["axis"]["labelExpr"] == "''"
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [0.9, 1.1], [0.01, 100.0]])

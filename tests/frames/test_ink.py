@@ -10,7 +10,7 @@ import pytest
 
 from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
-from klsurv.frames.ink import PIXELS, ink
+from klsurv.frames.ink import PIXELS, edges, ink
 from klsurv.params import Scoring
 from tests.frames.source import scored, trajectory
 
@@ -51,10 +51,14 @@ def counted(drawn: pl.LazyFrame, axes: Axes) -> dict[str, list[int]]:
     return counts
 
 
+def crossed_by(drawn: pl.LazyFrame, axes: Axes) -> pl.DataFrame:
+    return ink(edges(drawn, axes=axes).collect(), axes=axes)
+
+
 def test_a_line_that_dies_within_a_pixel_column_is_alive_to_the_point_of_death_and_not_to_the_column_s_edge() -> None:
     # Three and a half tokens to the column of pixels, ten rows of them from 1.0 to −0.05.
     drawn = pl.LazyFrame({"y": [[1.0, 0.9, 0.5]], "death_t": [2], "length": [3]})
-    found = ink(drawn, axes=Axes(width=3, height=5, x_max=20.0, y_max=1.0)).collect()
+    found = crossed_by(drawn, Axes(width=3, height=5, x_max=20.0, y_max=1.0))
     crossed = {state: [divmod(i, 6) for i, n in enumerate(found.get_column(state)) if n] for state in found.columns}
     assert crossed == {"alive": [(row, 0) for row in range(5)], "dead": [(4, 0)]}
 
@@ -71,4 +75,4 @@ def test_each_pixel_counts_the_lines_that_cross_it(seed: int) -> None:
     width, height = rng.choice([(6, 5), (30, 9), (13, 7)])
     axes = Axes(width=width, height=height, x_max=rng.choice([5.0, 20.0, 40.0]), y_max=1.0)
     drawn = spaghetti.drawn(scored(*rows, scoring=RAW), scoring=RAW)
-    assert ink(drawn, axes=axes).collect().to_dict(as_series=False) == counted(drawn, axes)
+    assert crossed_by(drawn, axes).to_dict(as_series=False) == counted(drawn, axes)
