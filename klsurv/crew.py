@@ -21,7 +21,7 @@ P = ParamSpec("P")
 # Results are megabytes, and each piece of a pipe's size is waited for, with Python's lock, while this process is busy.
 _PIPE = 2**20
 
-_RUN = "import sys; sys.path[:] = {path!r}; from klsurv.crew import serve; serve()"
+_RUN = "import sys; sys.path[:] = {path!r}; from klsurv.worker import serve; serve()"
 
 
 class Crew(Executor):
@@ -112,26 +112,3 @@ class _Worker:
                     stream.close()
                 except OSError:
                     continue
-
-
-def serve() -> None:
-    """Be a worker: do what stdin says and write the results to stdout, until stdin ends."""
-    requests, nowhere = sys.stdin.buffer, os.open(os.devnull, os.O_WRONLY)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # What a library prints is no answer.
-    os.dup2(nowhere, sys.stdout.fileno())
-    while True:
-        try:
-            fn, args, kwargs = pickle.load(requests)
-        except EOFError:
-            return
-        try:
-            answer: tuple[Exception | None, Any] = None, fn(*args, **kwargs)
-        except Exception as error:
-            answer = error, None
-        try:
-            pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
-            answers.flush()
-        except BrokenPipeError:
-            # Who asked was killed. What is left in the buffer must not be written at exit.
-            os._exit(1)
