@@ -42,7 +42,7 @@ class Source(Protocol):
     def read(
         self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names
     ) -> pl.DataFrame:
-        """The table `source`, or some columns of it, of some cells, at all doses or some."""
+        """The table `source`, or some columns of it, of some cells, at all doses or some; KL ends with its length."""
 
     def only(self, cells: Sequence[str]) -> Source:
         """As much of it as reading some cells takes."""
@@ -101,9 +101,8 @@ class Piece:
         return self.source.read(self.cells, alphas=self.alphas).lazy()
 
     def kl(self) -> pl.LazyFrame:
-        """Of these cells cell, alpha, prompt and the list `kl` (nats), cut to its length."""
-        rows = self.source.read(self.cells, alphas=self.alphas, columns=(*KEY, "gen_len", "kl")).lazy()
-        return rows.select(*KEY, pl.col("kl").list.head("gen_len"))
+        """Of these cells cell, alpha, prompt and the list `kl` (nats)."""
+        return self.source.read(self.cells, alphas=self.alphas, columns=(*KEY, "kl")).lazy()
 
 
 def pieces(source: Source, rollouts: pl.DataFrame, *, alphas: Sequence[float] | None = None) -> list[Piece]:
@@ -148,7 +147,7 @@ def streamed(
 
 def digests(source: pl.LazyFrame) -> pl.Series:
     """A number for each row's KL up to its length. Polars' own hash may be another in its next version."""
-    kl = source.select(pl.col("kl").list.head("gen_len")).collect().to_series()
+    kl = source.select("kl").collect().to_series()
     values = kl.list.explode(keep_nulls=False, empty_as_null=False).to_numpy().data
     ends = kl.list.len().cum_sum().to_list()
     numbers = (

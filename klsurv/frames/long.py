@@ -13,10 +13,9 @@ from klsurv.schema import LONG, SCORED
 def long(source: pl.LazyFrame) -> pl.LazyFrame:
     """Explode trajectories into the table `long`: a row per token, and one per fork past the last token.
 
-    Order: as `source`, then t. KL beyond the length does not exist (R1); pmass is null where t is no fork.
+    Order: as `source`, then t. pmass is null where t is no fork.
     """
-    rows = source.with_columns(pl.col("kl").list.head("gen_len"))
-    return _explode(rows, "kl").select(LONG.names)
+    return _explode(source, "kl").select(LONG.names)
 
 
 def scored(source: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:

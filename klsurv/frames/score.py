@@ -17,11 +17,11 @@ _KL = pl.col("kl")
 
 
 def measure(source: pl.LazyFrame, *, early: int) -> pl.LazyFrame:
-    """R1 and R9: cut `kl` to its length and add `length`, `n_kl_failed`, `n_kl_negative` (tokens).
+    """R1 and R9: add `length`, `n_kl_failed`, `n_kl_negative` (tokens) of `kl`.
 
     Adds `early` too, the first so many values of KL (nats). Row key and order as in `source`.
     """
-    return source.with_columns(_KL.list.head("gen_len")).with_columns(
+    return source.with_columns(
         length=_KL.list.len().cast(pl.Int64),
         n_kl_failed=n_not_finite(_KL),
         n_kl_negative=n_negative(_KL),
@@ -68,5 +68,5 @@ def windowed(rows: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
 
 
 def smooth(trajectories: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
-    """Add `kl_smooth` (a list, nats): KL cut to its length and smoothed (R2). Rows and order stay."""
+    """Add `kl_smooth` (a list, nats): KL, smoothed (R2). Rows and order stay."""
     return with_means(trajectories, _KL, width=scoring.roll, name="kl_smooth")

@@ -97,7 +97,8 @@ def read_frame(
     read = read.join(told.select("cell"), on="cell", how="semi", maintain_order="left")
     if read.is_empty():
         raise NothingUsableError("no trajectory in the frame, or none left by the selection")
-    return told, read.select(SOURCE.names)
+    # What lies beyond the length is padding and does not exist (R1).
+    return told, read.with_columns(_KL.list.head("gen_len")).select(SOURCE.names)
 
 
 def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:

@@ -25,8 +25,9 @@ def trajectory(
 
 
 def source(*rows: Row) -> pl.LazyFrame:
-    """The table `source`; `prompt` counts the rows if not given."""
-    return pl.DataFrame([{"prompt": i, **row} for i, row in enumerate(rows)], schema=SOURCE.schema).lazy()
+    """The table `source`; `prompt` counts the rows if not given. KL is cut to the length, as whatever reads it does."""
+    cut = [{"prompt": i, **row, "kl": row["kl"][: row["gen_len"]]} for i, row in enumerate(rows)]
+    return pl.DataFrame(cut, schema=SOURCE.schema).lazy()
 
 
 def scored(*rows: Row, scoring: Scoring = PLAIN) -> pl.LazyFrame:

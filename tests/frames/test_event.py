@@ -203,12 +203,6 @@ def test_a_kl_that_is_not_finite_taken_for_a_death_kills_and_taken_for_a_surviva
     assert counted(lives_if(row, event=event, dead=False)) == [(0, 1, 0, 0), (1, 1, 0, 0), (2, 1, 0, 1)]
 
 
-def test_a_kl_that_is_not_finite_past_the_end_is_no_failure() -> None:
-    row = trajectory([0.1, 0.1, NAN], gen_len=2)
-    for dead in (True, False):
-        assert counted(lives_if(row, event=kl_above(), dead=dead)) == [(0, 1, 0, 0), (1, 1, 0, 1)]
-
-
 def recovered(*made: Row, by: str = "alpha", threshold: float = 0.8) -> dict[object, float]:
     lives = scored(*made, scoring=Scoring(roll=1, threshold=threshold))
     return dict(recovery(lives, by=[by], threshold=threshold).collect().rows())

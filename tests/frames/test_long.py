@@ -42,10 +42,6 @@ def test_a_fork_that_was_not_measured_has_no_row_of_its_own() -> None:
     assert rows_of(trajectory([0.1, 0.2], fork=[0, 2, 9], pmass=[None, None, None])) == [(0, 0.1, None), (1, 0.2, None)]
 
 
-def test_kl_beyond_the_generation_does_not_exist() -> None:
-    assert rows_of(trajectory([0.1, 0.2, NAN, NAN], gen_len=2)) == [(0, 0.1, None), (1, 0.2, None)]
-
-
 def test_a_failed_kl_stays_nan_and_is_not_null() -> None:
     (kl,) = long(source(trajectory([NAN]))).collect().get_column("kl").to_list()
     assert math.isnan(kl)

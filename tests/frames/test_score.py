@@ -41,13 +41,6 @@ def test_the_length_is_the_shorter_of_the_kl_and_the_generation(gen_len: int, kl
     assert (row["length"], row["kl"], row["gen_len"]) == (len(kl), kl, gen_len)
 
 
-def test_kl_past_the_end_does_not_enter_the_smoothing() -> None:
-    row = trajectory([1.0, 1.0, 1.0, 100.0], gen_len=3)
-    table = scored(row, scoring=Scoring(roll=3)).pipe(smooth, scoring=Scoring(roll=3)).collect()
-    assert table.get_column("kl_smooth").to_list() == [[1.0, 1.0, 1.0]]
-    assert table.get_column("scale").to_list() == [1.0]
-
-
 @pytest.mark.parametrize("roll", [0, 1, 2, 65])
 def test_nothing_generated_scores_as_nothing(roll: int) -> None:
     scoring = Scoring(roll=roll)

@@ -158,6 +158,23 @@ def test_a_null_kl_inside_a_rollout_is_a_measurement_that_failed() -> None:
     assert (row["length"], row["n_kl_failed"]) == (4, 1)
 
 
+@pytest.mark.parametrize("long", [False, True])
+def test_kl_past_the_length_is_padding_whatever_is_asked(long: bool) -> None:
+    """R1: a value that is high, and one that is not finite, both after the last token."""
+    kl = [0.2, 0.4, 9.0, NAN]
+    frame = LONG.with_columns(kl=pl.Series(kl)) if long else LISTS.with_columns(kl=pl.Series([kl]))
+    runs = scan(frame.with_columns(gen_len=2, window=4))
+    row = runs.trajectories(roll=2).collect().row(0, named=True)
+    assert (row["kl"], row["length"], row["n_kl_failed"], row["end"]) == ([0.2, 0.4], 2, 0, "eos")
+    assert row["scale"] == pytest.approx(0.295)
+    smoothed = runs.scored(roll=2, normalize_kl=False).select("t", "kl_smooth").collect()
+    assert dict(smoothed.rows()) == pytest.approx({0: 0.2, 1: 0.3, 2: None})
+    assert runs.long().select("t", "kl").collect().rows() == [(0, 0.2), (1, 0.4), (2, None)]
+    assert runs.summary().select("kl_p50", "kl_p99").row(0) == pytest.approx((0.3, 0.398))
+    assert runs.survival(event="kl", kl_threshold=1).get_column("n_events").sum() == 0
+    assert runs.check().select("n_kl_failed", "n_kl_negative").row(0) == (0, 0)
+
+
 def test_a_rollout_of_no_token_in_a_frame_is_a_trajectory_too() -> None:
     summary = scan(LISTS.with_columns(gen_len=0)).summary()
     assert summary.select("n", "n_skipped", "n_events", "n_running").row(0) == (1, 1, 0, 1)
