@@ -68,7 +68,8 @@ def quantiles(
 
 def _batches(rows: pl.DataFrame) -> Iterator[pl.LazyFrame]:
     """The rows, some whole groups at a time; no group in one empty batch."""
-    sizes = rows.lazy().drop_nulls("group").group_by("group").agg(n=_X.list.len().cast(pl.Int64).sum()).sort("group")
+    lengths = rows.lazy().select("group", n=_X.list.len().cast(pl.Int64)).drop_nulls("group")
+    sizes = lengths.group_by("group").agg(pl.col("n").sum()).sort("group")
     groups = sizes.select("group", batch=_begin() // _BATCH).collect()
     for batch in groups.partition_by("batch", maintain_order=True) or [groups]:
         yield rows.lazy().filter(pl.col("group").is_in(batch.get_column("group").implode()))
