@@ -15,6 +15,7 @@ from klsurv.analysis.base import Analysis, apart, of_cells
 from klsurv.exprs.measure import early_mean
 from klsurv.fanout import Progress, each
 from klsurv.frames.history import covariates, intervals
+from klsurv.frames.history import known as known_at
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups
@@ -189,7 +190,9 @@ def _asked(task: tuple[Piece, pl.DataFrame, pl.DataFrame], *, ask: AtFork, forks
 def _sums(at_fork: pl.LazyFrame, fork: int, *, n_lags: int, by: Sequence[str], scoring: Scoring) -> pl.LazyFrame:
     from klsurv.stats.event_study import sums
 
-    return lags_of(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).pipe(sums, by=by)
+    # Once, as the rows are looked at more than once.
+    known = known_at(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).collect().lazy()
+    return lags_of(known, fork=fork, n_lags=n_lags, scoring=scoring).pipe(sums, by=by)
 
 
 def _covariates(at_fork: pl.LazyFrame, fork: int, *, scoring: Scoring) -> pl.LazyFrame:

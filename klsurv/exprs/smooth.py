@@ -8,10 +8,10 @@ import polars as pl
 def padded(x: pl.Expr, *, width: int) -> pl.Expr:
     """Lists with their first value before them, `width // 2` times, and their last behind, up to `width - 1` in all.
 
-    A list shorter than `width` is left as it is.
+    A list shorter than `width` is left as it is, and takes no memory however wide the mean.
     """
-    before, after = (pair.repeat_by(n) for pair, n in ((x.list.first(), width // 2), (x.list.last(), (width - 1) // 2)))
-    return pl.when(_short(x, width)).then(x).otherwise(pl.concat_list(before, x, after))
+    before, after = (pl.when(_short(x, width)).then(0).otherwise(n) for n in (width // 2, (width - 1) // 2))
+    return pl.concat_list(x.list.first().repeat_by(before), x, x.list.last().repeat_by(after))
 
 
 def unpadded(means: pl.Expr, x: pl.Expr, *, width: int) -> pl.Expr:

@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.exprs.measure import early_mean
 from klsurv.frames.risk import exposures
-from klsurv.frames.smooth import with_means, with_scale
+from klsurv.frames.smooth import early_tokens, with_means, with_scale
 from klsurv.params import Scoring
 
 _KL, _X = pl.col("kl"), pl.element()
@@ -31,21 +31,35 @@ def intervals(trajectories: pl.LazyFrame, *, keep: Sequence[str]) -> pl.LazyFram
     )
 
 
-def lags(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
-    """Smoothed KL over the last `n_lags` tokens before `fork`: one row per row and `lag` (−1 is the token before it).
+def known(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
+    """What `lags` takes of KL: rows at risk at the fork, where it comes no later than their KL ends.
 
-    `at_fork` has the rows at risk at the fork, with `kl`. Adds `raw` (nats) and `relative` (own p95, of the early KL
-    known by then; null without a scale); fewer rows where the fork comes earlier than that.
+    `at_fork` has them with `kl`, in whose place are `raw`, the tokens that the last `n_lags` means hold, and `early`,
+    those that the scale takes (nats), both lists of values before the fork.
     """
     # Enough before the first lag for its mean, and never so short that it would be left raw.
     reach = min(fork, max(n_lags + scoring.roll // 2, scoring.roll))
-    known = _KL.list.head(fork)
+    before = _KL.list.head(fork)
     return (
-        at_fork.filter(_KL.list.len() >= fork)
-        .pipe(with_means, known.list.tail(reach), width=scoring.roll, name="raw")
-        .pipe(with_scale, known, scoring=scoring)
+        at_fork.with_columns(
+            length=_KL.list.len(), raw=before.list.tail(reach), early=before.list.head(early_tokens(scoring))
+        )
+        .filter(pl.col("length") >= fork)
+        .drop("kl", "length")
+    )
+
+
+def lags(known: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
+    """Smoothed KL over the last `n_lags` tokens before `fork`: one row per row and `lag` (−1 is the token before it).
+
+    In place of the lists of `known` are `raw` (nats) and `relative` (own p95, of the early KL known by then; null
+    without a scale); fewer rows where the fork comes earlier than that.
+    """
+    return (
+        known.pipe(with_means, pl.col("raw"), width=scoring.roll, name="raw")
+        .pipe(with_scale, pl.col("early"), scoring=scoring)
         .with_columns(pl.col("raw").list.tail(n_lags), lag=pl.int_ranges(-min(n_lags, fork), 0))
-        .drop("kl")
+        .drop("early")
         # A value for each, as by one value for all rows polars divides with other last digits.
         .with_columns(pl.col("scale").repeat_by(pl.col("lag").list.len()))
         .explode("raw", "lag", "scale")
@@ -65,10 +79,13 @@ def covariates(at_fork: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
     before = _KL.list.slice(pl.col("prev2"), pl.col("prev") - pl.col("prev2"))
     return (
         at_fork.filter(pl.col("prev2").is_not_null() & (pl.col("prev") >= scoring.calib_tokens))
-        .pipe(with_scale, _KL.list.head("prev"), scoring=scoring)
         .with_columns(
             early_kl=early_mean(_KL, tokens=scoring.calib_tokens),
-            spike=before.list.agg(finite.max()) / pl.col("scale"),
+            spike=before.list.agg(finite.max()),
+            early=_KL.list.head(pl.min_horizontal("prev", early_tokens(scoring))),
         )
-        .drop("kl", "scale")
+        .drop("kl")
+        .pipe(with_scale, pl.col("early"), scoring=scoring)
+        .with_columns(pl.col("spike") / pl.col("scale"))
+        .drop("early", "scale")
     )

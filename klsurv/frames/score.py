@@ -46,8 +46,8 @@ def judge(rollouts: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
         )
     )
     return (
-        rows.join(forks, on="row", how="left", maintain_order="left")
-        .pipe(with_scale, pl.col("early"), scoring=scoring)
+        with_scale(rows, pl.col("early"), scoring=scoring)
+        .join(forks, on="row", how="left", maintain_order="left")
         .with_columns(
             end=end(pl.col("gen_len"), pl.col("window")),
             n_pmass_failed=pl.col("n_pmass_failed").fill_null(0),

@@ -20,16 +20,16 @@ def with_means(rows: pl.LazyFrame, lists: pl.Expr, *, width: int, name: str) -> 
     x = rows.select(x=lists)
     # All lists below each other, so that a step is taken for all values at once. What the sums take from the list
     # before lies in the padding, and is cut off with it.
-    one = x.select(x=padded(pl.col("x"), width=width)).with_row_index("row")
-    values = one.explode("x", empty_as_null=True)
+    padded_lists = x.select(x=padded(pl.col("x"), width=width)).with_row_index("row")
     means = (
-        _sums(values, width=width)
+        _sums(padded_lists.explode("x", empty_as_null=True), width=width)
         .select(pl.col("row").set_sorted(), mean=pl.col("sum") / width)
         .group_by("row", maintain_order=True)
         .agg("mean")
     )
     smoothed = unpadded(pl.col("mean"), pl.col("x"), width=width).alias(name)
-    return pl.concat([rows, pl.concat([x, means], how="horizontal").select(smoothed)], how="horizontal")
+    of_lists = pl.concat([x, means], how="horizontal").select(smoothed)
+    return pl.concat([rows.drop(name, strict=False), of_lists], how="horizontal")
 
 
 def with_scale(rows: pl.LazyFrame, early: pl.Expr, *, scoring: Scoring) -> pl.LazyFrame:

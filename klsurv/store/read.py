@@ -77,8 +77,8 @@ class Store:
             if early <= EARLY:
                 yield rows
                 continue
-            parts = [measure(piece.read(), early=early).drop("kl").collect() for piece in pieces(self, rows)]
-            yield pl.concat(parts).select(_ROLLOUTS)
+            for piece in pieces(self, rows):
+                yield measure(piece.read(), early=early).collect().select(_ROLLOUTS)
 
     def digests(self) -> pl.DataFrame:
         """The digest of each trajectory's KL."""

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from klsurv.frames.history import covariates, intervals, lags
+from klsurv.frames.history import known as taken
 from klsurv.params import Scoring
 from tests.frames.drawn import INF, NAN, PROPERTY, rows
 from tests.frames.plain import Floats, measured, scale, smoothed
@@ -32,7 +33,8 @@ def at_risk(*made: Row, keep: tuple[str, ...] = ("prompt",)) -> pl.DataFrame:
 def before(made: list[Row], fork: int, n_lags: int, scoring: Scoring) -> dict[tuple[int, int], tuple[float, float]]:
     """(row, lag) → (raw, relative)."""
     at_fork = at_risk(*made).lazy().filter(pl.col("fork") == fork)
-    found = lags(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).collect()
+    kl = taken(at_fork, fork=fork, n_lags=n_lags, scoring=scoring)
+    found = lags(kl, fork=fork, n_lags=n_lags, scoring=scoring).collect()
     return {
         (row, lag): (raw, relative) for row, lag, raw, relative in found.select("row", "lag", "raw", "relative").rows()
     }

@@ -52,7 +52,9 @@ def counted(drawn: pl.LazyFrame, axes: Axes) -> dict[str, list[int]]:
 
 
 def crossed_by(drawn: pl.LazyFrame, axes: Axes) -> pl.DataFrame:
-    return ink(edges(drawn, axes=axes).collect(), axes=axes)
+    found = ink(edges(drawn, axes=axes).collect(), axes=axes)
+    assert set(found.dtypes) == {pl.Int32}
+    return found
 
 
 def test_a_line_that_dies_within_a_pixel_column_is_alive_to_the_point_of_death_and_not_to_the_column_s_edge() -> None:

@@ -306,6 +306,14 @@ def test_medians_are_strokes_in_pixels_to_two_digits_one_per_unbroken_run() -> N
     }
 
 
+def test_strokes_of_medians_end_at_the_edges_of_the_panel() -> None:
+    axes = Axes(width=100, height=105, x_max=9, y_max=1)
+    medians = pl.LazyFrame({"t": [0, 1, 2, 3, 4], "y": [0.5, 1.5, 0.5, 0.05, -0.15]})
+    (first, second) = spaghetti.median_strokes(medians, axes=axes).collect().get_column("points").to_list()
+    assert first == [[10.0, 50.0], [15.0, 0.0]]
+    assert second == [[25.0, 0.0], [30.0, 50.0], [40.0, 95.0], [45.0, 105.0]]
+
+
 def test_strokes_of_medians_are_in_the_order_of_their_tokens() -> None:
     medians = pl.LazyFrame({"t": [t for t in range(18) if t % 3], "y": [0.5] * 12})
     found = spaghetti.median_strokes(medians, axes=AXES).collect().get_column("points").to_list()

@@ -16,8 +16,10 @@ ELSEWHERE = {
     "stats/survival.py": ["tests/stats/test_survival.py", "tests/stats/test_turnbull.py"],
     "exprs/incidence.py": ["tests/exprs/test_incidence.py", "tests/stats/test_incidence.py"],
     "exprs/kaplan_meier.py": ["tests/exprs/test_kaplan_meier.py", "tests/stats/test_survival.py"],
+    "exprs/smooth.py": ["tests/exprs/test_smooth.py", "tests/frames/test_smooth.py"],
     "exprs/measure.py": ["tests/exprs/test_measure.py", "tests/frames/test_score.py"],
     "frames/buckets.py": ["tests/stats/test_quantiles.py"],
+    "frames/smooth.py": ["tests/frames/test_smooth.py", "tests/frames/test_score.py"],
     "frames/risk.py": ["tests/frames/test_risk.py", "tests/frames/test_event.py"],
     "frames/steps.py": ["tests/stats/test_incidence.py"],
 }
