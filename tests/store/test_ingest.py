@@ -1,57 +1,23 @@
-"""What an ingest makes of each cell, and what it refuses."""
+"""What an ingest makes of each cell."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
-import resource
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 import klsurv
-from klsurv.errors import CellError, LayoutError, NothingUsableError, OutputError
-from klsurv.store.ingest import Report
+from klsurv.errors import CellError, NothingUsableError
 from klsurv.store.marker import MARKER
 from klsurv.store.write import refresh
 from tests.conftest import Klsurv
-from tests.ingest.handmade import KL, rows, write_cell, write_file
-from tests.store.asked import file_in, left, same, summary, told
+from tests.ingest.handmade import rows, write_cell, write_file
+from tests.store.asked import left, same, told
+from tests.store.changed import counts, later, of_kl
 from tests.whole import whole
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    for name in ("a", "b", "c"):
-        write_cell(tmp_path / "runs", name)
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-def counts(report: Report) -> dict[str, int]:
-    """Those that are not 0."""
-    return {name: len(cells) for name, cells in vars(report).items() if cells}
-
-
-def later(path: Path, content: str | None = None) -> None:
-    """Write a file once more, a second later than it was."""
-    seen = path.stat().st_mtime_ns
-    path.write_text(path.read_text() if content is None else content)
-    os.utime(path, ns=(seen + 10**9, seen + 10**9))
-
-
-def of_kl(value: float) -> str:
-    return json.dumps({"per_prompt_per_t_kl": {"0.0": KL[0.0], "1.0": [[value] * 8, [value] * 3]}}, indent=2)
 
 
 def check(source: Path) -> dict[str, str]:
@@ -195,154 +161,6 @@ def test_an_empty_store_says_how_it_is_filled(store: Path) -> None:
     (store / MARKER).write_text("{}")
     with pytest.raises(NothingUsableError, match="holds no cell yet: `klsurv ingest RUNS"):
         klsurv.scan(store).summary()
-
-
-def as_version(path: Path, version: int) -> None:
-    """A file of a store as another version of klsurv wrote it."""
-    footer = json.loads(pl.read_parquet_metadata(path)["klsurv.store"])
-    table = pl.read_parquet(path)
-    table.write_parquet(path, metadata={"klsurv.store": json.dumps({**footer, "version": version})})
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-5])
-
-
-def emptied(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def garbage(path: Path) -> None:
-    path.write_bytes(b"PAR1 this is nothing of the kind PAR1")
-
-
-def foreign(path: Path) -> None:
-    pl.DataFrame({"a": [1]}).write_parquet(path)
-
-
-def odd(path: Path) -> None:
-    pl.DataFrame({"a": [1]}).write_parquet(path, metadata={"klsurv.store": '{"version": 1, "early": 128, "cells": []}'})
-
-
-def nameless(path: Path) -> None:
-    text = pl.read_parquet_metadata(path)["klsurv.store"].replace("status", "sta.us")
-    pl.read_parquet(path).write_parquet(path, metadata={"klsurv.store": text})
-
-
-@pytest.mark.parametrize("spoil", [lambda path: as_version(path, 0), cut, emptied, garbage, foreign, odd, nameless])
-def test_a_file_that_is_damaged_or_of_another_version_is_refused_until_an_ingest(
-    root: Path, store: Path, spoil: Callable[[Path], None]
-) -> None:
-    klsurv.update_store(root, store)
-    spoil(file_in(store, "b"))
-    with pytest.raises(LayoutError, match=re.escape(f"`klsurv ingest RUNS {store}` writes the store anew")):
-        klsurv.scan(store).summary()
-    assert counts(klsurv.update_store(root, store)) == {"new": 1, "unchanged": 2}
-    same(told(store), told(root))
-
-
-@pytest.mark.parametrize("place", ["unknown.parquet", "copy"])
-def test_a_file_that_is_none_of_the_store_is_refused_until_it_is_pruned(root: Path, store: Path, place: str) -> None:
-    klsurv.update_store(root, store)
-    path = store / f"{place.removesuffix('.parquet')}.parquet"
-    path.write_bytes(file_in(store, "a").read_bytes() if place == "copy" else b"nothing")
-    with pytest.raises(LayoutError, match="--prune"):
-        klsurv.scan(store).summary()
-    assert klsurv.update_store(root, store).vanished == [path.name]
-    assert klsurv.update_store(root, store, prune=True).pruned == [path.name]
-    same(told(store), told(root))
-
-
-def test_data_that_are_damaged_behind_a_good_footer_are_told(root: Path, store: Path) -> None:
-    klsurv.update_store(root, store)
-    path = file_in(store, "b")
-    data = path.read_bytes()
-    path.write_bytes(data[:4] + b"\xff" * 900 + data[904:])
-    with pytest.raises(LayoutError, match="damaged"):
-        klsurv.scan(store).summary()
-
-
-def test_a_directory_with_other_things_in_it_is_left_alone(root: Path, tmp_path: Path, klsurv: Klsurv) -> None:
-    for target in (root, root / "a", tmp_path / "mine"):
-        (tmp_path / "mine").mkdir(exist_ok=True)
-        (tmp_path / "mine" / "thesis.txt").write_text("")
-        before = sorted(target.rglob("*"))
-        refused = klsurv("ingest", root, target)
-        assert (refused.returncode, refused.stdout) == (1, "")
-        assert refused.stderr == f"error: {target} is no store, and not empty: give a new directory\n"
-        assert sorted(target.rglob("*")) == before
-
-
-def test_a_store_within_the_runs_is_not_taken_for_a_cell(root: Path) -> None:
-    want = told(root)
-    store = root / "store"
-    assert counts(klsurv.update_store(root, store)) == {"new": 3}
-    assert counts(klsurv.update_store(root, store)) == {"unchanged": 3}
-    same(told(root), want)
-    same(told(store), want)
-
-
-def test_what_is_no_run_root_is_refused_and_no_store_is_made(root: Path, tmp_path: Path, klsurv: Klsurv) -> None:
-    klsurv("ingest", root, tmp_path / "other")
-    file = next((tmp_path / "other").glob("*.parquet"))
-    for runs, why in (
-        (file, "is a file: expected a run root or a run cell"),
-        (tmp_path / "other", "is a store: expected a run root or a run cell"),
-        (tmp_path / "nowhere", "does not exist"),
-    ):
-        refused = klsurv("ingest", runs, tmp_path / "store")
-        assert refused.returncode == 1 and f"{runs} {why}" in refused.stderr and "Traceback" not in refused.stderr
-        assert not (tmp_path / "store").exists()
-
-
-@pytest.mark.parametrize("store", ["file", "no/such", "file/store"])
-def test_a_store_that_cannot_be_made_is_told(root: Path, tmp_path: Path, store: str) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be made a store"):
-        klsurv.update_store(root, tmp_path / store)
-
-
-# The superuser may write where no one may, unless that is given up.
-WITHOUT_PRIVILEGES = """if True:
-    import ctypes, sys
-    import klsurv
-    root, store = sys.argv[1:]
-    assert ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()) == 0
-    try:
-        klsurv.update_store(root, store)
-    except klsurv.OutputError as error:
-        print(error)
-    print(klsurv.scan(store).summary().get_column("n").to_list())
-"""
-
-
-def test_a_store_that_must_not_be_written_is_told_and_can_be_read(root: Path, store: Path) -> None:
-    klsurv.update_store(root, store)
-    later(root / "a" / "trajectory.json", of_kl(2.5))
-    store.chmod(0o555)
-    command = [sys.executable, "-c", WITHOUT_PRIVILEGES, str(root), str(store)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    store.chmod(0o755)
-    assert result.stderr == ""
-    assert result.stdout.splitlines() == [f"{store} cannot be written: Permission denied", "[6, 6]"]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(root: Path, store: Path, workers: int) -> None:
-    klsurv.update_store(root, store)
-    before = summary(store)
-    for name in "ab":
-        later(root / name / "trajectory.json", of_kl(2.5))
-
-    def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-
-    command = [sys.executable, "-m", "klsurv", "ingest", str(root), str(store), "--workers", str(workers)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=full)
-    assert (result.returncode, result.stderr) == (1, f"error: {store} cannot be written: File too large\n")
-    assert left(store) == []
-    assert summary(store) == before
-    assert klsurv.update_store(root, store).updated == ["a", "b"]
 
 
 def test_links_and_hostile_names_are_cells_like_any(tmp_path: Path, root: Path) -> None:
