@@ -11,8 +11,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from klsurv.ingest.root import read_root
+from klsurv.params import Selection
+from klsurv.schema import SOURCE
+
 NAN, INF = float("nan"), float("inf")
 OLD = 1_000_000_000
+KL_FIELD, PMASS_FIELD = "per_prompt_per_t_kl", "pmass_eval"
 
 # What `source` must hold for a cell of the name `name` (see `rows`).
 KL = {0.0: [[0.0] * 8, [0.0] * 5], 1.0: [[0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1], [0.5, 0.6, 0.7]]}
@@ -92,3 +99,13 @@ def rows(name: str = "good") -> list[dict[str, Any]]:
         for alpha in KL
         for prompt in (0, 1)
     ]
+
+
+def read(root: Path, **options: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables `cells` and `source` of a run root."""
+    return read_root(root, selection=Selection(), **options)
+
+
+def source(*names: str) -> pl.DataFrame:
+    """The table `source` of cells as `write_cell` makes them."""
+    return pl.DataFrame([row for name in names for row in rows(name)], schema=SOURCE.schema)
