@@ -82,7 +82,7 @@ def covariates(at_fork: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
         .with_columns(
             early_kl=early_mean(_KL, tokens=scoring.calib_tokens),
             spike=before.list.agg(finite.max()),
-            early=_KL.list.head(pl.min_horizontal("prev", early_tokens(scoring))),
+            early=_KL.list.head("prev"),
         )
         .drop("kl")
         .pipe(with_scale, pl.col("early"), scoring=scoring)

@@ -34,14 +34,20 @@ def before(made: list[Row], fork: int, n_lags: int, scoring: Scoring) -> dict[tu
     """(row, lag) → (raw, relative)."""
     at_fork = at_risk(*made).lazy().filter(pl.col("fork") == fork)
     kl = taken(at_fork, fork=fork, n_lags=n_lags, scoring=scoring)
+    rows = set(at_fork.collect_schema().names()) - {"kl"}
+    assert set(kl.collect_schema().names()) == rows | {"raw", "early"}
     found = lags(kl, fork=fork, n_lags=n_lags, scoring=scoring).collect()
+    assert set(found.columns) == rows | {"raw", "lag", "relative"}
     return {
         (row, lag): (raw, relative) for row, lag, raw, relative in found.select("row", "lag", "raw", "relative").rows()
     }
 
 
 def known(*made: Row, scoring: Scoring) -> list[Row]:
-    return covariates(at_risk(*made).lazy(), scoring=scoring).collect().to_dicts()
+    at_fork = at_risk(*made)
+    found = covariates(at_fork.lazy(), scoring=scoring).collect()
+    assert set(found.columns) == set(at_fork.columns) - {"kl"} | {"early_kl", "spike"}
+    return found.to_dicts()
 
 
 def near(value: float | None) -> Any:

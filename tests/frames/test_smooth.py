@@ -82,6 +82,13 @@ def test_a_mean_of_any_width_is_that_of_its_values(width: int) -> None:
     assert smooth(row, width=width) == pytest.approx(by_hand(row, width=width), rel=1e-14)
 
 
+def test_a_column_of_the_name_gives_way() -> None:
+    frame = pl.LazyFrame({"x": [[1.0, 3.0]], "n": [1]})
+    found = with_means(frame, pl.col("x"), width=2, name="x").collect()
+    assert found.sort("n").select("n", "x").to_dict(as_series=False) == {"n": [1], "x": [[1.0, 2.0]]}
+    assert sorted(found.columns) == ["n", "x"]
+
+
 def test_means_go_into_a_column_of_their_own_and_rows_stay_in_order() -> None:
     frame = pl.LazyFrame({"n": [3, 1, 2], "x": [[1.0, 3.0], [2.0, 4.0], [5.0, 5.0]]})
     found = with_means(frame.filter(pl.col("n") != 1), pl.col("x").list.head(2) * 2.0, width=2, name="m").collect()
