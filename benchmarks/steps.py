@@ -97,8 +97,7 @@ def main() -> None:
     def figure_of() -> Figure:
         figure = draw_spaghetti(runs, look=Look(), scoring=scoring)
         # Lines are counted while medians are computed, so that the two cannot be told apart.
-        for made in (*figure.strokes.values(), *figure.pictures.values()):
-            made()
+        figure.make()
         return figure
 
     placed, figure = timed(figure_of)

@@ -28,15 +28,21 @@ def threads() -> Executor:
     return ThreadPoolExecutor(os.cpu_count())
 
 
+Make = Callable[[], T]
+
+
 @contextmanager
-def beside(*, now: bool) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
+def beside(*, now: bool) -> Iterator[Callable[[Make[T]], Make[T]]]:
     """Turns what makes something into what waits for it: threads begin `now`, or it is made when it is asked for.
 
-    Where the block fails, nothing more is begun.
+    Where the block fails, nothing more is begun; all that was asked for in it is made otherwise, wanted or not.
     """
+    if not now:
+        yield lambda make: make
+        return
     executor = threads()
     try:
-        yield (lambda make: executor.submit(make).result) if now else (lambda make: make)
+        yield lambda make: executor.submit(make).result
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         raise

@@ -65,8 +65,11 @@ class Held:
         return Held(self.cells, self.source.filter(pl.col("alpha").is_in(alphas)))
 
     def rollouts(self, *, early: int) -> Iterator[pl.DataFrame]:
-        """Each trajectory measured, all at once."""
-        yield measure(self.source.lazy(), early=early).drop("kl").collect()
+        """Each trajectory measured, so many at a time that not all of their early KL is looked at together."""
+        longest = self.source.select(pl.col("kl").list.len().max().fill_null(0)).item()
+        rows = max(1, _PIECE // max(min(early, longest), 1))
+        for start in range(0, max(self.source.height, 1), rows):
+            yield measure(self.source.slice(start, rows).lazy(), early=early).drop("kl").collect()
 
     def digests(self) -> pl.DataFrame:
         """The digest of each trajectory's KL."""
@@ -146,7 +149,7 @@ def streamed(
 
 
 def digests(source: pl.LazyFrame) -> pl.Series:
-    """A number for each row's KL up to its length. Polars' own hash may be another in its next version."""
+    """A number for each row's KL. Polars' own hash may be another in its next version."""
     kl = source.select("kl").collect().to_series()
     values = kl.list.explode(keep_nulls=False, empty_as_null=False).to_numpy().data
     ends = kl.list.len().cum_sum().to_list()

@@ -14,8 +14,7 @@ import polars as pl
 from klsurv.analysis.base import Analysis, apart, of_cells
 from klsurv.exprs.measure import early_mean
 from klsurv.fanout import Progress, each
-from klsurv.frames.history import covariates, intervals
-from klsurv.frames.history import known as known_at
+from klsurv.frames.history import before_fork, covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups
@@ -191,8 +190,8 @@ def _sums(at_fork: pl.LazyFrame, fork: int, *, n_lags: int, by: Sequence[str], s
     from klsurv.stats.event_study import sums
 
     # Once, as the rows are looked at more than once.
-    known = known_at(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).collect().lazy()
-    return lags_of(known, fork=fork, n_lags=n_lags, scoring=scoring).pipe(sums, by=by)
+    before = before_fork(at_fork, fork=fork, n_lags=n_lags, scoring=scoring).collect().lazy()
+    return lags_of(before, fork=fork, n_lags=n_lags, scoring=scoring).pipe(sums, by=by)
 
 
 def _covariates(at_fork: pl.LazyFrame, fork: int, *, scoring: Scoring) -> pl.LazyFrame:
@@ -206,7 +205,7 @@ def _early(part: tuple[Piece, pl.DataFrame], *, tokens: Sequence[int]) -> pl.Dat
 
 
 def _with_kl(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
-    """`row` of each trajectory of the piece, and its `kl` up to its length."""
+    """`row` of each trajectory of the piece, and its `kl`."""
     return piece.kl().join(index.lazy(), on=KEY, maintain_order="left").select("row", "kl")
 
 

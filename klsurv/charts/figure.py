@@ -39,7 +39,7 @@ class Figure:
     """A finished chart, as a Vega-Lite specification without its rows, the rows it draws, and what is made meanwhile.
 
     A picture is named where its address belongs, and strokes (`points`, a list of x and y in pixels, and what else each
-    has) are named as a dataset: both may be made while Vega places everything else.
+    has; inside their panel) are named as a dataset: both may be made while Vega places everything else.
     """
 
     chart: dict[str, Any]
@@ -49,18 +49,25 @@ class Figure:
 
     def spec(self) -> str:
         """The Vega-Lite specification as JSON, with all its data, strokes and pictures."""
-        return self._with_pictures(self._with_rows(self._features()))
+        return self._with_pictures(self._with_rows(self.chart, self._features()))
 
     def outline(self) -> str:
         """The specification with pictures by their names and a line in place of all strokes of a dataset."""
         stand_ins = {name: features(_stand_in(i)) for i, name in enumerate(self.strokes)}
-        return self._with_rows(stand_ins)
+        return self._with_rows(self._unclipped(self.chart), stand_ins)
 
     def filled(self, outline: str) -> str:
         """The SVG of the outline with its strokes and pictures."""
         for i, strokes in enumerate(self.strokes.values()):
-            outline = outline.replace(_path(_stand_in(i)), _path(strokes()))
+            stand_in = _path(_stand_in(i))
+            assert outline.count(stand_in) == 1, stand_in
+            outline = outline.replace(stand_in, _path(strokes()))
         return self._with_pictures(outline)
+
+    def make(self) -> None:
+        """Make the strokes and pictures that are not made yet."""
+        for made in (*self.strokes.values(), *self.pictures.values()):
+            made()
 
     def with_data(self) -> alt.VConcatChart:
         """The altair chart with its rows, as a notebook shows it."""
@@ -77,11 +84,21 @@ class Figure:
     def _features(self) -> dict[str, pl.DataFrame]:
         return {name: features(strokes()) for name, strokes in self.strokes.items()}
 
-    def _with_rows(self, strokes: dict[str, pl.DataFrame]) -> str:
-        small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in self.chart.get("datasets", {}).items()}
+    def _unclipped(self, part: Any) -> Any:
+        """The chart without clipping strokes that lie inside: the rasteriser blends a layer for each clipped group."""
+        if isinstance(part, list):
+            return [self._unclipped(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        if part.get("data", {}).get("name") in self.strokes:
+            return {**part, "mark": {**part["mark"], "clip": False}}
+        return {name: self._unclipped(each) for name, each in part.items()}
+
+    def _with_rows(self, whole: dict[str, Any], strokes: dict[str, pl.DataFrame]) -> str:
+        small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in whole.get("datasets", {}).items()}
         large = {name: frame.write_json() for name, frame in (self.data.frames | strokes).items()}
         rows = ", ".join(f"{json.dumps(name)}: {text}" for name, text in (small | large).items())
-        chart = {name: part for name, part in self.chart.items() if name != "datasets"}
+        chart = {name: part for name, part in whole.items() if name != "datasets"}
         return f'{json.dumps(chart, ensure_ascii=False)[:-1]}, "datasets": {{{rows}}}}}'
 
     def _with_pictures(self, text: str) -> str:
@@ -101,7 +118,7 @@ def _stand_in(i: int) -> pl.DataFrame:
 
     Its path is longer than what is shown of names, which may be anything.
     """
-    return pl.DataFrame({"points": [[[20.125, 20.0], *[[20.125, 20 + (i + 1) / 1000]] * 4]]})
+    return pl.DataFrame({"points": [[[20.125, 20.0], *[[20.125, round(20 + (i + 1) / 1000, 3)]] * 5]]})
 
 
 def _path(strokes: pl.DataFrame) -> str:

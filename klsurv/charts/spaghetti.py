@@ -86,8 +86,8 @@ def spaghetti_chart(
     sheet = {"concat": drawn, "columns": columns, "spacing": {"row": 14, "column": SPACING}}
     parts = [legend(entries, width=width), sheet]
     chart = {"$schema": _SCHEMA, "config": config(), "title": title, "vconcat": parts, "spacing": 12}
-    pictures = {_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}
-    strokes = {_medians(panel): cache(panel.medians) for panel in panels if _has_median(panel)}
+    pictures = {_picture_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}
+    strokes = {_median_name(panel): cache(panel.medians) for panel in panels if _has_median(panel)}
     return Figure(chart, data, pictures, strokes)
 
 
@@ -118,8 +118,8 @@ def _panel(
     target = {"type": "rule", "stroke": INK, "strokeWidth": 1, "strokeDash": [4, 3]}
     layers.append({"data": {"values": [{"y": level} for level in seen]}, "mark": target, "encoding": {"y": y}})
     if _has_median(panel):
-        # Cut to the panel already: the rasteriser blends a layer of its own for each group that Vega clips.
-        layers.append(_strokes({"name": _medians(panel)}, INK, width=1.3, opacity=1, clip=False))
+        # A mitre would stick out of the panel at its edges.
+        layers.append(_strokes({"name": _median_name(panel)}, INK, width=1.3, opacity=1, strokeJoin="bevel"))
     # A stroke of fixed height in pixels at a point in data units, whole where its line ends at the edge of the panel or
     # beyond. Where many would cover the lines they fade. Not clipped: the rasteriser blends a layer for what is.
     tick = {
@@ -167,7 +167,7 @@ def _picture(panel: Panel) -> Layer:
     return {
         "data": {"values": [{}]},
         "mark": {"type": "image", **place, "smooth": False, "aria": False},
-        "encoding": {"url": {"value": _name(panel)}},
+        "encoding": {"url": {"value": _picture_name(panel)}},
     }
 
 
@@ -176,16 +176,16 @@ def _has_median(panel: Panel) -> bool:
     return panel.n - panel.n_skipped != 1
 
 
-def _medians(panel: Panel) -> str:
+def _median_name(panel: Panel) -> str:
     return f"median, alpha {panel.alpha}"
 
 
-def _name(panel: Panel) -> str:
+def _picture_name(panel: Panel) -> str:
     # An address, or Vega would take it for a file. Longer than what is shown of models, which may be called anything.
     return f"data:picture;alpha={panel.alpha};".ljust(_MODELS + 1, ";")
 
 
-def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float, clip: bool = True) -> Layer:
+def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float, **more: Any) -> Layer:
     stroke = {
         "type": "geoshape",
         "filled": False,
@@ -193,8 +193,9 @@ def _strokes(data: dict[str, Any], colour: str, *, width: float, opacity: float,
         "strokeWidth": width,
         # Not opacity: that would make the rasteriser blend a layer of its own for each line.
         "strokeOpacity": opacity,
-        "clip": clip,
+        "clip": True,
         "aria": False,
+        **more,
     }
     told = {"cell": "nominal", "prompt": "quantitative", "death_t": "quantitative"}
     return {

@@ -31,7 +31,7 @@ def intervals(trajectories: pl.LazyFrame, *, keep: Sequence[str]) -> pl.LazyFram
     )
 
 
-def known(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
+def before_fork(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
     """What `lags` takes of KL: rows at risk at the fork, where it comes no later than their KL ends.
 
     `at_fork` has them with `kl`, in whose place are `raw`, the tokens that the last `n_lags` means hold, and `early`,
@@ -49,14 +49,14 @@ def known(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) ->
     )
 
 
-def lags(known: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
+def lags(before: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
     """Smoothed KL over the last `n_lags` tokens before `fork`: one row per row and `lag` (−1 is the token before it).
 
-    In place of the lists of `known` are `raw` (nats) and `relative` (own p95, of the early KL known by then; null
+    In place of the lists of `before_fork` are `raw` (nats) and `relative` (own p95, of the early KL known by then; null
     without a scale); fewer rows where the fork comes earlier than that.
     """
     return (
-        known.pipe(with_means, pl.col("raw"), width=scoring.roll, name="raw")
+        before.pipe(with_means, pl.col("raw"), width=scoring.roll, name="raw")
         .pipe(with_scale, pl.col("early"), scoring=scoring)
         .with_columns(pl.col("raw").list.tail(n_lags), lag=pl.int_ranges(-min(n_lags, fork), 0))
         .drop("early")

@@ -17,7 +17,7 @@ _KL = pl.col("kl")
 
 
 def measure(source: pl.LazyFrame, *, early: int) -> pl.LazyFrame:
-    """R1 and R9: add `length`, `n_kl_failed`, `n_kl_negative` (tokens) of `kl`.
+    """R9, and the length that is left by R1: add `length`, `n_kl_failed`, `n_kl_negative` (tokens) of `kl`.
 
     Adds `early` too, the first so many values of KL (nats). Row key and order as in `source`.
     """
@@ -58,7 +58,7 @@ def judge(rollouts: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
 
 
 def score(source: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
-    """Measure and judge: each trajectory with its cut `kl`, the facts of its cell and its scores, in order."""
+    """Measure and judge: each trajectory with its `kl`, the facts of its cell and its scores, in order."""
     return measure(source, early=early_tokens(scoring)).pipe(judge, scoring=scoring)
 
 

@@ -49,15 +49,15 @@ class Pen:
         made: dict[str, bytes] = {}
         if self._crew is not None:
             outline = self._crew.submit(_svg, figure.outline()) if self._suffixes & set(_DRAWN) else None
-            # While it is drawn the pictures in it are made.
-            spec = figure.spec()
+            # While it is drawn.
+            figure.make()
             if outline is not None:
                 svg = figure.filled(outline.result())
                 made = {
                     kind: self._crew.submit(_file, svg, kind, scale).result() for kind in self._suffixes & set(_DRAWN)
                 }
             if ".html" in self._suffixes:
-                made[".html"] = self._crew.submit(_page, spec, title).result()
+                made[".html"] = self._crew.submit(_page, figure.spec(), title).result()
         for path in self._paths:
             suffix = path.suffix.lower()
             with replacing(path) as temporary:

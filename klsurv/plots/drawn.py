@@ -62,7 +62,7 @@ class Drawn:
         return one
 
     def each(self, ask: Ask) -> Iterator[pl.DataFrame]:
-        """What is asked of the trajectories, part by part."""
+        """What is asked of the trajectories, part by part, each when it is taken."""
         return (ask(part()).collect() for part in self._parts)
 
     def together(self, ask: Ask) -> pl.DataFrame:

@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
     lives = runs.judged(scoring).lazy()
+    counts, facts = pl.collect_all(
+        [
+            spaghetti.panels(lives),
+            lives.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
+        ]
+    )
+    width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
+    rows = each_dose(counts.lazy(), alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
+    crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     drawn = Drawn(runs, scoring=scoring)
+    panels = []
     # What is not kept would be made for all panels at once.
     with beside(now=drawn.kept) as late:
         medians = {alpha: late(partial(_medians, drawn, alpha)) for alpha in runs.alphas}
         y_max = drawn.top()
-        counts, facts = pl.collect_all(
-            [
-                spaghetti.panels(lives),
-                lives.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
-            ]
-        )
-        width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
-        rows = each_dose(counts.lazy(), alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
-        crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
-        panels = []
         # One panel at a time: a long frame of all of them would not fit beside the rest.
         for row in rows.iter_rows(named=True):
             alpha, x_max = row["alpha"], row["x_max"]

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klsurv.frames.history import covariates, intervals, lags
-from klsurv.frames.history import known as taken
+from klsurv.frames.history import before_fork, covariates, intervals, lags
 from klsurv.params import Scoring
 from tests.frames.drawn import INF, NAN, PROPERTY, rows
 from tests.frames.plain import Floats, measured, scale, smoothed
@@ -33,7 +32,7 @@ def at_risk(*made: Row, keep: tuple[str, ...] = ("prompt",)) -> pl.DataFrame:
 def before(made: list[Row], fork: int, n_lags: int, scoring: Scoring) -> dict[tuple[int, int], tuple[float, float]]:
     """(row, lag) → (raw, relative)."""
     at_fork = at_risk(*made).lazy().filter(pl.col("fork") == fork)
-    kl = taken(at_fork, fork=fork, n_lags=n_lags, scoring=scoring)
+    kl = before_fork(at_fork, fork=fork, n_lags=n_lags, scoring=scoring)
     rows = set(at_fork.collect_schema().names()) - {"kl"}
     assert set(kl.collect_schema().names()) == rows | {"raw", "early"}
     found = lags(kl, fork=fork, n_lags=n_lags, scoring=scoring).collect()

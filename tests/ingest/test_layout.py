@@ -175,6 +175,19 @@ def test_kl_past_the_length_is_padding_whatever_is_asked(long: bool) -> None:
     assert runs.check().select("n_kl_failed", "n_kl_negative").row(0) == (0, 0)
 
 
+def test_trajectories_are_measured_some_at_a_time_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [LISTS.with_columns(prompt=pl.lit(i, pl.Int64), kl=pl.Series([[0.1 * i] * (i + 1)])) for i in range(7)]
+    frame = pl.concat(rows)
+    whole = scan(frame)
+    lives = whole.trajectories(roll=3).collect()
+    for values in (1, 8, 20):
+        monkeypatch.setattr("klsurv.source._PIECE", values)
+        runs = scan(frame)
+        assert len(list(runs.early(100))) == {1: 7, 8: 7, 20: 4}[values]
+        assert runs.trajectories(roll=3).collect().equals(lives)
+        assert runs.summary(roll=3).equals(whole.summary(roll=3))
+
+
 def test_a_rollout_of_no_token_in_a_frame_is_a_trajectory_too() -> None:
     summary = scan(LISTS.with_columns(gen_len=0)).summary()
     assert summary.select("n", "n_skipped", "n_events", "n_running").row(0) == (1, 1, 0, 1)
