@@ -313,10 +313,10 @@ def test_the_drawing_that_is_filled_later_is_that_of_the_whole_specification() -
     assert _paths(filled) == _paths(whole)
     height = panels(json.loads(later.spec()))[0]["height"]
     assert max(y for _, y in _paths(whole)[0]) == height
-    # Where the median is cut at the edge, its end is cut along the edge only where Vega clips it.
+    # What Vega clips is blended by way of a layer, in 256 steps, and its ends are cut along the edge.
     one, other = rendered(filled), rendered(whole)
     assert one.shape == other.shape
-    assert (np.abs(one - other).max(axis=2) > 0).sum() < 20
+    assert (np.abs(one - other).max(axis=2) > 8).sum() < 20
 
 
 def test_a_stand_in_is_written_as_vega_writes_it_and_longer_than_any_name() -> None:
