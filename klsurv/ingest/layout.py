@@ -18,7 +18,7 @@ from klsurv.where import condition, holds
 _KL, _PMASS, _T = pl.col("kl"), pl.col("pmass"), pl.col("t")
 
 
-def read_parquet(path: Place, *, selection: Selection) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_parquet(path: Place, *, selection: Selection, cut: bool = True) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` and `source` of a parquet file that klsurv wrote, or that has the columns of a layout.
 
     Raises:
@@ -41,7 +41,7 @@ def read_parquet(path: Place, *, selection: Selection) -> tuple[pl.DataFrame, pl
     except (pl.exceptions.PolarsError, OSError) as error:
         raise LayoutError(f"{clean(str(path))} is not a parquet file: {first_line(error)}") from None
     try:
-        return read_frame(frame, selection=selection, **told)
+        return read_frame(frame, selection=selection, cut=cut, **told)
     except LayoutError as error:
         held = f" holds the table {footer[FOOTER_TABLE]}" if FOOTER_TABLE in footer else ""
         raise LayoutError(f"{clean(str(path))}{held}: {error}") from None
@@ -59,14 +59,20 @@ def _opened(path: Place, data: bytes | None) -> Path | BytesIO:
 
 
 def read_frame(
-    frame: pl.LazyFrame, *, selection: Selection, cells: pl.DataFrame | None = None, rows: pl.DataFrame | None = None
+    frame: pl.LazyFrame,
+    *,
+    selection: Selection,
+    cut: bool = True,
+    cells: pl.DataFrame | None = None,
+    rows: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` and `source` of a frame in the layout `trajectories` (lists) or `long` (a row per token).
 
     The columns cell, model, method, seed, window, target_kl and gen_len may be absent: the cell is then `frame`, the
     window the longest rollout, and a rollout ends at its last finite KL. A NaN pmass is a fork that was not measured;
     in the long layout a null one is no fork. `cells` and `rows` (cell, alpha, prompt, gen_len, fork) tell what a long
-    frame cannot: the facts of its cells, and where a fork has no pmass.
+    frame cannot: the facts of its cells, and where a fork has no pmass. What lies beyond the length is padding and does
+    not exist (R1); without `cut` it stays.
 
     Raises:
         LayoutError: a column is missing or of the wrong type, a key is null or comes twice, or a token is missing.
@@ -97,8 +103,7 @@ def read_frame(
     read = read.join(told.select("cell"), on="cell", how="semi", maintain_order="left")
     if read.is_empty():
         raise NothingUsableError("no trajectory in the frame, or none left by the selection")
-    # What lies beyond the length is padding and does not exist (R1).
-    return told, read.with_columns(_KL.list.head("gen_len")).select(SOURCE.names)
+    return told, read.with_columns(_KL.list.head("gen_len") if cut else _KL).select(SOURCE.names)
 
 
 def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:

@@ -87,7 +87,8 @@ def write_partitions(
 
 
 def _arrow(piece: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    return piece.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
+    # In one chunk: into how many polars computes it is up to chance, and would show in a file.
+    return piece.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema)
 
 
 def _arrow_schema(table: Table, footer: dict[str, str]) -> pa.Schema:

@@ -90,7 +90,8 @@ def _to_cells(
     progress: Progress | None,
     tell: Callable[[str], None],
 ) -> Converted:
-    cells, source = read_parquet(path, selection=Selection())
+    # KL past the length is told of, not lost.
+    cells, source = read_parquet(path, selection=Selection(), cut=False)
     absent = cells.join(source, on="cell", how="anti").select("cell", "status", "reason").rows()
     for name, status, reason in absent:
         if strict:
