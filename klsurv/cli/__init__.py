@@ -57,11 +57,16 @@ def run(interrupts: Interrupts) -> NoReturn:
     """Run the command line and leave with its exit code: 0 done, 1 nothing usable, 2 wrong usage, 130 interrupted."""
     open_streams()
     interrupts.raise_stopped()
-    code, error = 0, None
+    code = 0
+    error: BaseException | None = None
     try:
         try:
             code = cli(standalone_mode=False) or 0
             sys.stdout.flush()
+        except Stopped:
+            # Another, without the frames of the first: where that fell between the end of a block and its clean-up, the
+            # block is closed with them.
+            error = Stopped()
         except BaseException as raised:
             error = raised
         # All was put right that had to be.
