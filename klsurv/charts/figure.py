@@ -54,7 +54,7 @@ class Figure:
     def outline(self) -> str:
         """The specification with pictures by their names and a line in place of all strokes of a dataset."""
         stand_ins = {name: features(_stand_in(i)) for i, name in enumerate(self.strokes)}
-        return self._with_rows(self._unclipped(self.chart), stand_ins)
+        return self._with_rows(self._unclipped(self.chart) if self.strokes else self.chart, stand_ins)
 
     def filled(self, outline: str) -> str:
         """The SVG of the outline with its strokes and pictures."""
