@@ -16,7 +16,5 @@ def whole(runs: Runs) -> pl.DataFrame:
 
 def top(drawn: pl.LazyFrame) -> float:
     """Where the y axis ends for these."""
-    found = (
-        quantiles([lambda: spaghetti.heights(drawn)], percents=(99,), of=spaghetti.high()).get_column("p99").to_list()
-    )
+    found = quantiles([lambda: spaghetti.heights(drawn)], percents=(99,), of=spaghetti.high).get_column("p99").to_list()
     return spaghetti.top(found[0] if found else None)

@@ -9,7 +9,6 @@ import rich_click as click
 from click.shell_completion import CompletionItem
 
 from klsurv.errors import KlsurvError
-from klsurv.ingest.discover import discover
 from klsurv.ingest.remote import Place, place
 from klsurv.params import GROUPS
 
@@ -64,6 +63,9 @@ class Columns(click.ParamType[str]):
 
 def cells_of_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """The cells in a RUNS that is a directory of them."""
+    # Loaded here, as every command's help would load what reads cells with it.
+    from klsurv.ingest.discover import discover
+
     # Behind an option that still lacks its value, click does not give arguments their names.
     try:
         runs = ctx.params.get("runs") or next(map(place, ctx.args), None)

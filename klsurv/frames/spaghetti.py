@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from klsurv.exprs.axes import Axes
@@ -38,9 +40,9 @@ def heights(drawn: pl.LazyFrame) -> pl.LazyFrame:
     return drawn.select(x="y", group=pl.lit(0, pl.UInt32))
 
 
-def high() -> pl.Expr:
-    """Whether the y axis makes room for an element of such a list: it is finite and ≥ 0."""
-    return pl.element().is_finite() & (pl.element() >= 0)
+def high(y: Any) -> Any:
+    """Whether the y axis makes room for a value, of a series or expression: it is finite and ≥ 0."""
+    return y.is_finite() & (y >= 0)
 
 
 def top(p99: float | None) -> float:

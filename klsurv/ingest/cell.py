@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from klsurv.errors import CellError, InFlightError, LimitError, SkippedCellError
@@ -39,6 +40,11 @@ class Files:
     def __init__(self, where: CellDir, *, digest: bool = False) -> None:
         self._where, self._digest = where, digest
         self._read: dict[str, Document] = {}
+
+    @property
+    def read(self) -> Iterable[Document]:
+        """What was read so far."""
+        return self._read.values()
 
     def object(self, name: str) -> Document:
         """What a file holds; raises as `read_object` does."""

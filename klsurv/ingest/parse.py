@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
@@ -111,6 +110,9 @@ def digest_of(path: Place) -> str | None:
 
 
 def _digest(data: bytes) -> str:
+    # Loaded here, as it takes a worker as long as all else of this file.
+    import hashlib
+
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 

@@ -83,7 +83,7 @@ class Drawn:
         values: list[Part] = [partial(_heights, [part]) for part in self._parts]
         if self.kept:
             values = [partial(_heights, self._parts)]
-        found = quantiles(values, percents=(99,), of=spaghetti.high()).get_column("p99").to_list()
+        found = quantiles(values, percents=(99,), of=spaghetti.high).get_column("p99").to_list()
         return spaghetti.top(found[0] if found else None)
 
 

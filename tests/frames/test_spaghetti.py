@@ -290,7 +290,7 @@ def test_between_two_tokens_lie_the_values_from_the_first_to_before_the_second()
 def test_the_heights_are_one_group_of_which_what_is_finite_and_not_below_0_counts() -> None:
     nan, inf = float("nan"), float("inf")
     rows = spaghetti.heights(pl.LazyFrame({"y": [[1.0, nan, -1.0, inf], [0.0]]}))
-    found = rows.with_columns(pl.col("x").list.filter(spaghetti.high())).collect()
+    found = rows.with_columns(pl.col("x").list.filter(spaghetti.high(pl.element()))).collect()
     assert (found.get_column("group").unique().to_list(), found.schema["group"]) == ([0], pl.UInt32)
     assert found.get_column("x").to_list() == [[1.0], [0.0]]
 
