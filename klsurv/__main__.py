@@ -9,9 +9,10 @@ from typing import NoReturn
 
 from klsurv.interrupts import Interrupts
 
-# How polars' allocator goes about memory: in large pages, where the kernel has them, kept until the command ends, and
-# shared by some threads. Small pages that come and go take a tenth of a command's time.
-_JEMALLOC = "narenas:{arenas},thp:always,dirty_decay_ms:-1"
+# How polars' allocator goes about memory: in large pages where the kernel has them, kept for some seconds, two threads
+# to an arena. Small pages that come and go take a tenth of a command's time.
+_ARENAS = ((os.cpu_count() or 1) + 1) // 2
+JEMALLOC = "_RJEM_MALLOC_CONF", f"narenas:{_ARENAS},thp:always,dirty_decay_ms:10000"
 
 
 def main() -> NoReturn:
@@ -22,7 +23,7 @@ def main() -> NoReturn:
     """
     interrupts = Interrupts()
     interrupts.leave_at_once()
-    os.environ.setdefault("_RJEM_MALLOC_CONF", _JEMALLOC.format(arenas=((os.cpu_count() or 1) + 1) // 2))
+    os.environ.setdefault(*JEMALLOC)
     gc.set_threshold(50_000, 20, 100)
     from klsurv.cli import run
 

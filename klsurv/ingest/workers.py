@@ -58,7 +58,8 @@ def _load(cell: CellDir, *, metric: Metric) -> Cell:
 
 
 def _firsts(value: object) -> Iterator[object]:
-    if isinstance(value, list) and value and not isinstance(value[0], list):
+    """The first number of each list in a document."""
+    if isinstance(value, list) and value and not isinstance(value[0], (dict, list)):
         yield value[0]
     elif isinstance(value, (dict, list)):
         for inner in value.values() if isinstance(value, dict) else value:
