@@ -21,13 +21,8 @@ P = ParamSpec("P")
 # Results are megabytes, and each piece of a pipe's size is waited for, with Python's lock, while this process is busy.
 _PIPE = 2**20
 
-_ENVIRONMENT = {
-    # There are as many processes as processors already.
-    "POLARS_MAX_THREADS": "1",
-    # glibc, and no other, is told to keep what one task took for the next, which takes as much.
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**30),
-}
+# glibc, and no other, is told to keep what one task took for the next, which takes as much.
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 _RUN = "import sys; sys.path[:] = {path!r}; from klsurv.worker import serve; serve()"
 
 
@@ -82,7 +77,8 @@ class _Worker:
 
     def __init__(self) -> None:
         command = [sys.executable, "-c", _RUN.format(path=sys.path)]
-        environment = {**os.environ, **_ENVIRONMENT}
+        # There are as many processes as processors already.
+        environment = {**_MEMORY, **os.environ, "POLARS_MAX_THREADS": "1"}
         # In a session of its own, so that Ctrl-C in the terminal reaches this process only.
         self._process = subprocess.Popen(
             command,
