@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,13 @@ import vl_convert
 from PIL import Image
 
 import klsurv
-from klsurv.charts import figure as module
 from klsurv.charts import theme
 from klsurv.charts.figure import Figure
 from klsurv.exprs.axes import Axes
 from klsurv.frames import thin
-from klsurv.output.images import svg_of
 from klsurv.params import Look, Scoring
 from klsurv.plots.spaghetti import draw_spaghetti
+from tests.charts import figures
 from tests.ingest.handmade import write_cell
 
 SCORING = Scoring(threshold=0.3, roll=9)
@@ -48,12 +46,8 @@ def layers(panel: dict[str, Any], mark: str) -> list[dict[str, Any]]:
 
 
 def pixels(figure: Figure, scale: float = 1) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return rendered(vl_convert.vegalite_to_svg(figure.spec(), vl_version="6.4"), scale=scale)
-
-
-def rendered(svg: str, scale: float = 1) -> np.ndarray[Any, np.dtype[np.float64]]:
-    png = vl_convert.svg_to_png(svg, scale=scale)
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=float)
+    svg = vl_convert.vegalite_to_svg(figure.spec(), vl_version="6.4")
+    return figures.pixels(vl_convert.svg_to_png(svg, scale=scale))
 
 
 @pytest.fixture(scope="module")
@@ -298,53 +292,6 @@ def test_a_name_never_becomes_part_of_an_expression_or_a_field() -> None:
     assert "|| true" in json.dumps(rows)
 
 
-def test_the_drawing_that_is_filled_later_is_that_of_the_whole_specification() -> None:
-    """Medians of several doses, one of which leaves its panel, and one of which is broken."""
-    kl = [[0.1 * t for t in range(30)], [0.5] * 30]
-    kl[0][12] = kl[1][12] = float("nan")
-    kl[0][20] = kl[1][20] = -3.0
-    frame = pl.DataFrame({"alpha": [1.0, 1.0, 2.0, 2.0], "prompt": [0, 1] * 2, "kl": [*kl, kl[0][:12], kl[1][:12]]})
-    frame = frame.with_columns(fork=pl.lit([0]), pmass=pl.lit([0.9]))
-    later = draw_spaghetti(klsurv.scan(frame), look=Look(), scoring=Scoring(roll=0, normalize_kl=False))
-    outline, whole = svg_of(later.outline()), svg_of(later.spec())
-    assert len(later.strokes) == 2
-    filled = later.filled(outline)
-    assert len(filled) != len(outline)
-    assert _paths(filled) == _paths(whole)
-    height = panels(json.loads(later.spec()))[0]["height"]
-    assert max(y for _, y in _paths(whole)[0]) == height
-    # What Vega clips is blended by way of a layer, in 256 steps, and its ends are cut along the edge.
-    one, other = rendered(filled), rendered(whole)
-    assert one.shape == other.shape
-    assert (np.abs(one - other).max(axis=2) > 8).sum() < 20
-
-
-def test_a_stand_in_is_written_as_vega_writes_it_and_longer_than_any_name() -> None:
-    paths = [module._path(module._stand_in(i)) for i in range(1000)]
-    assert len(set(paths)) == 1000
-    for path in paths:
-        assert re.fullmatch(r"M20\.125,20(L20\.125,2[01](\.\d{1,3})?){5}", path)
-        assert len(path) > 50
-
-
-def test_a_model_that_is_called_as_a_stand_in_keeps_its_name() -> None:
-    frame = pl.DataFrame({"alpha": [1.0] * 2, "prompt": [0, 1], "kl": [[0.1, 0.5]] * 2, "fork": [[0]] * 2})
-    frame = frame.with_columns(pmass=pl.lit([0.9]), model=pl.lit("m"))
-    (path,) = re.findall(
-        r"M20\.125[^\"]*", svg_of(draw_spaghetti(klsurv.scan(frame), look=Look(), scoring=SCORING).outline())
-    )
-    named = draw_spaghetti(klsurv.scan(frame.with_columns(model=pl.lit(path))), look=Look(), scoring=SCORING)
-    assert path not in svg_of(named.spec())
-    assert len(path) > 50
-
-
-def _paths(svg: str) -> list[list[tuple[float, float]]]:
-    """The points of each black stroke as wide as a median, those of a group together."""
-    groups = re.findall(r"<g class=\"mark-shape[^>]*>(.*?)</g>", svg)
-    wanted = [group for group in groups if 'stroke-width="1.3"' in group]
-    return [[(float(x), float(y)) for x, y in re.findall(r"[ML]([-.\d]+),([-.\d]+)", group)] for group in wanted]
-
-
 def test_a_line_alone_is_not_hidden_by_its_median(tmp_path: Path) -> None:
     kl = {"0.0": [[0.0] * 8], "1.0": [[0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1]]}
     one = {"pmass_eval": {alpha: [[0.9, 0.7, 0.6, 0.9]] for alpha in kl}, "gen_lens_eval": {alpha: [8] for alpha in kl}}
@@ -362,14 +309,3 @@ def test_a_panel_without_trajectories_says_so(real_cells: Path) -> None:
 def test_long_names_of_models_are_cut_in_their_middle(tmp_path: Path) -> None:
     write_cell(tmp_path, calib={"model": f"a{'n' * 100}z"})
     assert "z. window=8. n=4 trajectories." in spec(tmp_path)["title"]["subtitle"]
-
-
-def test_a_model_that_is_called_as_a_picture_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Look, "crowded", lambda self, n: True)
-    frame = pl.DataFrame({"alpha": [1.0, -1.0], "prompt": [0, 0], "kl": [[0.1, 0.5]] * 2, "fork": [[0]] * 2})
-    frame = frame.with_columns(pmass=pl.lit([0.9]), model=pl.lit("m"))
-    (name, _) = draw_spaghetti(klsurv.scan(frame), look=Look(), scoring=SCORING).pictures
-    named = draw_spaghetti(klsurv.scan(frame.with_columns(model=pl.lit(name))), look=Look(), scoring=SCORING)
-    assert named.spec().count("data:image/png") == 2
-    short = draw_spaghetti(klsurv.scan(frame.with_columns(model=pl.lit(name[:40]))), look=Look(), scoring=SCORING)
-    assert f"Model: {name[:40]}." in short.spec()

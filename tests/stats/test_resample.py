@@ -221,6 +221,9 @@ def test_one_prompt_alone_has_no_band() -> None:
 
 def test_draws_that_do_not_vary_have_no_band() -> None:
     assert band(np.full(100, 3.0), interval=Interval()) == (None, None)
+    for value, rounding in ((3.0, 4e-16), (-1e6, 1e-10), (0.0, 1e-17)):
+        assert band(np.array([value, value + rounding] * 50), interval=Interval()) == (None, None)
+        assert None not in band(np.array([value, value + 1e6 * rounding] * 50), interval=Interval())
 
 
 def test_draws_without_a_value_do_not_count() -> None:
