@@ -6,20 +6,19 @@ Parsing JSON holds Python's lock, so threads gain nothing. These workers load no
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from klsurv.crew import Crew
 from klsurv.ingest.cell import Cell, Files, load_cell
 from klsurv.ingest.discover import TRAJECTORY, CellDir
+from klsurv.ingest.kept import keep
 from klsurv.params import Metric
 
 # Starting a worker costs as much as reading some 15 MB.
 _WORTH = 30_000_000
 # Requests under way at a time.
 _AT_ONCE = 16
-# In a worker, the first number of each list that it read last.
-_kept: list[object] = []
 
 
 def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None, None]:
@@ -46,24 +45,11 @@ def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None,
 
 
 def _load(cell: CellDir, *, metric: Metric) -> Cell:
-    """One of many cells.
-
-    Python gives a megabyte of small objects back to the kernel with the last of them, and has to be given as much for
-    the next cell: a fifth of the time that reading takes. A few of them that stay keep it.
-    """
+    """One of many cells."""
     files = Files(cell)
     read = load_cell(cell, metric=metric, files=files)
-    _kept[:] = [number for document in files.read for number in _firsts(document)]
+    keep(files.read)
     return read
-
-
-def _firsts(value: object) -> Iterator[object]:
-    """The first number of each list in a document."""
-    if isinstance(value, list) and value and not isinstance(value[0], (dict, list)):
-        yield value[0]
-    elif isinstance(value, (dict, list)):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _firsts(inner)
 
 
 def _overlapping(found: list[CellDir], metric: Metric) -> Generator[Cell, None, None]:

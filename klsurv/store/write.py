@@ -20,6 +20,7 @@ from klsurv.errors import LayoutError, OutputError
 from klsurv.frames.score import measure
 from klsurv.ingest.cell import Cell, Files, load_cell
 from klsurv.ingest.discover import NEEDED, CellDir
+from klsurv.ingest.kept import keep
 from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.ingest.trajectories import row, trajectories
@@ -161,6 +162,7 @@ def _read(where: CellDir) -> tuple[dict[Metric, Cell], Footer]:
     stamps = {name: seen for name in NEEDED if (seen := where.stamp(name)) is not None}
     files = Files(where, digest=True)
     cells: dict[Metric, Cell] = {metric: load_cell(where, metric=metric, files=files) for metric in METRICS}
+    keep(files.read)
     # A footer without stamps is of no cell: one that was refused is read again, for the limit may then be another.
     known = {} if any(cell.refused for cell in cells.values()) else stamps | files.stamps
     return cells, Footer({metric: _row(cell) for metric, cell in cells.items()}, known, now)

@@ -15,7 +15,7 @@ from klsurv.ingest import workers
 from klsurv.ingest.cell import Cell, load_cell
 from klsurv.ingest.discover import discover
 from klsurv.ingest.workers import load_cells
-from tests.ingest.handmade import KL, write_cell, write_file
+from tests.ingest.handmade import write_cell, write_file
 
 
 @pytest.fixture
@@ -66,21 +66,6 @@ def test_workers_stop_when_no_more_cells_are_wanted(root: Path, crew: list[crew_
     next(read)
     read.close()
     assert crew and all(worker._process.poll() is not None for worker in crew)
-
-
-def test_a_worker_keeps_the_first_number_of_each_list_of_the_cell_it_read_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Where it is kept, so is the memory around it.
-    monkeypatch.setattr(workers, "_kept", [])
-    write_cell(tmp_path, "a", trajectory={"x": [{"deep": [[7.5, 1.0], [], [8.5]]}], "y": 3.0})
-    write_cell(tmp_path, "b", calib=None, pmass={"pmass_eval": ...})
-    first, second = discover(tmp_path)
-    assert workers._load(first, metric="pmass_eval") == load_cell(first, metric="pmass_eval")
-    kept = list(workers._kept)
-    assert {7.5, 8.5, KL[1.0][0][0]} <= set(kept) and 3.0 not in kept and KL[1.0][0][1] not in kept
-    assert workers._load(second, metric="pmass_eval") == load_cell(second, metric="pmass_eval")
-    assert workers._kept and 7.5 not in workers._kept
 
 
 def test_few_small_cells_start_no_worker(
