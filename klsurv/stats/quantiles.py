@@ -90,7 +90,7 @@ def _of_batch(rows: pl.DataFrame, percents: Sequence[int], of: Of) -> pl.DataFra
         # In one piece: of several, polars takes a quantile by sorting.
         one = rows.get_column("x").explode(empty_as_null=False).rechunk()
         one = one.filter(of(one))
-        found = {f"p{p}": one.quantile(p / 100, interpolation="linear") for p in percents}
+        found = {f"p{p}": pl.lit(one.quantile(p / 100, interpolation="linear"), pl.Float64) for p in percents}
         return rows.select(pl.col("group").first(), **found).head(one.len())
     lists = rows.lazy().select("group", _X.list.filter(of(pl.element()))).group_by("group")
     filled = lists.agg(_X.explode(empty_as_null=False)).filter(_X.list.len() > 0)

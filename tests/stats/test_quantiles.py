@@ -48,8 +48,9 @@ def test_quantiles_are_linear_ones_as_numpy_has_them(values: list[float]) -> Non
 
 def test_without_values_there_is_no_row() -> None:
     assert quantiles([], percents=(50,)).rows() == []
-    for parts in ([[]], [[], []]):
-        assert quantiles(pieces(*parts), percents=(50,)).rows() == []
+    for parts in ([[]], [[], []], [[(0, math.nan)]], [[(0, math.nan)], [(0, math.inf)]]):
+        found = quantiles(pieces(*parts), percents=(50,))
+        assert (found.rows(), found.schema["p50"]) == ([], pl.Float64)
 
 
 def test_quartiles_of_pieces_one_can_check_by_eye() -> None:
