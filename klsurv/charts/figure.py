@@ -72,10 +72,12 @@ class Figure:
     def with_data(self) -> alt.VConcatChart:
         """The altair chart with its rows, as a notebook shows it."""
         import altair as alt
+        from altair.utils.schemapi import debug_mode
 
-        chart: alt.VConcatChart = alt.VConcatChart.from_dict(
-            json.loads(self._with_pictures(json.dumps(self.chart))), validate=False
-        )
+        whole = json.loads(self._with_pictures(json.dumps(self.chart)))
+        # Otherwise each part is validated by itself too, which takes longer than all else.
+        with debug_mode(False):
+            chart: alt.VConcatChart = alt.VConcatChart.from_dict(whole, validate=False)
         frames = self.data.frames | self._features()
         large = {name: json.loads(frame.write_json()) for name, frame in frames.items()}
         chart.datasets = self.chart.get("datasets", {}) | large

@@ -8,10 +8,11 @@ from itertools import takewhile
 from math import copysign, log1p
 from typing import Any
 
-from klsurv.charts.legend import Entry
-from klsurv.charts.theme import columns_for, panel_size
+from klsurv.charts.legend import Entry, legend
+from klsurv.charts.theme import columns_for, config, panel_size
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
 
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 SPACING = 22
 # The labels of an axis that has those of the first panel in its row. Empty, not none: so titles stay on one line.
 NO_LABELS: dict[str, Any] = {"labelExpr": "''", "labelPadding": 0}
@@ -60,6 +61,29 @@ class Words:
     title: str
     subtitle: str
     entries: list[Entry] = field(default_factory=list)
+
+
+def composed(
+    panels: Sequence[dict[str, Any]], *, words: Words, columns: int, width: int, row_gap: int = 14
+) -> dict[str, Any]:
+    """Panels, as Vega-Lite has them, in rows under a legend (`width` pixels) and a title.
+
+    Written out: altair copies each panel at every step of composition, which takes longer than all else of a chart.
+    """
+    rows = {"concat": list(panels), "columns": columns, "spacing": {"row": row_gap, "column": SPACING}}
+    return {
+        "$schema": _SCHEMA,
+        "config": config(),
+        "title": {
+            "text": words.title,
+            "subtitle": words.subtitle,
+            "fontSize": 15,
+            "fontWeight": "bold",
+            "offset": 8,
+        },
+        "vconcat": [*([legend(words.entries, width=width)] if words.entries else []), rows],
+        "spacing": 12,
+    }
 
 
 def span(last: float, *, page: Page, room: bool = True) -> tuple[float, float]:

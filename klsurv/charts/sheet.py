@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import sqrt
 from typing import Any, Literal
 
 import altair as alt
 
 from klsurv.charts.figure import Datasets, Figure
-from klsurv.charts.legend import legend
-from klsurv.charts.page import NO_LABELS, SPACING, Page, Words, letters, short, time_axis
-from klsurv.charts.theme import FAINT, config
+from klsurv.charts.page import NO_LABELS, Page, Words, composed, letters, short, time_axis
+from klsurv.charts.theme import FAINT
 
 
 def sheet(panels: Sequence[Any], *, page: Page, words: Words, data: Datasets, row_gap: int = 14) -> Figure:
     """The panels in rows, under a title and a legend."""
-    rows: list[Any] = []
-    if words.entries:
-        rows.append(alt.LayerChart.from_dict(legend(words.entries, width=page.width), validate=False))
-    if panels:
-        rows.append(alt.concat(*panels, columns=page.across, spacing={"row": row_gap, "column": SPACING}))
-    else:
-        rows.append(alt.layer(note("nothing to show", 0, 20), width=page.width, height=60))
-    title = alt.Title(
-        short(words.title, 110), subtitle=short(words.subtitle, 130), fontSize=15, fontWeight="bold", offset=8
-    )
-    return Figure(alt.vconcat(*rows, spacing=12, title=title, config=config()).to_dict(validate=False), data)
+    panels = panels or [alt.layer(note("nothing to show", 0, 20), width=page.width, height=60)]
+    context: dict[str, Any] = {"top_level": False, "datasets": {}}
+    drawn = [panel.to_dict(validate=False, context=context) for panel in panels]
+    shown = replace(words, title=short(words.title, 110), subtitle=short(words.subtitle, 130))
+    chart = composed(drawn, words=shown, columns=page.across, width=page.width, row_gap=row_gap)
+    return Figure({**chart, "datasets": context["datasets"]}, data)
 
 
 def panel(layers: Sequence[Any], *, text: str, size: tuple[int, int]) -> Any:

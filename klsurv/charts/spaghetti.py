@@ -10,13 +10,12 @@ from typing import Any, Literal
 import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure, features
-from klsurv.charts.legend import Entry, legend
-from klsurv.charts.page import NO_LABELS, SPACING, Page, kl_ticks, short, time_axis
-from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for, config
+from klsurv.charts.legend import Entry
+from klsurv.charts.page import NO_LABELS, SPACING, Page, Words, composed, kl_ticks, short, time_axis
+from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
 from klsurv.params import Look, Scoring
 
-_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 # The height of a tick (pixels), how far from an edge its middle stays, or Vega would move the panel's title out of its
 # way, and how many in a panel can all be black.
 _TICK, _ROOM, _TICKS = 8, 6, 120
@@ -76,16 +75,12 @@ def spaghetti_chart(
     n = sum(panel.n for panel in panels)
     model = short(", ".join(models) or "unknown", _MODELS)
     window = f"window={short(', '.join(map(str, windows)), 40)}. " if windows else ""
-    title = {
-        "text": f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
-        "subtitle": f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}.",
-        "fontSize": 15,
-        "fontWeight": "bold",
-        "offset": 8,
-    }
-    sheet = {"concat": drawn, "columns": columns, "spacing": {"row": 14, "column": SPACING}}
-    parts = [legend(entries, width=width), sheet]
-    chart = {"$schema": _SCHEMA, "config": config(), "title": title, "vconcat": parts, "spacing": 12}
+    words = Words(
+        f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
+        f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}.",
+        entries,
+    )
+    chart = composed(drawn, words=words, columns=columns, width=width)
     pictures = {_picture_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}
     strokes = {_median_name(panel): cache(panel.medians) for panel in panels if _has_median(panel)}
     return Figure(chart, data, pictures, strokes)
