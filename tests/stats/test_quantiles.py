@@ -32,7 +32,7 @@ def pieces(*parts: list[tuple[int, float]]) -> list[Callable[[], pl.LazyFrame]]:
     return [lambda frame=frame: frame for frame in frames]  # type: ignore[misc]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(parts=st.lists(VALUES, min_size=2, max_size=4))
 def test_several_pieces_give_the_quantiles_of_the_whole_to_the_last_bit(parts: list[list[tuple[int, float]]]) -> None:
     together = quantiles(pieces([row for part in parts for row in part]), percents=PERCENTS).sort("group")

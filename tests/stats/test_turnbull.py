@@ -16,6 +16,7 @@ from klsurv.stats import survival as surviving
 from klsurv.stats import turnbull as module
 from klsurv.stats.counted import Floats
 from klsurv.stats.turnbull import turnbull
+from tests.effort import examples
 
 INF = float("inf")
 Bracket = tuple[float, float]
@@ -289,7 +290,7 @@ def agree(found: list[Bracket], reference: dict[float, float]) -> bool:
 
 def test_it_is_lifelines_where_no_bracket_begins_where_another_ends() -> None:
     rng = np.random.default_rng(7)
-    for _ in range(40):
+    for _ in range(examples(40)):
         # Left ends are even, right ends odd.
         n = int(rng.integers(2, 40))
         left = np.asarray(2.0 * rng.integers(0, 10, n), dtype=np.float64)
@@ -308,7 +309,7 @@ def test_lifelines_takes_brackets_as_closed_and_errs_at_ties_unless_left_ends_ar
     assert theirs(left, right) == {3.0: 1.0}
     assert falls([(1, 3), (3, INF)]) == pytest.approx({3.0: 0.5})
     rng = np.random.default_rng(8)
-    for _ in range(40):
+    for _ in range(examples(40)):
         found = random_brackets(rng)
         left, right = (np.array(side, dtype=float) for side in zip(*found, strict=True))
         assert agree(found, theirs(left + 1e-6, right))

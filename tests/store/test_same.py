@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import klsurv
+from klsurv.params import Look, Scoring
+from klsurv.plots.spaghetti import draw_spaghetti
+from tests.charts import figures
 from tests.effort import examples
 from tests.generated import Cells, cells, written
 from tests.ingest.handmade import write_file
@@ -79,10 +83,15 @@ def test_tables_do_not_depend_on_how_much_is_in_memory(
     same(told(real_store, scoring=SCORINGS[0]), want)
 
 
-def drawn(source: Path, chart: str, *, alphas: tuple[float, ...] | None = (0.0, 1.0, 4.0), **options: Any) -> Any:
-    plot = klsurv.scan(source, alphas=alphas, tell=lambda _: None).plot
-    few = {"bootstrap": 20} if chart == "dose" else {}
-    return json.dumps(getattr(plot, chart)(threshold=0.3, roll=9, **few, **options).to_dict(), sort_keys=True)
+def drawn(
+    source: Path, chart: str, *, alphas: Sequence[float] | None = (0.0, 1.0, 4.0), kl_log: bool = False, **scoring: Any
+) -> str:
+    runs = klsurv.scan(source, alphas=alphas, tell=lambda _: None)
+    options = {"threshold": 0.3, "roll": 9, **scoring}
+    if chart == "spaghetti":
+        return draw_spaghetti(runs, look=Look(kl_log=kl_log), scoring=Scoring(**options)).spec()
+    how: dict[str, Any] = {"kl_log": kl_log} if chart == "quantiles" else {"bootstrap": 20} if chart == "dose" else {}
+    return figures.draw(chart, runs, options=options, **how).spec()
 
 
 @pytest.mark.parametrize("chart", CHARTS)
