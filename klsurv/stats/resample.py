@@ -111,7 +111,7 @@ def band(values: Floats, *, interval: Interval, prompts: int | None = None) -> t
     """
     known = np.sort(values[~np.isnan(values)])
     # Equal but for rounding: sums of other values differ in their last digits.
-    if len(known) == 0 or np.isclose(known[0], known[-1], rtol=1e-12, atol=1e-12) or prompts in (0, 1):
+    if len(known) == 0 or np.isclose(known[0], known[-1], rtol=1e-12, atol=1e-12) or prompts == 1:
         return None, None
     tail = (1 - interval.level) / 2
     if prompts is not None:
