@@ -11,8 +11,8 @@ from klsurv.interrupts import Interrupts
 
 # How polars' allocator goes about memory: in large pages where the kernel has them, kept for some seconds, two threads
 # to an arena. Small pages that come and go take a tenth of a command's time.
-_ARENAS = ((os.cpu_count() or 1) + 1) // 2
-JEMALLOC = "_RJEM_MALLOC_CONF", f"narenas:{_ARENAS},thp:always,dirty_decay_ms:10000"
+JEMALLOC = "_RJEM_MALLOC_CONF"
+MEMORY = f"narenas:{((os.cpu_count() or 1) + 1) // 2},thp:always,dirty_decay_ms:10000"
 
 
 def main() -> NoReturn:
@@ -23,7 +23,9 @@ def main() -> NoReturn:
     """
     interrupts = Interrupts()
     interrupts.leave_at_once()
-    os.environ.setdefault(*JEMALLOC)
+    # Elsewhere there are no large pages to be asked for, and jemalloc says so.
+    if sys.platform == "linux":
+        os.environ.setdefault(JEMALLOC, MEMORY)
     gc.set_threshold(50_000, 20, 100)
     from klsurv.cli import run
 

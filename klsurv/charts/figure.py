@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 if TYPE_CHECKING:
     import altair as alt
+
+_SWITCH = Lock()
 
 
 @dataclass
@@ -75,8 +78,9 @@ class Figure:
         from altair.utils.schemapi import debug_mode
 
         whole = json.loads(self._with_pictures(json.dumps(self.chart)))
-        # Otherwise each part is validated by itself too, which takes longer than all else.
-        with debug_mode(False):
+        # Otherwise each part is validated by itself too, which takes longer than all else. One at a time: the switch is
+        # put back as it was found, which two threads would find off.
+        with _SWITCH, debug_mode(False):
             chart: alt.VConcatChart = alt.VConcatChart.from_dict(whole, validate=False)
         frames = self.data.frames | self._features()
         large = {name: json.loads(frame.write_json()) for name, frame in frames.items()}

@@ -1,4 +1,4 @@
-"""How a figure is laid out. In: panels, names, ends of axes. Out: sizes, ticks, and names that have room."""
+"""How a figure is laid out. In: panels, names, ends of axes. Out: sizes, ticks, names that have room; a page."""
 
 from __future__ import annotations
 

@@ -23,8 +23,7 @@ _TICK, _ROOM, _TICKS = 8, 6, 120
 _MODELS = 50
 
 
-# A part of a Vega-Lite specification. Written out: altair would copy each panel with its picture several times, and
-# take longer to load and compose than Vega to draw.
+# A part of a Vega-Lite specification. Written out: altair would take longer to load and compose than Vega to draw.
 Layer = dict[str, Any]
 
 

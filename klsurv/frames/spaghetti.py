@@ -41,7 +41,7 @@ def heights(drawn: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def high(y: Any) -> Any:
-    """Whether the y axis makes room for a value, of a series or expression: it is finite and ≥ 0."""
+    """Whether the y axis makes room for values, a series or an expression: they are finite and ≥ 0."""
     return y.is_finite() & (y >= 0)
 
 

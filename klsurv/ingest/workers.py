@@ -10,9 +10,9 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from klsurv.crew import Crew
-from klsurv.ingest.cell import Cell, Files, load_cell
+from klsurv.ingest.cell import Cell, load_cell
 from klsurv.ingest.discover import TRAJECTORY, CellDir
-from klsurv.ingest.kept import keep
+from klsurv.ingest.kept import load_one
 from klsurv.params import Metric
 
 # Starting a worker costs as much as reading some 15 MB.
@@ -35,21 +35,13 @@ def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None,
         # Few are handed out ahead of the one that is waited for, so that what is read does not pile up.
         ahead: list[Future[Cell]] = []
         for cell in found:
-            ahead.append(crew.submit(_load, cell, metric=metric))
+            ahead.append(crew.submit(load_one, cell, metric=metric))
             if len(ahead) > 2 * workers:
                 yield ahead.pop(0).result()
         for future in ahead:
             yield future.result()
     finally:
         crew.shutdown(cancel_futures=True)
-
-
-def _load(cell: CellDir, *, metric: Metric) -> Cell:
-    """One of many cells."""
-    files = Files(cell)
-    read = load_cell(cell, metric=metric, files=files)
-    keep(files.read)
-    return read
 
 
 def _overlapping(found: list[CellDir], metric: Metric) -> Generator[Cell, None, None]:

@@ -110,8 +110,9 @@ def band(values: Floats, *, interval: Interval, prompts: int | None = None) -> t
     normal, and by √(n / (n − 1)) (Hesterberg 2015, "expanded percentile"). One prompt alone has no interval.
     """
     known = np.sort(values[~np.isnan(values)])
-    # Equal but for rounding: sums of other values differ in their last digits.
-    if len(known) == 0 or np.isclose(known[0], known[-1], rtol=1e-12, atol=1e-12) or prompts == 1:
+    # Equal but for rounding, in tokens, nats or shares: the same value of each prompt, weighted otherwise by each draw.
+    alike = len(known) == 0 or np.isclose(known[0], known[-1], rtol=1e-12, atol=1e-12)
+    if alike or (prompts is not None and prompts < 2):
         return None, None
     tail = (1 - interval.level) / 2
     if prompts is not None:

@@ -15,6 +15,7 @@ from klsurv.crew import Crew
 from klsurv.errors import LayoutError, NothingUsableError, OutputError
 from klsurv.fanout import Progress
 from klsurv.ingest.discover import CellDir, discover
+from klsurv.ingest.kept import keep
 from klsurv.ingest.remote import Place, Remote, expanded, is_file
 from klsurv.names import clean
 from klsurv.params import METRICS
@@ -131,8 +132,11 @@ def _refreshed(stale: list[CellDir], store: Place, run: str, workers: int, execu
     """What became of each cell, as they are done."""
     workers = min(workers, len(stale))
     if executor is None and workers < 2:
-        for cell in stale:
-            yield refresh(cell, store, run=run)
+        try:
+            for cell in stale:
+                yield refresh(cell, store, run=run)
+        finally:
+            keep([])
         return
     crew = Crew(workers) if executor is None else None
     futures: list[Future[Done]] = []

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 import pytest
 import vl_convert
+from altair.utils import schemapi
 
 import klsurv
 from klsurv.charts import figure as module
@@ -77,3 +79,12 @@ def test_a_model_that_is_called_as_a_picture_keeps_its_name(monkeypatch: pytest.
     assert named.spec().count("data:image/png") == 2
     short = drawn(frame.with_columns(model=pl.lit(name[:40])))
     assert f"Model: {name[:40]}." in short.spec()
+
+
+def test_charts_made_at_once_leave_the_checks_of_altair_on() -> None:
+    frame = pl.DataFrame({"alpha": [1.0] * 2, "prompt": [0, 1], "kl": [[0.1, 0.5]] * 2, "fork": [[0]] * 2})
+    figure = drawn(frame.with_columns(pmass=pl.lit([0.9])))
+    with ThreadPoolExecutor(4) as threads:
+        charts = list(threads.map(lambda _: figure.with_data().to_dict(), range(8)))
+    assert all(chart == charts[0] for chart in charts)
+    assert schemapi.DEBUG_MODE

@@ -120,3 +120,12 @@ def _spoil(asker: int) -> str:
         with suppress(OSError):
             os.write(descriptor, b"x")
     return "the answer to another task"
+
+
+def test_a_worker_is_told_to_keep_memory_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = crew_module._MEMORY
+    monkeypatch.delenv(first, raising=False)
+    monkeypatch.setenv(second, "77")
+    with Crew(1) as crew:
+        told = [crew.submit(os.getenv, name).result() for name in (first, second)]
+    assert told == [crew_module._MEMORY[first], "77"]

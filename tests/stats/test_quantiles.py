@@ -18,15 +18,16 @@ from tests.effort import examples
 
 PERCENTS = (0, 1, 10, 25, 50, 75, 90, 95, 99, 100)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=64)
-# Many equal values, and values so near each other that they share a bucket.
+# Many equal values, values so near each other that they share a bucket, and none.
 VALUES = st.lists(
-    st.tuples(st.integers(0, 2), FLOATS | st.sampled_from([0.0, -0.0, 1.0, 1.0 + 2**-52, 1.0 - 2**-53, 5e-324])),
+    st.tuples(st.integers(0, 2), FLOATS | st.sampled_from([None, 0.0, -0.0, 1.0, 1.0 + 2**-52, 1.0 - 2**-53, 5e-324])),
     max_size=60,
 )
 
 
-def pieces(*parts: list[tuple[int, float]]) -> list[Callable[[], pl.LazyFrame]]:
-    rows = [[(group, [x]) for group, x in part] + [(9, [])] for part in parts]
+def pieces(*parts: list[tuple[int, float | None]]) -> list[Callable[[], pl.LazyFrame]]:
+    """A list for each value, and one that is null for None."""
+    rows = [[(group, None if x is None else [x]) for group, x in part] + [(9, [])] for part in parts]
     schema = {"group": pl.UInt32, "x": pl.List(pl.Float64)}
     frames = [pl.DataFrame(part, schema=schema, orient="row").lazy() for part in rows]
     return [lambda frame=frame: frame for frame in frames]  # type: ignore[misc]
@@ -34,7 +35,9 @@ def pieces(*parts: list[tuple[int, float]]) -> list[Callable[[], pl.LazyFrame]]:
 
 @settings(max_examples=examples(200), deadline=None)
 @given(parts=st.lists(VALUES, min_size=2, max_size=4))
-def test_several_pieces_give_the_quantiles_of_the_whole_to_the_last_bit(parts: list[list[tuple[int, float]]]) -> None:
+def test_several_pieces_give_the_quantiles_of_the_whole_to_the_last_bit(
+    parts: list[list[tuple[int, float | None]]],
+) -> None:
     together = quantiles(pieces([row for part in parts for row in part]), percents=PERCENTS).sort("group")
     assert quantiles(pieces(*parts), percents=PERCENTS).sort("group").equals(together)
 
@@ -48,7 +51,7 @@ def test_quantiles_are_linear_ones_as_numpy_has_them(values: list[float]) -> Non
 
 def test_without_values_there_is_no_row() -> None:
     assert quantiles([], percents=(50,)).rows() == []
-    for parts in ([[]], [[], []], [[(0, math.nan)]], [[(0, math.nan)], [(0, math.inf)]]):
+    for parts in ([[]], [[], []], [[(0, math.nan)]], [[(0, math.nan)], [(0, math.inf)]], [[(0, None)]]):
         found = quantiles(pieces(*parts), percents=(50,))
         assert (found.rows(), found.schema["p50"]) == ([], pl.Float64)
 
@@ -138,7 +141,9 @@ def test_half_a_million_values_are_enough_for_a_look() -> None:
 
 @settings(max_examples=examples(100), deadline=None)
 @given(values=VALUES)
-def test_some_at_a_time_groups_have_the_quantiles_that_they_have_together(values: list[tuple[int, float]]) -> None:
+def test_some_at_a_time_groups_have_the_quantiles_that_they_have_together(
+    values: list[tuple[int, float | None]],
+) -> None:
     together = quantiles(pieces(values), percents=PERCENTS).sort("group")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BATCH", 2)
