@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 
-_MOST_WARNINGS = 5
+_MOST_WARNINGS, _MOST_DOSES = 5, 12
 
 
 def scan(
@@ -220,9 +220,10 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         if more := left_out[_MOST_WARNINGS:]:
             self.say(f"{len(more)} more cells are not ok: `klsurv check` lists them")
         if self._alphas is not None:
-            held = set(source.cells.get_column("alphas").explode().drop_nulls())
+            held = source.cells.get_column("alphas").explode().drop_nulls().unique().sort().to_list()
             if absent := [alpha for alpha in self._alphas if alpha not in held]:
-                self.say(f"no cell has alpha {', '.join(map(str, absent))}")
+                there = f"{', '.join(map(str, held[:_MOST_DOSES]))}{', …' if held[_MOST_DOSES:] else ''}" or "none"
+                self.say(f"no cell has alpha {', '.join(map(str, absent))}; there is {there}")
             source = source.at(self._alphas)
         return source
 

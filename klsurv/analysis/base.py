@@ -84,7 +84,7 @@ class Analysis(ABC):
         """Scored trajectories, observed for the event that was chosen, without KL."""
         scoring, event = outcome(options)
         if event.event == "pmass":
-            return self._judged_told(scoring)
+            return self.judged_told(scoring)
         return pl.concat(each(self.reader, partial(_observed, scoring=scoring, event=event), self.pieces()))
 
     def kl_quantiles(self, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
@@ -122,7 +122,7 @@ class Analysis(ABC):
             self.say(message)
         return apart
 
-    def _judged_told(self, scoring: Scoring) -> pl.DataFrame:
+    def judged_told(self, scoring: Scoring) -> pl.DataFrame:
         """Scored trajectories; tells if the unsteered model, alpha 0, is dead from the start by this threshold."""
         lives = self.judged(scoring)
         at_once = died_within(pl.col("death_t"), pl.min_horizontal(pl.col("fork").list.first(), "gen_len"))

@@ -20,6 +20,7 @@ from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups
 from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table
 from klsurv.source import Piece
+from klsurv.stats import caveats
 
 if TYPE_CHECKING:
     from klsurv.stats.counted import Floats
@@ -150,9 +151,12 @@ class Precursors(Analysis):
         self, by: Sequence[str], scoring: Scoring, options: ScoringOptions
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Scored trajectories with their index `row`, and their steered person-forks."""
-        lives = self._judged_told(scoring)
+        lives = self.judged_told(scoring)
         self._told(lives, [*by, "alpha"], options, mixed_are=_MIXED)
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
+        deaths = rows.filter("event").get_column("fork")
+        for message in caveats.of_beginnings(deaths.len(), at_once=deaths.filter(deaths == 0).len()):
+            self.say(message)
         return lives.with_row_index("row"), rows
 
     def _at_forks(

@@ -40,7 +40,7 @@ class Survival(Analysis):
         """
         names = groups(by)
         chosen = Scoring(**scoring)
-        lives = self._judged_told(chosen)
+        lives = self.judged_told(chosen)
         self._mixed_told(lives, names)
         quantiles = self.kl_quantiles(names, (50, 95, 99), chosen)
         table = outcomes(lives, names).join(quantiles, on=names, how="left", nulls_equal=True, maintain_order="left")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
-    lives = runs.judged(scoring).lazy()
+    lives = runs.judged_told(scoring).lazy()
     counts, facts = pl.collect_all(
         [
             spaghetti.panels(lives),

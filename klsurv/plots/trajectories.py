@@ -36,7 +36,7 @@ def draw_quantiles(runs: Runs, *, view: View, options: ScoringOptions, kl_log: b
     scoring = Scoring(**options)
     drawn = Drawn(runs, scoring=scoring)
     y_max = drawn.top()
-    counted = spaghetti.panels(runs.judged(scoring).lazy())
+    counted = spaghetti.panels(runs.judged_told(scoring).lazy())
     rows = each_dose(counted, alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
     width, height = Page(n_panels=len(runs.alphas), **view).size
     panels = []
@@ -53,7 +53,7 @@ def draw_quantiles(runs: Runs, *, view: View, options: ScoringOptions, kl_log: b
 def draw_pmass(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
     """Pmass at forks, a panel per alpha."""
     scoring = Scoring(**options)
-    lives = runs.judged(scoring)
+    lives = runs.judged_told(scoring)
     tables = [pmass_lines(lives.lazy(), most=_MOST_LINES), pmass_bands(lives.lazy()), pmass_counts(lives.lazy())]
     lines, bands, counts = pl.collect_all(tables)
     # More would be one patch of colour; band and median are of all.

@@ -24,6 +24,8 @@ def words(runs: Runs, title: str, options: ScoringOptions, *, n: int | None = No
     parts = [f"Model: {short(', '.join(models) or 'unknown', 50)}."]
     if windows:
         parts.append(f"window={', '.join(map(str, windows[:6]))}{', …' if windows[6:] else ''}.")
+    if len(runs.alphas) == 1:
+        parts.append(f"α = {runs.alphas[0]}.")
     if n is not None:
         parts.append(f"n={n} trajectories.")
     if not timeless:

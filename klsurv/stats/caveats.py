@@ -68,6 +68,13 @@ def of_control(controls: pl.DataFrame, *, threshold: float) -> list[str]:
     ][:_MOST]
 
 
+def of_beginnings(n: int, *, at_once: int) -> list[str]:
+    """Of `n` deaths of steered trajectories, those at token 0."""
+    if at_once == 0:
+        return []
+    return [f"{at_once} of {n} deaths are at token 0, before any KL, and are left out of what precedes a death"]
+
+
 def of_pooling(alphas: Sequence[float]) -> list[str]:
     """Doses that were thrown together."""
     if len(alphas) < 2:

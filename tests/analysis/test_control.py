@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 import klsurv
 from klsurv.runs import Runs
 from tests.analysis.lived import Row, frame, life
@@ -36,6 +38,11 @@ def test_every_question_about_death_tells_that_the_unsteered_model_is_dead_from_
         lambda runs: runs.compare(at_alpha=1.0),
     ):
         assert len(told(rows, ask)) == 1
+
+
+@pytest.mark.parametrize("chart", ["spaghetti", "quantiles", "survival", "pmass", "deaths"])
+def test_every_figure_of_the_dead_tells_it_too(chart: str) -> None:
+    assert len(told(unsteered(0, 0, 0, 0, 0), lambda runs: getattr(runs.plot, chart)())) == 1
 
 
 def test_one_that_dies_later_or_never_or_no_unsteered_one_at_all_is_no_reason_to_tell() -> None:

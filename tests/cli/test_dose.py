@@ -56,4 +56,4 @@ def test_the_seed_moves_the_bands_and_nothing_else(real_cells: Path) -> None:
 def test_without_a_trajectory_there_is_a_head_and_no_row(klsurv: Klsurv, real_cells: Path) -> None:
     result = klsurv("dose", real_cells, "--alphas", "7.5")
     assert (result.returncode, result.stdout.count("\n")) == (0, 1)
-    assert result.stderr == "warning: no cell has alpha 7.5\n"
+    assert result.stderr == "warning: no cell has alpha 7.5; there is 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0\n"

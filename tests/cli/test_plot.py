@@ -135,7 +135,7 @@ def test_an_alpha_that_no_cell_has_keeps_an_empty_panel_with_a_warning(
     path = tmp_path / "figure.svg"
     result = klsurv("plot", "spaghetti", real_cells, "-o", path, "--alphas", "1,7.5", *OPTIONS)
     assert result.returncode == 0
-    assert "warning: no cell has alpha 7.5" in result.stderr.splitlines()
+    assert "warning: no cell has alpha 7.5; there is 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0" in result.stderr.splitlines()
     assert "7.5" in path.read_text()
 
 

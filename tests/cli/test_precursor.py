@@ -38,7 +38,10 @@ def test_it_prints_the_study_that_the_library_returns(
     runs = quiet(real_cells)
     want = runs.study(**SCORING, **asked)
     assert want.filter(pl.col("n_deaths") > 1).height > 0
-    assert runs.warnings == [COPIES]
+    assert runs.warnings == [
+        COPIES,
+        "33 of 39 deaths are at token 0, before any KL, and are left out of what precedes a death",
+    ]
     printed(klsurv("precursor", real_cells, *OPTIONS, *options, "--format", format), want, runs, format=format)
 
 
@@ -81,7 +84,8 @@ def test_what_it_saves_says_how_it_was_made(klsurv: Klsurv, real_cells: Path, tm
     printed(result, want, runs, saved=[path])
     assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
     asked = {"by": "", "lags": 3, "bootstrap": 20, "seed": 0, "where": "method = 'pca'", "landmarks": None}
-    told(path, "study", event="death at the first fork with pmass < 0.3", options=asked, warnings=[])
+    told(path, "study", event="death at the first fork with pmass < 0.3", options=asked, warnings=runs.warnings)
+    assert [message[:30] for message in runs.warnings] == ["7 of 9 deaths are at token 0, "]
 
 
 @pytest.mark.parametrize(("table", "alpha", "first"), [("study", 7.5, "measure"), ("hazard", 0, "covariate")])

@@ -134,13 +134,16 @@ def test_an_alpha_that_no_cell_has_keeps_its_row_with_a_warning(klsurv: Klsurv, 
     one, absent = json.loads(result.stdout)
     assert (one["alpha"], one["n"]) == (1.0, 16)
     assert (absent["alpha"], absent["n"], absent["n_events"], absent["kl_p50"]) == (7.5, 0, 0, None)
-    assert result.stderr == "warning: no cell has alpha 7.5\n"
+    assert result.stderr == "warning: no cell has alpha 7.5; there is 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0\n"
 
 
 def test_only_alphas_that_no_cell_has_give_empty_rows(klsurv: Klsurv, real_cells: Path) -> None:
     result = klsurv("summary", real_cells, "--alphas", "7.5", "--format", "json")
     assert [(row["alpha"], row["n"]) for row in json.loads(result.stdout)] == [(7.5, 0)]
-    assert (result.returncode, result.stderr) == (0, "warning: no cell has alpha 7.5\n")
+    assert (result.returncode, result.stderr) == (
+        0,
+        "warning: no cell has alpha 7.5; there is 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0\n",
+    )
 
 
 @pytest.mark.parametrize("n_bad", [1, 5, 8])

@@ -94,7 +94,7 @@ def test_a_dose_that_no_cell_has_keeps_its_row_in_the_summary(klsurv: Klsurv, re
     want = runs.lifetimes(**SCORING)
     assert want.select("alpha", "n", "median").rows() == [(1.0, 16, None), (7.5, 0, None)]
     printed(klsurv("survival", real_cells, "--summary", "--alphas", "1,7.5", *OPTIONS, "--format", "json"), want, runs)
-    assert runs.warnings == ["no cell has alpha 7.5"]
+    assert runs.warnings == ["no cell has alpha 7.5; there is 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0"]
 
 
 def test_what_must_be_known_of_the_groups_is_told_once_each(klsurv: Klsurv, tmp_path: Path) -> None:

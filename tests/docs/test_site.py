@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 
 # What classes of the analysis share, and nobody else calls.
-INNER = {"early", "judged", "digests", "pieces", "executor", "reader", "say", "lives", "kl_quantiles"}
+INNER = {"early", "judged", "judged_told", "digests", "pieces", "executor", "reader", "say", "lives", "kl_quantiles"}
 
 
 def page(name: str) -> str:

@@ -222,7 +222,7 @@ def test_an_alpha_that_no_cell_has_keeps_an_empty_row_and_is_told(tmp_path: Path
     summary = klsurv.scan(tmp_path, alphas=[3, 1], tell=told.append).summary()
     assert summary.select("alpha", "n", "n_events", "kl_p50").rows()[1] == (3.0, 0, 0, None)
     assert summary.get_column("alpha").to_list() == [1.0, 3.0]
-    assert told == ["no cell has alpha 3.0"]
+    assert told == ["no cell has alpha 3.0; there is 0.0, 1.0"]
 
 
 @pytest.mark.parametrize("path", ["~no_such_user_here/runs", "x" * 5000])

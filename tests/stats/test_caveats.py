@@ -5,7 +5,16 @@ from typing import Any
 import polars as pl
 import pytest
 
-from klsurv.stats.caveats import of_control, of_duplicates, of_failures, of_grids, of_pooling, of_size, of_unmeasured
+from klsurv.stats.caveats import (
+    of_beginnings,
+    of_control,
+    of_duplicates,
+    of_failures,
+    of_grids,
+    of_pooling,
+    of_size,
+    of_unmeasured,
+)
 
 ALPHA = {"alpha": pl.Float64}
 
@@ -102,6 +111,12 @@ def test_groups_that_were_never_measured_are_named() -> None:
 def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
     assert of_pooling([1.0]) == []
     assert of_pooling([0.0, 1.0]) == ["groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha (--at-alpha)"]
+
+
+def test_deaths_before_any_kl_are_told_with_their_number() -> None:
+    assert of_beginnings(5, at_once=0) == of_beginnings(0, at_once=0) == []
+    (said,) = of_beginnings(5, at_once=1)
+    assert said.startswith("1 of 5 deaths are at token 0, before any KL")
 
 
 def test_an_unsteered_model_that_is_dead_at_once_is_told_unless_it_was_seen_fewer_than_five_times() -> None:
