@@ -87,7 +87,7 @@ def _resampled(sample: _Sample, *, tau: int) -> tuple[Floats, Floats]:
     n, d = sample.draws @ sample.risk, sample.draws @ sample.events
     drawn = n.any(axis=1)
     # Whole numbers: where none is at risk, none dies.
-    survival = np.cumprod(1 - d / np.maximum(n, 1), axis=1)
+    survival = np.cumprod(1 - d / n.clip(1), axis=1)
     mean, end = area(survival, sample.forks, tau)
     return np.where(drawn, mean, np.nan), np.where(drawn, end, np.nan)
 
