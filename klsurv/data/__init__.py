@@ -26,7 +26,9 @@ def unpack(directory: Path) -> list[Path]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with as_file(files("klsurv.data") / "cells.tar.xz") as packed, tarfile.open(packed) as archive:
-            archive.extractall(staging, filter="data")
+            # Python before 3.11.4 has no filters, and does not look at this.
+            archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, path: member)
+            archive.extractall(staging)
         with uninterrupted():
             for path in sorted(staging.rglob("*")):
                 place = directory / path.relative_to(staging)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
+import pytest
+
 import klsurv as package
+from klsurv.data import unpack
 from tests.conftest import Klsurv
 
 
@@ -43,3 +47,11 @@ def test_a_file_in_place_of_the_folder_is_wrong_usage(klsurv: Klsurv, tmp_path: 
         assert str(target) in result.stderr
         assert "Traceback" not in result.stderr
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_it_unpacks_with_a_python_that_has_no_filters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract = tarfile.TarFile.extractall
+    # As of Python 3.11.0 to 3.11.3.
+    monkeypatch.setattr(tarfile.TarFile, "extractall", lambda archive, path: extract(archive, path))
+    monkeypatch.delattr(tarfile, "data_filter")
+    assert len(unpack(tmp_path / "demo")) == 2
