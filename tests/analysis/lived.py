@@ -47,3 +47,9 @@ def sampled(
         # No two have the same KL, so that none is taken for a copy.
         rows.append(life(end if dead else None, fork=LOG.forks, gen_len=end, window=96, kl=[i / 1000] * end, **facts))
     return frame(*rows)
+
+
+def copied(source: pl.DataFrame, seed: int = 1) -> pl.DataFrame:
+    """The rows once more, in cells of another seed."""
+    again = source.with_columns(pl.lit(seed, pl.Int64).alias("seed"), cell=pl.format("{}_{}", "method", pl.lit(seed)))
+    return pl.concat([source, again.select(source.columns)])
