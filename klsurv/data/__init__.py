@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import tarfile
 from importlib.resources import as_file, files
@@ -22,7 +21,7 @@ def unpack(directory: Path) -> list[Path]:
     """
     made = not os.path.lexists(directory)
     # A reader of the directory passes over a name that begins with _.
-    staging = directory / f"_unpacking.{secrets.token_hex(4)}"
+    staging = directory / f"_unpacking.{os.urandom(4).hex()}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with as_file(files("klsurv.data") / "cells.tar.xz") as packed, tarfile.open(packed) as archive:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -54,7 +53,7 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     if folder:
         check_on_disk(path)
     # Named before it is there, so that an interruption at any point finds it.
-    temporary = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{path.name[:60]}.{os.urandom(4).hex()}.part")
     try:
         if folder:
             if path.exists() and (not path.is_dir() or any(path.iterdir())):

@@ -7,7 +7,6 @@ system without locks, those that were killed are not told from those that run, a
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,7 +27,7 @@ def scratch(store: Place) -> Iterator[str]:
     """The name of this run, with which its temporary files begin after a dot; at the end none is left."""
     if isinstance(store, Remote):
         # An object is put whole or not at all: there are no temporary ones.
-        yield secrets.token_hex(6)
+        yield os.urandom(6).hex()
         return
     began = None
     try:
@@ -62,7 +61,7 @@ def turn(store: Path) -> Iterator[None]:
 def _begin(store: Path) -> tuple[str, int]:
     """A name that no other run has, and its lock, which another run may sweep away before it is held."""
     while True:
-        run = secrets.token_hex(6)
+        run = os.urandom(6).hex()
         path = store / f".{run}{_LOCK}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         if _held(descriptor) is not False and path.exists():
