@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from klsurv.frames.describe import describe
+from klsurv.schema.describe import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,8 +19,8 @@ def test_it_has_two_set_up_commands_that_need_nothing_but_python() -> None:
 
 
 def test_its_table_of_the_summary_is_the_declared_one() -> None:
-    for _, column, _, unit, meaning in describe(["summary"]).rows():
-        assert f"| {column} | {unit} | {meaning} |" in README
+    for row in describe(["summary"]):
+        assert f"| {row['column']} | {row['unit']} | {row['meaning']} |" in README
 
 
 def test_its_pictures_are_there() -> None:

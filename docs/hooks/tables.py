@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from klsurv.cli.schema import NAMES
-from klsurv.frames.describe import describe
 from klsurv.schema import GROUPED, TABLES
+from klsurv.schema.describe import describe
 
 MARK = "<!-- the tables -->"
 
@@ -25,5 +25,6 @@ def reference() -> Iterator[str]:
         yield f"One row per {TABLES[name].rows}. The columns{before}:\n"
         yield "| column | dtype | unit | meaning |"
         yield "| :-- | :-- | :-- | :-- |"
-        for _, column, dtype, unit, meaning in describe([name]).rows():
-            yield f"| `{column}` | {dtype} | {unit} | {meaning.replace('|', chr(92) + '|')} |"
+        for row in describe([name]):
+            meaning = row["meaning"].replace("|", "\\|")
+            yield f"| `{row['column']}` | {row['dtype']} | {row['unit']} | {meaning} |"

@@ -20,7 +20,7 @@ from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.inference import Interval, LogRank, Resampling, Test
 from klsurv.params import By, OutcomeOptions, check, groups
-from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS
+from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 
@@ -148,7 +148,7 @@ class Comparisons(Analysis):
         for message in caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses):
             self.say(message)
         if table.is_empty():
-            return pl.DataFrame(schema={name: GROUP_COLUMNS[name].dtype for name in names} | dict(DOSE.schema))
+            return typed([*(GROUP_COLUMNS[name] for name in names), *DOSE.columns]).to_frame()
         means = surviving.lifetimes(table, by=doses, tau_at=tau)
         reach = surviving.tau(table, by=doses) if tau is None else tau
         at_tau = table.group_by(doses).agg(

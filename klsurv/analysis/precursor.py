@@ -18,7 +18,7 @@ from klsurv.frames.history import before_fork, covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
 from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups
-from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table
+from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table, typed
 from klsurv.source import Piece
 from klsurv.stats import caveats
 
@@ -235,5 +235,4 @@ def _parts(table: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, A
 
 
 def _table(rows: list[dict[str, Any]], by: Sequence[str], table: Table) -> pl.DataFrame:
-    schema = {name: GROUP_COLUMNS[name].dtype for name in by} | dict(table.schema)
-    return pl.DataFrame(rows, schema=schema)
+    return pl.DataFrame(rows, schema=typed([*(GROUP_COLUMNS[name] for name in by), *table.columns]))

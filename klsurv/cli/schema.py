@@ -37,7 +37,7 @@ NAMES = (
 @format_option
 def command(table: str | None, format: Any) -> None:
     """What each column means: of one TABLE, or of all."""
-    from klsurv.frames.describe import describe
-    from klsurv.output.show import show
+    from klsurv.output.rows import show_texts
+    from klsurv.schema.describe import describe
 
-    show(describe([table] if table else list(NAMES)), format=format, keys=2)
+    show_texts(describe([table] if table else list(NAMES)), format=format, keys=2)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from klsurv.errors import OutputError
-from klsurv.output.show import written
+from klsurv.output.rows import written
 from klsurv.watch.known import Known
 from klsurv.watch.sweep import Change, View
 

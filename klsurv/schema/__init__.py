@@ -5,7 +5,7 @@ In: nothing. Out: the declarations that frames, files, the README and `klsurv sc
 
 from __future__ import annotations
 
-from klsurv.schema.declare import Column, Table
+from klsurv.schema.declare import Column, Table, typed
 from klsurv.schema.measured import (
     CELLS,
     CHANGES,
@@ -96,4 +96,5 @@ __all__ = [
     "USABLE",
     "Column",
     "Table",
+    "typed",
 ]

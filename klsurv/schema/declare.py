@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-import polars as pl
-from polars.datatypes import DataType, DataTypeClass
+if TYPE_CHECKING:
+    import polars as pl
 
-Dtype = DataType | DataTypeClass
+# As polars writes them: declarations can be told without loading it.
+Dtype = Literal["String", "Int64", "Float64", "Boolean", "List(Int64)", "List(Float64)"]
 
 
 @dataclass(frozen=True)
@@ -36,4 +39,13 @@ class Table:
     @property
     def schema(self) -> pl.Schema:
         """The columns as a polars schema."""
-        return pl.Schema({column.name: column.dtype for column in self.columns})
+        return typed(self.columns)
+
+
+def typed(columns: Iterable[Column]) -> pl.Schema:
+    """Some columns as a polars schema."""
+    import polars as pl
+
+    plain = {"String": pl.String(), "Int64": pl.Int64(), "Float64": pl.Float64(), "Boolean": pl.Boolean()}
+    dtypes = plain | {f"List({name})": pl.List(inner) for name, inner in plain.items()}
+    return pl.Schema({column.name: dtypes[column.dtype] for column in columns})

@@ -5,8 +5,6 @@ In: nothing. Out: declarations.
 
 from __future__ import annotations
 
-import polars as pl
-
 from klsurv.schema.declare import Column, Table
 
 # The row key of a trajectory, and what each knows of its cell.
@@ -16,24 +14,24 @@ FACTS = ["model", "method", "seed", "window", "target_kl"]
 USABLE = ("ok", "partial")
 
 _KEY = (
-    Column("cell", pl.String, "", "name of the run cell: its directory, control characters escaped"),
-    Column("alpha", pl.Float64, "c_star", "dose, in multiples of the calibrated coefficient"),
-    Column("prompt", pl.Int64, "", "0-based index of the prompt in its cell"),
+    Column("cell", "String", "", "name of the run cell: its directory, control characters escaped"),
+    Column("alpha", "Float64", "c_star", "dose, in multiples of the calibrated coefficient"),
+    Column("prompt", "Int64", "", "0-based index of the prompt in its cell"),
 )
-_T = Column("t", pl.Int64, "tokens", "0-based position in the generation")
-_END = Column("end", pl.String, "", "`eos`: the model ended its answer before the window was full; else `window`")
+_T = Column("t", "Int64", "tokens", "0-based position in the generation")
+_END = Column("end", "String", "", "`eos`: the model ended its answer before the window was full; else `window`")
 _FACTS = (
-    Column("model", pl.String, "", "name of the model; null where calib.json has none"),
-    Column("method", pl.String, "", "how the steering vector was found; null where calib.json has none"),
-    Column("seed", pl.Int64, "", "seed of the run; null where calib.json has none"),
-    Column("window", pl.Int64, "tokens", "most tokens a rollout may have"),
-    Column("target_kl", pl.Float64, "nats", "p95 of per-token KL that alpha = 1 was calibrated to; null where unknown"),
+    Column("model", "String", "", "name of the model; null where calib.json has none"),
+    Column("method", "String", "", "how the steering vector was found; null where calib.json has none"),
+    Column("seed", "Int64", "", "seed of the run; null where calib.json has none"),
+    Column("window", "Int64", "tokens", "most tokens a rollout may have"),
+    Column("target_kl", "Float64", "nats", "p95 of per-token KL that alpha = 1 was calibrated to; null where unknown"),
 )
 _SERIES = (
-    Column("gen_len", pl.Int64, "tokens", "tokens generated"),
-    Column("kl", pl.List(pl.Float64), "nats", "KL(steered ‖ base) at each token; NaN or infinite where it failed"),
-    Column("fork", pl.List(pl.Int64), "tokens", "offsets at which pmass was measured, ascending"),
-    Column("pmass", pl.List(pl.Float64), "probability", "probability on true/false at each fork; null where missing"),
+    Column("gen_len", "Int64", "tokens", "tokens generated"),
+    Column("kl", "List(Float64)", "nats", "KL(steered ‖ base) at each token; NaN or infinite where it failed"),
+    Column("fork", "List(Int64)", "tokens", "offsets at which pmass was measured, ascending"),
+    Column("pmass", "List(Float64)", "probability", "probability on true/false at each fork; null where missing"),
 )
 
 CELLS = Table(
@@ -42,13 +40,13 @@ CELLS = Table(
     (
         _KEY[0],
         *_FACTS,
-        Column("c_star", pl.Float64, "", "calibrated coefficient, the dose alpha = 1; null where unknown"),
-        Column("layer", pl.Int64, "", "layer that was steered; null where unknown or not one layer"),
-        Column("n_prompts", pl.Int64, "", "most prompts at one alpha; null where the cell is not usable"),
-        Column("alphas", pl.List(pl.Float64), "c_star", "doses that can be scored, ascending; null where not usable"),
-        Column("status", pl.String, "", "`ok`; `partial`: usable but something is left out; `skipped`; `broken`"),
-        Column("reason", pl.String, "", "file, field and cause of a status that is not ok; null where it is"),
-        Column("path", pl.String, "", "the cell's directory as it was given, control characters escaped"),
+        Column("c_star", "Float64", "", "calibrated coefficient, the dose alpha = 1; null where unknown"),
+        Column("layer", "Int64", "", "layer that was steered; null where unknown or not one layer"),
+        Column("n_prompts", "Int64", "", "most prompts at one alpha; null where the cell is not usable"),
+        Column("alphas", "List(Float64)", "c_star", "doses that can be scored, ascending; null where not usable"),
+        Column("status", "String", "", "`ok`; `partial`: usable but something is left out; `skipped`; `broken`"),
+        Column("reason", "String", "", "file, field and cause of a status that is not ok; null where it is"),
+        Column("path", "String", "", "the cell's directory as it was given, control characters escaped"),
     ),
 )
 
@@ -58,12 +56,12 @@ CHECK = Table(
     (
         _KEY[0],
         CELLS.columns[10],
-        Column("n_alphas", pl.Int64, "", "doses that can be scored"),
-        Column("n_prompts", pl.Int64, "", "most prompts at one alpha"),
-        Column("n_trajectories", pl.Int64, "", "trajectories read"),
-        Column("n_kl_failed", pl.Int64, "tokens", "tokens inside a generation whose KL is not finite (R9)"),
-        Column("n_kl_negative", pl.Int64, "tokens", "tokens whose KL is below 0; kept as they are"),
-        Column("n_pmass_failed", pl.Int64, "forks", "forks inside a generation whose pmass is missing (R9)"),
+        Column("n_alphas", "Int64", "", "doses that can be scored"),
+        Column("n_prompts", "Int64", "", "most prompts at one alpha"),
+        Column("n_trajectories", "Int64", "", "trajectories read"),
+        Column("n_kl_failed", "Int64", "tokens", "tokens inside a generation whose KL is not finite (R9)"),
+        Column("n_kl_negative", "Int64", "tokens", "tokens whose KL is below 0; kept as they are"),
+        Column("n_pmass_failed", "Int64", "forks", "forks inside a generation whose pmass is missing (R9)"),
         CELLS.columns[11],
     ),
 )
@@ -79,13 +77,13 @@ TRAJECTORIES = Table(
         _SERIES[0],
         _END,
         *_SERIES[1:],
-        Column("length", pl.Int64, "tokens", "tokens that have a KL: min(KL row, gen_len) (R1)"),
-        Column("scale", pl.Float64, "nats", "own p95 of early smoothed KL (R3); null where not finite or ≤ 1e-8"),
-        Column("death_t", pl.Int64, "tokens", "first fork with pmass below the threshold (R4); null: never"),
-        Column("drawn", pl.Boolean, "", "whether the figure has a line for it: it has a scale, or none is needed"),
-        Column("n_kl_failed", pl.Int64, "tokens", "tokens inside the length whose KL is not finite (R9)"),
-        Column("n_kl_negative", pl.Int64, "tokens", "tokens inside the length whose KL is below 0; kept as they are"),
-        Column("n_pmass_failed", pl.Int64, "forks", "forks ≤ gen_len whose pmass is missing (R9)"),
+        Column("length", "Int64", "tokens", "tokens that have a KL: min(KL row, gen_len) (R1)"),
+        Column("scale", "Float64", "nats", "own p95 of early smoothed KL (R3); null where not finite or ≤ 1e-8"),
+        Column("death_t", "Int64", "tokens", "first fork with pmass below the threshold (R4); null: never"),
+        Column("drawn", "Boolean", "", "whether the figure has a line for it: it has a scale, or none is needed"),
+        Column("n_kl_failed", "Int64", "tokens", "tokens inside the length whose KL is not finite (R9)"),
+        Column("n_kl_negative", "Int64", "tokens", "tokens inside the length whose KL is below 0; kept as they are"),
+        Column("n_pmass_failed", "Int64", "forks", "forks ≤ gen_len whose pmass is missing (R9)"),
     ),
 )
 
@@ -95,9 +93,9 @@ LONG = Table(
     (
         *_KEY,
         _T,
-        Column("kl", pl.Float64, "nats", "KL(steered ‖ base); null at a fork past the last token, where there is none"),
+        Column("kl", "Float64", "nats", "KL(steered ‖ base); null at a fork past the last token, where there is none"),
         Column(
-            "pmass", pl.Float64, "probability", "probability on true/false; null where t is no fork or it is missing"
+            "pmass", "Float64", "probability", "probability on true/false; null where t is no fork or it is missing"
         ),
     ),
 )
@@ -107,10 +105,10 @@ SCORED = Table(
     "cell, alpha, prompt, t",
     (
         *LONG.columns,
-        Column("kl_smooth", pl.Float64, "nats", "centred rolling mean of KL over `roll` tokens (R2)"),
-        Column("kl_rel", pl.Float64, "own p95", "kl_smooth divided by the trajectory's scale; null where it has none"),
-        Column("pmass_min", pl.Float64, "probability", "running minimum of pmass up to t (R4); null before the first"),
-        Column("alive", pl.Boolean, "", "no fork up to t had pmass below the threshold"),
+        Column("kl_smooth", "Float64", "nats", "centred rolling mean of KL over `roll` tokens (R2)"),
+        Column("kl_rel", "Float64", "own p95", "kl_smooth divided by the trajectory's scale; null where it has none"),
+        Column("pmass_min", "Float64", "probability", "running minimum of pmass up to t (R4); null before the first"),
+        Column("alive", "Boolean", "", "no fork up to t had pmass below the threshold"),
         _END,
     ),
 )
@@ -119,22 +117,22 @@ SUMMARY = Table(
     "summary",
     "group (default: alpha)",
     (
-        Column("n", pl.Int64, "trajectories", "all trajectories of the group, drawn or not"),
-        Column("n_skipped", pl.Int64, "trajectories", "without a scale, so not drawn (R3)"),
-        Column("n_died", pl.Int64, "trajectories", "drawn, of 2 tokens or more, dead before their last token (R6)"),
-        Column("n_censored", pl.Int64, "trajectories", "drawn, of 2 tokens or more, ended by EOS (R6); may have died"),
-        Column("n_events", pl.Int64, "trajectories", "dead at a fork ≤ gen_len, over all trajectories (R8)"),
-        Column("n_eos", pl.Int64, "trajectories", "alive when the model ended its answer (R8)"),
-        Column("n_running", pl.Int64, "trajectories", "alive when the window was full (R8)"),
-        Column("n_failed", pl.Int64, "trajectories", "with at least one failed measurement (R9)"),
-        Column("kl_p50", pl.Float64, "nats", "median of the finite per-token KL, raw"),
-        Column("kl_p95", pl.Float64, "nats", "95th percentile of the same"),
-        Column("kl_p99", pl.Float64, "nats", "99th percentile of the same"),
-        Column("median", pl.Int64, "tokens", "first fork at which Kaplan–Meier survival is ≤ 0.5; null: not reached"),
-        Column("rmst", pl.Float64, "tokens", "restricted mean survival: tokens alive before tau; null without forks"),
+        Column("n", "Int64", "trajectories", "all trajectories of the group, drawn or not"),
+        Column("n_skipped", "Int64", "trajectories", "without a scale, so not drawn (R3)"),
+        Column("n_died", "Int64", "trajectories", "drawn, of 2 tokens or more, dead before their last token (R6)"),
+        Column("n_censored", "Int64", "trajectories", "drawn, of 2 tokens or more, ended by EOS (R6); may have died"),
+        Column("n_events", "Int64", "trajectories", "dead at a fork ≤ gen_len, over all trajectories (R8)"),
+        Column("n_eos", "Int64", "trajectories", "alive when the model ended its answer (R8)"),
+        Column("n_running", "Int64", "trajectories", "alive when the window was full (R8)"),
+        Column("n_failed", "Int64", "trajectories", "with at least one failed measurement (R9)"),
+        Column("kl_p50", "Float64", "nats", "median of the finite per-token KL, raw"),
+        Column("kl_p95", "Float64", "nats", "95th percentile of the same"),
+        Column("kl_p99", "Float64", "nats", "99th percentile of the same"),
+        Column("median", "Int64", "tokens", "first fork at which Kaplan–Meier survival is ≤ 0.5; null: not reached"),
+        Column("rmst", "Float64", "tokens", "restricted mean survival: tokens alive before tau; null without forks"),
         Column(
             "tau",
-            pl.Int64,
+            "Int64",
             "tokens",
             "where rmst is restricted: the smallest last fork of the groups in which any is still at risk",
         ),
@@ -145,19 +143,19 @@ CHANGES = Table(
     "changes",
     "change of a cell",
     (
-        Column("time", pl.String, "UTC", "when it was seen"),
-        Column("cell", pl.String, "", "name of the cell's directory, control characters escaped"),
+        Column("time", "String", "UTC", "when it was seen"),
+        Column("cell", "String", "", "name of the cell's directory, control characters escaped"),
         Column(
             "state",
-            pl.String,
+            "String",
             "",
             "ok, partial, in flight (being written), skipped (nothing to score), broken or vanished",
         ),
-        Column("alphas", pl.Int64, "doses", "doses that can be scored"),
-        Column("trajectories", pl.Int64, "trajectories", "trajectories that can be scored"),
-        Column("n_events", pl.Int64, "trajectories", "of these, dead at a fork ≤ gen_len (R8)"),
-        Column("kept", pl.Boolean, "", "it cannot be used now, and the counts are of the last time that it could"),
-        Column("reason", pl.String, "", "why it is not ok; null if it is"),
+        Column("alphas", "Int64", "doses", "doses that can be scored"),
+        Column("trajectories", "Int64", "trajectories", "trajectories that can be scored"),
+        Column("n_events", "Int64", "trajectories", "of these, dead at a fork ≤ gen_len (R8)"),
+        Column("kept", "Boolean", "", "it cannot be used now, and the counts are of the last time that it could"),
+        Column("reason", "String", "", "why it is not ok; null if it is"),
     ),
 )
 

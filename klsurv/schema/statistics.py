@@ -5,11 +5,13 @@ In: nothing. Out: declarations. Where a table is grouped, the columns of the gro
 
 from __future__ import annotations
 
-import polars as pl
+from typing import Final
 
 from klsurv.schema.declare import Column, Table
 
-_I, _F, _S = pl.Int64, pl.Float64, pl.String
+_I: Final = "Int64"
+_F: Final = "Float64"
+_S: Final = "String"
 _PROMPTS = "whole prompts resampled; null without a bootstrap, with one prompt, or where no draw differs"
 _MODEL = (
     Column("model", _S, "", "name of the model"),
@@ -172,7 +174,7 @@ STORY = Table(
         _FORK,
         Column("pmass", _F, "probability", "probability on true/false at the fork; null where it failed"),
         Column("pmass_min", _F, "probability", "running minimum of pmass (R4)"),
-        Column("alive", pl.Boolean, "", "no fork up to this one had pmass below the threshold"),
+        Column("alive", "Boolean", "", "no fork up to this one had pmass below the threshold"),
         Column("kl_smooth", _F, "nats", "smoothed KL at this token (R2); null past the last token"),
         Column("kl_rel", _F, "own p95", "the same over the trajectory's scale; null where it has none"),
         Column("p_true", _F, "probability", "share of pmass on true, from gens.jsonl; null where it is not there"),
@@ -223,7 +225,7 @@ CALIBRATION = Table(
         Column("c_star_cv", _F, "", "c_star_std / c_star_mean; null with one seed"),
         Column("kl_p95", _F, "nats", "95th percentile of held-out per-token KL at alpha = 1"),
         Column("ratio", _F, "", "kl_p95 over the target"),
-        Column("in_band", pl.Boolean, "", "whether the ratio is within 0.7–1.4"),
+        Column("in_band", "Boolean", "", "whether the ratio is within 0.7–1.4"),
         Column("exponent", _F, "", "slope of log kl_p95 on log alpha; 2 where KL grows as alpha²"),
         Column("exponent_low", _F, "", "lower bound (Student's t); null with fewer than 3 doses"),
         Column("exponent_high", _F, "", "upper bound"),
@@ -240,7 +242,7 @@ HELDOUT = Table(
         Column("kl_p95", _F, "nats", "95th percentile of the finite held-out per-token KL"),
         Column("target_kl", _F, "nats", "target × alpha², as KL should grow; null where targets differ or are unknown"),
         Column("ratio", _F, "", "kl_p95 / target_kl; null at alpha = 0"),
-        Column("in_band", pl.Boolean, "", "whether the ratio is within 0.7–1.4"),
+        Column("in_band", "Boolean", "", "whether the ratio is within 0.7–1.4"),
     ),
 )
 

@@ -24,7 +24,7 @@ from klsurv.ingest.remote import Place
 from klsurv.ingest.root import is_early, keeps
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Scoring, Selection
-from klsurv.schema import GROUP_COLUMNS, SUMMARY
+from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
 from klsurv.stats import caveats
 from klsurv.watch.known import Known, Look, State, known
 from klsurv.watch.pace import Pace, Rates
@@ -237,8 +237,8 @@ class Sweep:
         cells = sorted(self._known.values(), key=lambda cell: cell.cell)
         parts = [cell.lives for cell in cells if cell.lives is not None]
         if not parts:
-            groups = {name: GROUP_COLUMNS[name].dtype for name in self._by}
-            return pl.DataFrame(schema=groups | {name: SUMMARY.schema[name] for name in COLUMNS}), []
+            groups = [GROUP_COLUMNS[name] for name in self._by]
+            return typed([*groups, *SUMMARY.columns]).to_frame().select(*self._by, *COLUMNS), []
         lives = pl.concat(parts)
         table = outcomes(lives, self._by)
         if self._by == ("alpha",):

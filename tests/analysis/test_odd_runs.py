@@ -9,7 +9,7 @@ import pytest
 
 import klsurv
 from klsurv.errors import ParameterError
-from klsurv.schema import GROUP_COLUMNS, STATISTICS, SUMMARY
+from klsurv.schema import GROUP_COLUMNS, STATISTICS, SUMMARY, typed
 from tests.frames.drawn import INF, NAN
 from tests.frames.source import Row, trajectory
 from tests.ingest.handmade import write_cell
@@ -96,7 +96,7 @@ def declared(question: str, by: tuple[str, ...]) -> dict[str, Any]:
     name = question.split()[0]
     table = SUMMARY if name == "summary" else STATISTICS[name]
     groups = () if name == "compare" else by
-    return {name: GROUP_COLUMNS[name].dtype for name in groups} | dict(table.schema)
+    return dict(typed([*(GROUP_COLUMNS[name] for name in groups), *table.columns]))
 
 
 @pytest.mark.parametrize("runs", RUNS)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from klsurv.frames.describe import describe
 from klsurv.schema import TABLES
+from klsurv.schema.describe import describe
 from tests.cli.terminal import on_terminal
 from tests.conftest import Klsurv
 
@@ -21,7 +21,7 @@ def test_without_a_name_every_column_of_every_table_is_told(klsurv: Klsurv) -> N
 @pytest.mark.parametrize("table", TABLES)
 def test_one_table_is_told_as_the_library_describes_it(klsurv: Klsurv, table: str) -> None:
     result = klsurv("schema", table, "--format", "ndjson")
-    assert [json.loads(line) for line in result.stdout.splitlines()] == describe([table]).to_dicts()
+    assert [json.loads(line) for line in result.stdout.splitlines()] == describe([table])
 
 
 def test_a_table_shows_each_column_and_its_unit(klsurv: Klsurv) -> None:

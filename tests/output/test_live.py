@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from klsurv.output.live import screen
-from klsurv.schema import GROUP_COLUMNS, SUMMARY
+from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
 from klsurv.watch.known import Known, Look
 from klsurv.watch.pace import Rates
 from klsurv.watch.sweep import COLUMNS, Change, View
@@ -21,8 +21,8 @@ LOOK = Look({}, 0)
 def table(keys: dict[str, Sequence[object]]) -> pl.DataFrame:
     n = len(next(iter(keys.values())))
     columns = {name: [1234 + i if name != "rmst" else 1234.5678 for i in range(n)] for name in COLUMNS}
-    types = {name: GROUP_COLUMNS[name].dtype for name in keys} | {name: SUMMARY.schema[name] for name in COLUMNS}
-    return pl.DataFrame({**keys, **columns}, schema=types)
+    types = typed([*(GROUP_COLUMNS[name] for name in keys), *SUMMARY.columns])
+    return pl.DataFrame({**keys, **columns}, schema={name: types[name] for name in (*keys, *COLUMNS)})
 
 
 def known(i: int, state: str, *, kept: bool = False) -> Known:

@@ -7,7 +7,7 @@ import json
 import polars as pl
 import pytest
 
-from klsurv.output import show as showing
+from klsurv.output import rows as printed
 from klsurv.output.show import show, text
 
 FRAME = pl.DataFrame(
@@ -42,7 +42,7 @@ def test_markup_in_a_name_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) 
 def test_a_table_wider_than_the_terminal_goes_on_below_with_its_key(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(showing, "_WIDE", 40)
+    monkeypatch.setattr(printed, "_WIDE", 40)
     frame = pl.DataFrame({"alpha": [0.25]} | {f"column_{i}": [i] for i in range(8)})
     show(frame, format="table", caption="the end")
     lines = capsys.readouterr().out.splitlines()

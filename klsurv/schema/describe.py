@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import polars as pl
-
 from klsurv.schema import TABLES
 
 
-def describe(names: Sequence[str]) -> pl.DataFrame:
+def describe(names: Sequence[str]) -> list[dict[str, str]]:
     """One row per column of the tables named: table, column, dtype, unit, meaning."""
-    rows = [
-        {"table": name, "column": c.name, "dtype": str(c.dtype), "unit": c.unit, "meaning": c.meaning}
+    return [
+        {"table": name, "column": c.name, "dtype": c.dtype, "unit": c.unit, "meaning": c.meaning}
         for name in names
         for c in TABLES[name].columns
     ]
-    return pl.DataFrame(rows)
