@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+from functools import cache
 
 import vl_convert
 
@@ -38,10 +39,16 @@ def page(spec: str, *, title: str) -> str:
     Names in the specification cannot end the script they stand in, and the page's policy allows no script but its own
     (by hash, without `eval`: Vega's expressions are interpreted) and no request at all.
     """
-    script = vl_convert.javascript_bundle(_SHOW).replace("</script", "<\\/script")
+    script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:"
     return _PAGE.format(title=html.escape(title), policy=policy, spec=_inert(spec), script=script)
+
+
+@cache
+def _script() -> str:
+    """Vega, and what draws with it. Putting it together takes a second."""
+    return vl_convert.javascript_bundle(_SHOW).replace("</script", "<\\/script")
 
 
 def _inert(json_text: str) -> str:
