@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import io
 import os
@@ -39,12 +40,17 @@ LONG = (
 )
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+# Nothing that is loaded to collect tests goes away, and the collector would look through it again and again.
+gc.disable()
+
 Klsurv = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first."""
     items.sort(key=lambda item: not item.path.as_posix().endswith(LONG))
+    gc.freeze()
+    gc.enable()
 
 
 def load_oracle() -> ModuleType:

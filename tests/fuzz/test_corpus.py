@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.effort import examples
 from tests.fuzz.documents import seed
 from tests.fuzz.invariants import check
 from tests.fuzz.mutate import mutate
@@ -31,7 +32,7 @@ def test_inputs_near_an_accepted_one_keep_the_rules(root: Path, oracle: ModuleTy
     chance = random.Random(6)
     first = seed(root.parent / "seed")
     near, status = first, Counter[str]()
-    for _ in range(2000):
+    for _ in range(examples(4000)):
         data = mutate(near, chance)
         cell = check(data, root, oracle, tables=False)
         status[cell.status] += 1

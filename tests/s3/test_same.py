@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import klsurv
+from klsurv.errors import CellError
 from klsurv.exports import export
 from klsurv.ingest.remote import Remote
 from klsurv.store.ingest import ingest
@@ -57,7 +58,7 @@ def answers(places: Places, source: Any, **selection: Any) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "selection",
-    [{}, {"alphas": [1.0, 77.0], "where": "method = 'pca'"}, {"strict": True}],
+    [{}, {"alphas": [1.0, 77.0], "where": "method = 'pca'"}],
     ids=str,
 )
 def test_every_table_is_the_same(places: Places, selection: dict[str, Any]) -> None:
@@ -65,6 +66,15 @@ def test_every_table_is_the_same(places: Places, selection: dict[str, Any]) -> N
     same(answers(places, places.remote_runs, **selection), want)
     same(answers(places, str(places.remote_store), **selection), answers(places, places.store, **selection))
     assert want["summary"] == answers(places, places.remote_store, **selection)["summary"]
+
+
+def test_a_cell_that_is_not_ok_is_refused_in_the_same_words(places: Places) -> None:
+    said = set()
+    for source in places:
+        with pytest.raises(CellError, match="broken") as raised:
+            klsurv.scan(source, strict=True).cells()
+        said.add(str(raised.value).replace(str(places.remote_runs), str(places.runs)))
+    assert len(said) == 1
 
 
 def test_one_cell_and_a_parquet_file_can_be_read(places: Places, shared_bucket: Remote, tmp_path: Path) -> None:

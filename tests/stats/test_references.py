@@ -197,7 +197,7 @@ def test_the_median_is_the_first_fork_at_which_exactly_half_are_dead(samples: Sa
 
 def test_the_median_is_that_of_lifelines_but_where_survival_is_a_half_to_rounding(samples: Samples) -> None:
     differ = 0
-    for (data, _), row in list(zip(samples, lifetimes(samples), strict=True))[::4]:
+    for (data, _), row in list(zip(samples, lifetimes(samples), strict=True))[::8]:
         found = KaplanMeierFitter().fit(data.time, data.died).median_survival_time_
         if found == (np.inf if row["median"] is None else row["median"]):
             continue
@@ -215,7 +215,7 @@ def test_restricted_means_and_their_errors_are_those_of_surv_rm2(samples: Sample
 
 
 def test_restricted_means_are_those_of_lifelines(samples: Samples) -> None:
-    for (data, _), row in list(zip(samples, lifetimes(samples, 5), strict=True))[::8]:
+    for (data, _), row in list(zip(samples, lifetimes(samples, 5), strict=True))[::16]:
         # It takes S from its own table, which must begin at 0.
         fit = KaplanMeierFitter().fit(data.time, data.died)
         assert row["rmst"] == near(float(restricted_mean_survival_time(fit, t=5)))
@@ -269,14 +269,14 @@ def test_others_count_a_group_that_is_at_risk_at_no_death_and_ours_does_not() ->
 def test_the_family_is_that_of_lifelines(trials: Trials, test: LogRank) -> None:
     compared = 0
     options = LIFELINES.get(test.test, {"weightings": "fleming-harrington", "p": test.rho, "q": test.gamma})
-    for data, counts in trials[::6]:
+    for data, counts in trials[::12]:
         found = logrank(counts.n_risk, counts.n_events, test=test)
         if 0 < found.df == counts.groups.height - 1:
             compared += 1
             # It cannot weigh by S where anyone is seen at time 0, so that all are moved by one.
             expected = multivariate_logrank_test(data.time + 1, data.group, data.died, **options)
             assert (found.statistic, found.p) == near((expected.test_statistic, expected.p_value))
-    assert compared > 45
+    assert compared > 20
 
 
 def test_the_stratified_test_adds_over_strata(sets: list[DataSet], risks: pl.DataFrame) -> None:
@@ -381,8 +381,9 @@ def test_scikit_survival_loses_every_error_where_all_are_gone_at_the_end_and_our
 
 def test_errors_of_incidence_are_those_of_the_delta_method_everywhere(competing: Samples) -> None:
     for data, rows in competing:
+        by_fork = {row["fork"]: row for row in rows.to_dicts()}
         for t, reached, errors in plain.incidence(data):
-            found = rows.row(by_predicate=pl.col("fork") == t, named=True)
+            found = by_fork[t]
             assert (found["p_died"], found["p_finished"]) == near(tuple(reached))
             assert (found["p_died_error"], found["p_finished_error"]) == near(tuple(errors))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import klsurv
 from tests.store.asked import left, same, told
 
-SECONDS = float(os.environ.get("KLSURV_TORTURE_SECONDS", "15"))
+SECONDS = float(os.environ.get("KLSURV_TORTURE_SECONDS", "8"))
 CELLS, ALPHAS = ("a", "b", "c"), (0.0, 0.5, 1.0, 2.0)
 
 # Writes each cell anew all the time, alpha by alpha, in place and in parts, as a producer does; all that it writes of
