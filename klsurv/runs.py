@@ -23,6 +23,7 @@ from klsurv.frames import long as longs
 from klsurv.frames.score import judge, score
 from klsurv.frames.smooth import early_tokens
 from klsurv.ingest.remote import Remote, expanded, is_file
+from klsurv.names import clean
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, USABLE
 from klsurv.source import EARLY, Held, Piece, Source, pieces, streamed
@@ -87,7 +88,8 @@ def scan(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )
     load = _loader(source, selection, strict=strict, progress=progress, ahead=ahead)
-    return Runs(load, alphas=selection.alphas, tell=tell, executor=executor)
+    name = clean(str(source)) if isinstance(source, (str, os.PathLike, Remote)) else "a frame"
+    return Runs(load, alphas=selection.alphas, tell=tell, executor=executor, name=name)
 
 
 class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
@@ -108,13 +110,23 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         alphas: Sequence[float] | None,
         tell: Tell | None,
         executor: Executor | None = None,
+        name: str = "runs",
     ) -> None:
         super().__init__()
+        self._name = name
         self._load, self._alphas, self._tell, self._executor = load, alphas, tell or _warn, executor
         self._rollouts: pl.DataFrame | None = None
         self._digests: pl.DataFrame | None = None
         self._judged: tuple[Scoring, pl.DataFrame] | None = None
         self.warnings: list[str] = []
+
+    def __repr__(self) -> str:
+        """Of what it is, and once it was read how much there is; reads nothing itself."""
+        read: Source | None = self.__dict__.get("_source")
+        if read is None:
+            return f"<Runs of {self._name}, not read yet>"
+        usable = read.cells.get_column("status").is_in(USABLE).sum()
+        return f"<Runs of {self._name}: {usable} of {read.cells.height} cells usable, {len(self.alphas)} doses>"
 
     def say(self, message: str) -> None:
         """Tell a warning, unless it was told before; `warnings` keeps them all."""

@@ -38,7 +38,7 @@ def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: 
     if not ratios.is_empty():
         panels.append(_forest(ratios, data, page))
     words.entries = [
-        Entry("line", DEAD, "those that die at token 0"),
+        Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
         Entry("band", FAINT, "prompts resampled"),
     ]

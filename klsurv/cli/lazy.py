@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -34,6 +33,8 @@ class LazyGroup(click.RichGroup):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
+            from difflib import get_close_matches
+
             if not (near := get_close_matches(args[0], self._names, n=1)):
                 raise
             raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near[0]}?", ctx) from None

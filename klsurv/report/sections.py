@@ -129,7 +129,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             "precursor",
             "Before death",
             "What did KL do before death?",
-            "Orange: those about to be seen dead at token 0. Blue: those of the same dose, alive at that fork. "
+            "Orange: those about to be seen dead, at 0. Blue: those of the same dose, alive at that fork. "
             "Where the bands part, KL knew before the fork did.",
             numbers.of_study(table),
             precursor_chart(table, ratios, words=over("KL before death"), view=_LINEAR),
