@@ -6,6 +6,8 @@ import os
 import sys
 import time
 
+# What is installed is compiled; so is klsurv in a clone, once it has run.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 KLSURV = [sys.executable, "-m", "klsurv"]
 _JSON = "import json, pathlib, sys; [json.loads(p.read_bytes()) for p in pathlib.Path(sys.argv[1]).glob('*/*.json')]"
 
@@ -23,7 +25,7 @@ def measure(command: list[str]) -> tuple[float, float]:
     """
     start = time.perf_counter()
     silence = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-    pid = os.posix_spawn(command[0], command, os.environ, file_actions=silence)
+    pid = os.posix_spawn(command[0], command, _ENVIRONMENT, file_actions=silence)
     _, status, usage = os.wait4(pid, 0)
     seconds = time.perf_counter() - start
     if status:

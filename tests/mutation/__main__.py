@@ -69,12 +69,12 @@ def _run(results: Path, *, paths: list[str], tests: list[str], budget: float, on
     command = [sys.executable, "-m", "tests.mutation.run", *files, str(budget), *paths]
     while True:
         worker = subprocess.Popen([*command, "--", *tests], cwd=ROOT, env=environment, stdout=sys.stderr)
-        code, size = None, -1
+        code, before = None, -1
         while code is None:
-            now = results.stat().st_size if results.exists() else 0
-            if now == size and size > 0:
+            now = results.stat().st_mtime_ns if results.exists() else 0
+            if now == before > 0:
                 worker.kill()
-            size = now
+            before = now
             try:
                 code = worker.wait(SILENCE)
             except subprocess.TimeoutExpired:

@@ -73,6 +73,8 @@ class Runner:
                 seen.add(f"{frame.f_code.co_filename[len(root) :]} {frame.f_code.co_qualname.split('.<locals>')[0]}")
 
         for at, item in enumerate(items):
+            # A sign of life.
+            os.utime(self.out.name)
             seen.clear()
             start = time.process_time()
             sys.setprofile(note)
@@ -178,7 +180,8 @@ def main(arguments: list[str]) -> int:
     """`traced results only budget paths... -- tests...`, where the file `only` holds null or the names of mutants."""
     cut = arguments.index("--")
     traced, results, only, budget, *paths = arguments[:cut]
-    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))
+    # Not of addresses, of which the drawing engine reserves more.
+    resource.setrlimit(resource.RLIMIT_DATA, (12 << 30, 12 << 30))
     lines = [json.loads(line) for line in Path(results).read_text().splitlines()] if Path(results).exists() else []
     done = {line["name"] for line in lines if line["status"] != "started"}
     with open(results, "a") as out:
