@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
+from klsurv.crew import Crew
 from tests.charts.figures import alike
 from tests.docs.pages import PAGES, ROOT
 
@@ -18,8 +20,25 @@ figures = module_from_spec(_spec)
 _spec.loader.exec_module(figures)
 
 
+class Kept(Crew):
+    """Outlives whoever shuts it down, as its drawing engine takes a second to start."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def crew() -> Iterator[Crew]:
+    kept = Kept(1)
+    yield kept
+    Crew.shutdown(kept)
+
+
 @pytest.mark.parametrize("chart", figures.CHARTS)
-def test_a_picture_is_what_is_drawn(chart: str, real_cells: Path, tmp_path: Path) -> None:
+def test_a_picture_is_what_is_drawn(
+    chart: str, real_cells: Path, tmp_path: Path, crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klsurv.output.pen.Crew", lambda _: crew)
     figures.draw(chart, real_cells, tmp_path / "now.png")
     then = DOCS / f"{chart}.png"
     assert alike((tmp_path / "now.png").read_bytes(), then.read_bytes()), (

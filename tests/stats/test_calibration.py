@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools import add_constant
 
 import klsurv
 from klsurv.inference import Interval
@@ -182,7 +183,7 @@ def test_the_exponent_and_its_interval_are_those_of_least_squares(n: int, level:
     rng = np.random.default_rng(n)
     alpha = np.sort(rng.uniform(0.1, 8, n))
     p95 = 0.7 * alpha**1.7 * rng.lognormal(0, 0.4, n)
-    fit = sm.OLS(np.log(p95), sm.add_constant(np.log(alpha))).fit()
+    fit = OLS(np.log(p95), add_constant(np.log(alpha))).fit()
     low, high = fit.conf_int(alpha=1 - level)[1]
     found = exponent(dict(zip(alpha.tolist(), p95.tolist(), strict=True)), level=level)
     assert found == (pytest.approx(fit.params[1], rel=1e-9), pytest.approx(low), pytest.approx(high), n)

@@ -7,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
-import statsmodels.api as sm
 from scipy.optimize import linprog
 from scipy.stats import t as student
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.families.links import CLogLog
+from statsmodels.genmod.generalized_linear_model import GLM
 
 import klsurv
 from klsurv.errors import ParameterError
@@ -84,7 +86,7 @@ def likelihood(x: Floats, event: npt.NDArray[np.bool_], coefficients: Floats) ->
 def test_ratios_and_intervals_are_those_of_the_model_asked_directly(seed: int, level: float) -> None:
     rows = drawn(seed)
     event, prompt = rows.get_column("event").to_numpy(), rows.get_column("prompt").to_numpy()
-    model = sm.GLM(event.astype(float), design(rows), family=sm.families.Binomial(sm.families.links.CLogLog()))
+    model = GLM(event.astype(float), design(rows), family=Binomial(CLogLog()))
     fit = model.fit(cov_type="cluster", cov_kwds={"groups": prompt})
     found = answered(rows, level=level)
     assert list(found) == [*COVARIATES, "fork 31", "fork 54"]
