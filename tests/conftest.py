@@ -20,6 +20,7 @@ import pytest
 
 from klsurv.cli import cli, code_of
 from klsurv.data import unpack
+from tests.effort import choose_inputs
 
 WAIT = 120  # seconds
 # A file is one worker's. Begun last, one of these would leave the other worker nothing to do.
@@ -42,6 +43,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # Nothing that is loaded to collect tests goes away, and the collector would look through it again and again.
 gc.disable()
+choose_inputs()
 
 Klsurv = Callable[..., subprocess.CompletedProcess[str]]
 
