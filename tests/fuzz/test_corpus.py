@@ -32,7 +32,7 @@ def test_inputs_near_an_accepted_one_keep_the_rules(root: Path, oracle: ModuleTy
     chance = random.Random(6)
     first = seed(root.parent / "seed")
     near, status = first, Counter[str]()
-    for _ in range(examples(4000)):
+    for _ in range(examples(8000)):
         data = mutate(near, chance)
         cell = check(data, root, oracle, tables=False)
         status[cell.status] += 1
