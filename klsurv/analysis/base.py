@@ -122,6 +122,13 @@ class Analysis(ABC):
             self.say(message)
         return apart
 
+    def _reach_told(self, table: pl.DataFrame, by: Sequence[str], tau: int | None) -> int | None:
+        """Where means are restricted, given a user's tau; tells if that is past what was seen."""
+        seen = surviving.tau(table, by=by)
+        for message in caveats.of_tau(tau, seen=seen):
+            self.say(message)
+        return seen if tau is None else tau
+
     def judged_told(self, scoring: Scoring) -> pl.DataFrame:
         """Scored trajectories; tells if the unsteered model, alpha 0, is dead from the start by this threshold."""
         lives = self.judged(scoring)

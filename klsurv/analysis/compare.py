@@ -104,7 +104,7 @@ class Comparisons(Analysis):
         if lives.select(names).n_unique() < 2:
             self.say(f"there is only one group by {', '.join(names)}: nothing to compare it with")
         means = surviving.lifetimes(table, by=names, tau_at=tau)
-        reach = surviving.tau(table, by=names) if tau is None else tau
+        reach = self._reach_told(table, names, tau)
         compared = comparing.compare(
             count(lives, names, strata),
             means,
@@ -150,7 +150,7 @@ class Comparisons(Analysis):
         if table.is_empty():
             return typed([*(GROUP_COLUMNS[name] for name in names), *DOSE.columns]).to_frame()
         means = surviving.lifetimes(table, by=doses, tau_at=tau)
-        reach = surviving.tau(table, by=doses) if tau is None else tau
+        reach = self._reach_told(table, doses, tau)
         at_tau = table.group_by(doses).agg(
             survival_tau=pl.col("survival").filter(pl.col("fork") <= reach).last().fill_null(1.0)
         )

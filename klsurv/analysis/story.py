@@ -35,7 +35,7 @@ class Stories(Analysis):
         """
         chosen = Scoring(**scoring)
         one = self._one(cell, alpha, prompt).lazy().select(KEY)
-        pieces = [piece.read() for piece in self.pieces(alphas=[alpha]) if cell in piece.cells]
+        pieces = [piece.read() for piece in self.pieces(alphas=[float(alpha)]) if cell in piece.cells]
         rows = score(pl.concat(pieces).join(one, on=KEY, how="semi"), scoring=chosen)
         said = self.generation(cell, alpha, prompt, metric=metric)
         answers = pl.DataFrame(

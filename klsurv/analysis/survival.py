@@ -84,8 +84,10 @@ class Survival(Analysis):
         scoring, event = outcome(options)
         lives = self.lives(options)
         told = self._told(lives, names, options)
+        curve = curves(lives, names, interval)
+        self._reach_told(curve, names, tau)
         parts = [
-            surviving.lifetimes(curves(lives, names, interval), by=names, tau_at=tau),
+            surviving.lifetimes(curve, by=names, tau_at=tau),
             told.failed.drop("n_failed"),
         ]
         if event.event == "pmass":

@@ -79,7 +79,7 @@ def _path(
     steps: pl.DataFrame, one: Series, data: Datasets, name: str, *, y: alt.Y, last: int, more: float
 ) -> list[Any]:
     base = alt.Chart(data.add(f"bisection {name}", steps.select("cell", "step", "coeff", "kl_p95")))
-    x = alt.X("step:Q", title="step").scale(zero=True, nice=False, padding=8)
+    x = alt.X("step:Q", title="step").scale(domain=[0, last], nice=False, padding=8)
     x = x.axis(values=list(range(0, last + 1, 1 + last // 12)), format="d")
     tooltip = ["cell:N", *(alt.Tooltip(f"{column}:Q", format=".4g") for column in ("step", "coeff", "kl_p95"))]
     return [

@@ -75,6 +75,13 @@ def of_beginnings(n: int, *, at_once: int) -> list[str]:
     return [f"{at_once} of {n} deaths are at token 0, before any KL, and are left out of what precedes a death"]
 
 
+def of_tau(tau: int | None, *, seen: int | None) -> list[str]:
+    """A `tau` that was asked for, and the fork to which every group that is not dead was seen."""
+    if tau is None or seen is None or tau <= seen:
+        return []
+    return [f"tau {tau} is past {seen}, to which all groups were seen: after that S is taken to stay as it is"]
+
+
 def of_pooling(alphas: Sequence[float]) -> list[str]:
     """Doses that were thrown together."""
     if len(alphas) < 2:

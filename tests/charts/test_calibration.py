@@ -46,6 +46,9 @@ def test_without_a_history_the_panel_says_so(tmp_path: Path) -> None:
     read = spec(draw("calibration", tmp_path, options={}))
     assert "no history.json" in texts(panels(read)[0])
     assert legend(read)[0] == "unknown"
+    axes = [layer["encoding"]["x"] for layer in layers(panels(read)[0], "line")]
+    # Its two ticks lie apart.
+    assert axes and all(x["scale"]["domain"] == x["axis"]["values"] == [0, 1] for x in axes)
 
 
 def test_the_interval_is_spoken_of_where_there_is_one(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from klsurv.stats.caveats import (
     of_grids,
     of_pooling,
     of_size,
+    of_tau,
     of_unmeasured,
 )
 
@@ -111,6 +112,13 @@ def test_groups_that_were_never_measured_are_named() -> None:
 def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
     assert of_pooling([1.0]) == []
     assert of_pooling([0.0, 1.0]) == ["groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha (--at-alpha)"]
+
+
+def test_a_tau_past_what_was_seen_is_told() -> None:
+    assert of_tau(97, seen=96) == [
+        "tau 97 is past 96, to which all groups were seen: after that S is taken to stay as it is"
+    ]
+    assert of_tau(96, seen=96) == of_tau(None, seen=96) == of_tau(97, seen=None) == []
 
 
 def test_deaths_before_any_kl_are_told_with_their_number() -> None:
