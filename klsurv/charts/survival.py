@@ -24,11 +24,18 @@ _BAND, _GAP = 0.16, 0.22
 
 
 def survival_chart(
-    survival: pl.DataFrame, lifetimes: pl.DataFrame, *, by: Sequence[str], words: Words, view: dict[str, Any]
+    survival: pl.DataFrame,
+    lifetimes: pl.DataFrame,
+    *,
+    by: Sequence[str],
+    words: Words,
+    view: dict[str, Any],
+    gaps: bool = True,
 ) -> Figure:
     """Panels, and a curve per group in each, as `panels_of` has them; where it is one, those of other panels in grey.
 
-    The band is the interval of S; the shaded steps are the forks between which deaths lie, where S is not identified.
+    The band is the interval of S; the shaded steps are the forks between which deaths lie, where S is not identified;
+    without `gaps` each token is known.
     A dot marks the median. Curves that coincide are seen as stripes: the first is drawn widest, the last thinnest. More
     than 4 in a panel are drawn without band and gaps, which would cover each other.
     """
@@ -38,15 +45,16 @@ def survival_chart(
     ends = span(float(survival.get_column("fork").max() or 1), page=page)  # type: ignore[arg-type]
     context = survival.select(*by, "fork", "survival") if len(series) == 1 and len(panels) > 1 else None
     drawn = [
-        _panel(panel, survival, lifetimes, series, context, data, by=by, i=i, page=page, ends=ends)
+        _panel(panel, survival, lifetimes, series, context, data, by=by, i=i, page=page, ends=ends, gaps=gaps)
         for i, panel in enumerate(panels)
     ]
     words.entries = [s.entry() for s in series if len(series) > 1]
     colour, band = (series[0].colour, _BAND) if len(series) == 1 else (FAINT, 0.25)
     if len(series) <= CROWD:
-        gap = 1 - (1 - band) * (1 - _GAP)
         words.entries.append(Entry("band", colour, "interval of S", opacity=band))
-        words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap))
+        if gaps:
+            gap = 1 - (1 - band) * (1 - _GAP)
+            words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap))
     words.entries.append(Entry("dot", INK, "median"))
     if context is not None:
         words.entries.append(Entry("line", FAINT, f"the other {'doses' if 'alpha' in by else 'groups'}", width=1))
@@ -65,6 +73,7 @@ def _panel(
     i: int,
     page: Page,
     ends: tuple[float, float],
+    gaps: bool,
 ) -> Any:
     width, height = page.size
     x, y = time(ends, page=page), share("survival", title="S(t)" if i == 0 else None, labels=page.left(i))
@@ -90,7 +99,9 @@ def _panel(
         if rows.is_empty():
             continue
         empty = False
-        layers += _curve(rows, life, one, data, f"{i}.{k}", by=by, x=x, y=y, x_max=ends[1], k=k, of=len(series))
+        layers += _curve(
+            rows, life, one, data, f"{i}.{k}", by=by, x=x, y=y, x_max=ends[1], k=k, of=len(series), gaps=gaps
+        )
         layers.append(_at_risk(rows, one, x, page=page, ends=ends, y=below))
     if page.left(i):
         layers.append(note("at risk", -14, height + _BELOW - 5 - _ROW * (len(series) > 1), align="right", size=10))
@@ -112,9 +123,10 @@ def _curve(
     x_max: float,
     k: int,
     of: int,
+    gaps: bool,
 ) -> list[Any]:
     steps = _steps(rows, by=by, x_max=x_max)
-    gaps = rows.select(
+    between = rows.select(
         "survival",
         fork="fork",
         left=pl.col("fork").shift(1).fill_null(0),
@@ -130,9 +142,9 @@ def _curve(
             .mark_area(interpolate="step-after", fill=one.colour, fillOpacity=min(_BAND, 0.4 / of))
             .encode(x=x, y=alt.Y("ci_low:Q"), y2="ci_high")
         )
-    if not crowd:
+    if gaps and not crowd:
         layers.append(
-            alt.Chart(data.add(f"gaps {name}", gaps))
+            alt.Chart(data.add(f"gaps {name}", between))
             .mark_rect(fill=one.colour, fillOpacity=_GAP)
             .encode(x=alt.X("left:Q"), x2="fork", y=alt.Y("survival:Q"), y2="before")
         )

@@ -27,7 +27,9 @@ def draw_survival(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **
     table, lives = runs.survival(names, **how, **options), runs.lifetimes(names, **how, **options)
     lives = _present(lives, names)
     said = words(runs, "Kaplan–Meier survival: share still alive at each token", options, n=_total(lives))
-    return survival_chart(table, lives, by=names, words=said, view=view)
+    # KL is measured at each token, pmass at forks.
+    gaps = outcome(options)[1].event == "pmass"
+    return survival_chart(table, lives, by=names, words=said, view=view, gaps=gaps)
 
 
 def draw_incidence(runs: Runs, by: By, *, view: View, options: OutcomeOptions) -> Figure:

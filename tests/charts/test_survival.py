@@ -94,3 +94,13 @@ def test_s_has_room_beyond_0_and_1_and_ticks_within(real_cells: Path) -> None:
     y = layers(panels(spec(draw("survival", real_cells)))[0], "line")[-1]["encoding"]["y"]
     assert y["scale"]["domain"] == [-0.02, 1.02] and y["axis"]["values"] == [0, 0.25, 0.5, 0.75, 1]
     assert y["title"] == "S(t)"
+
+
+def test_death_by_kl_has_no_gaps_as_kl_is_measured_at_each_token(real_cells: Path) -> None:
+    for event, there in (("pmass", True), ("kl", False)):
+        read = spec(draw("survival", real_cells, options={**OPTIONS, "event": event}))
+        assert (
+            any(layer["data"].get("name", "").startswith("gaps") for layer in layers(panels(read)[3], "rect")) == there
+        )
+        assert ("between two forks, S not known" in legend(read)) == there
+        assert "interval of S" in legend(read)
