@@ -158,3 +158,11 @@ def test_some_at_a_time_groups_have_the_quantiles_that_they_have_together(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_BATCH", 2)
         assert quantiles(pieces(values), percents=PERCENTS).sort("group").equals(together)
+
+
+def test_a_group_without_a_finite_value_goes_beside_others_that_are_looked_at_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 2)
+    rows = [(0, math.nan), (0, math.inf), (1, 1.0), (1, 3.0)]
+    assert quantiles(pieces(rows), percents=(50,)).rows() == [(1, 2.0)]
