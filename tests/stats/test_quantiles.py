@@ -106,12 +106,15 @@ def test_a_bucket_never_falls_where_the_value_rises(values: list[float]) -> None
     assert found.is_sorted()
 
 
-@pytest.mark.parametrize("zeros", [[-0.0], [0.0], [-0.0, -0.0, 0.0], [0.0, -0.0, -0.0]])
+@pytest.mark.parametrize("zeros", [[-0.0], [0.0], [-0.0] * 3, [-0.0, -0.0, 0.0], [0.0, -0.0, -0.0]])
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_quantile_of_zeros_has_no_sign(zeros: list[float], apart: bool) -> None:
     rows = [[(0, zero)] for zero in zeros] if apart else [[(0, zero) for zero in zeros]]
-    others = [(1, 1.0)]
-    for found in (quantiles(pieces(*rows), percents=(1, 50)), quantiles(pieces(*rows, others), percents=(1, 50))):
+    others = [(1, 1.0), (2, 2.0)]
+    for found in (
+        quantiles(pieces(*rows), percents=(1, 50)),
+        quantiles(pieces(rows[0] + others, *rows[1:]), percents=(1, 50)),
+    ):
         assert [math.copysign(1, found.filter(group=0).item(0, name)) for name in ("p1", "p50")] == [1, 1]
 
 
