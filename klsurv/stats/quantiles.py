@@ -13,9 +13,9 @@ from klsurv.fanout import each, threads
 from klsurv.frames.buckets import tally, within
 
 _X = pl.col("x")
-# Which of two equal zeros a quantile is would be up to their order: it is the one without a sign. (Polars takes the sum
-# of a column and 0.0 for the column.)
-_UNSIGNED = pl.exclude("group").replace(-0.0, 0.0)
+# Which of two equal zeros a quantile is would be up to their order: it is the one without a sign. (To polars
+# they are one, when it replaces; and the sum of a column and 0.0 is the column.)
+_UNSIGNED = pl.col(pl.Float64).replace(0.0, 0.0)
 # Values of whole groups that are looked at together. More would gain nothing, and touch as much memory again.
 _BATCH = 500_000
 # Which values count: a function of their series, or of their expression.
