@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class KlsurvError(Exception):
     """Root of every error that klsurv raises on purpose."""
@@ -65,6 +68,16 @@ class RemoteError(KlsurvError):
 
 class KlsurvWarning(UserWarning):
     """Something was left out, or is not what it seems; the result is right for what is left."""
+
+
+def warn(message: str) -> None:
+    """Warn with `KlsurvWarning`, at the line that called klsurv and not at one within it."""
+    level, depth, frame = 2, 1, sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        depth += 1
+        if frame.f_globals.get("__name__", "").startswith("klsurv."):
+            level = depth + 1
+    warnings.warn(message, KlsurvWarning, stacklevel=level)
 
 
 def first_line(error: BaseException) -> str:

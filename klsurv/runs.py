@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import cached_property
@@ -16,7 +15,7 @@ from klsurv.analysis.compare import Comparisons
 from klsurv.analysis.precursor import Precursors
 from klsurv.analysis.story import Stories
 from klsurv.analysis.survival import Survival
-from klsurv.errors import KlsurvWarning, NothingUsableError, ParameterError
+from klsurv.errors import NothingUsableError, ParameterError, warn
 from klsurv.fanout import Progress
 from klsurv.frames import check as checking
 from klsurv.frames import long as longs
@@ -114,7 +113,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     ) -> None:
         super().__init__()
         self._name = name
-        self._load, self._alphas, self._tell, self._executor = load, alphas, tell or _warn, executor
+        self._load, self._alphas, self._tell, self._executor = load, alphas, tell or warn, executor
         self._rollouts: pl.DataFrame | None = None
         self._digests: pl.DataFrame | None = None
         self._judged: tuple[Scoring, pl.DataFrame] | None = None
@@ -288,7 +287,3 @@ def _frame(source: Any) -> pl.LazyFrame:
 def _only_cells(selection: Selection) -> None:
     if selection.metric != "pmass_eval":
         raise ParameterError("metric chooses between the prompt sets of run cells; a frame or parquet file has one")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, KlsurvWarning, stacklevel=2)

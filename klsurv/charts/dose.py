@@ -97,14 +97,16 @@ def _panel(
                 ).encode(x=x, y=alt.Y(f"{bound}:Q"))
                 for bound in bounds
             ),
-            base.mark_line(stroke=one.colour, strokeWidth=2, strokeDash=one.dash).encode(x=x, y=y),
-            base.mark_point(filled=True, fill=one.colour, size=36, opacity=1).encode(x=x, y=y, tooltip=tooltip),
+            base.mark_line(stroke=one.colour, strokeWidth=2, strokeDash=one.dash, xOffset=aside).encode(x=x, y=y),
+            base.mark_point(filled=True, fill=one.colour, size=36, opacity=1, xOffset=aside).encode(
+                x=x, y=y, tooltip=tooltip
+            ),
         ]
     return layers
 
 
 def _beside(i: int, of: int, step: float) -> float:
-    """Where series i of some stands, so that their intervals do not cover each other."""
+    """How far series i of some stands aside, so that none covers another's points and intervals."""
     return step * (i - (of - 1) / 2)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from klsurv.errors import CellError, KlsurvWarning, NothingUsableError, OutputError
+from klsurv.errors import CellError, NothingUsableError, OutputError, warn
 from klsurv.exports import export
 from klsurv.fanout import Progress
 from klsurv.ingest.layout import read_parquet
@@ -60,7 +59,7 @@ def convert(
         CellError: a cell cannot be carried over, or is not `ok`, and `strict`.
         NothingUsableError: there is nothing to convert.
     """
-    tell = tell or _warn
+    tell = tell or warn
     for path in (source, target):
         check_on_disk(path)
     source, target = (Path(os.path.expanduser(path)) for path in (source, target))
@@ -102,7 +101,3 @@ def _to_cells(
         tell(message)
     write_cells(cells, source, target, force=force, progress=progress)
     return Converted(cells=source.get_column("cell").n_unique(), trajectories=source.height)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, KlsurvWarning, stacklevel=3)

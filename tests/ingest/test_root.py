@@ -212,8 +212,9 @@ def test_each_cell_that_is_left_out_is_told_up_to_five(tmp_path: Path) -> None:
 def test_without_a_listener_a_cell_that_is_left_out_warns(tmp_path: Path) -> None:
     write_cell(tmp_path, "good")
     write_cell(tmp_path, "bad", pmass={"computed": False})
-    with pytest.warns(KlsurvWarning, match=re.escape("bad is skipped: pmass.json: computed")):
+    with pytest.warns(KlsurvWarning, match=re.escape("bad is skipped: pmass.json: computed")) as told:
         klsurv.scan(tmp_path).summary()
+    assert told[0].filename == __file__, "a warning is told of the line that asked"
 
 
 def test_an_alpha_that_no_cell_has_keeps_an_empty_row_and_is_told(tmp_path: Path) -> None:

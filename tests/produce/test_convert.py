@@ -258,8 +258,9 @@ def test_what_stays_behind_is_told(tmp_path: Path) -> None:
 
 
 def test_without_a_listener_it_warns(tmp_path: Path) -> None:
-    with pytest.warns(KlsurvWarning, match="column note"):
+    with pytest.warns(KlsurvWarning, match="column note") as told:
         klsurv.convert(table(tmp_path, note=["x"] * 4), tmp_path / "cells")
+    assert told[0].filename == __file__
 
 
 def test_a_cell_that_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
