@@ -68,7 +68,7 @@ def test_the_wheel_holds_klsurv_and_nothing_else(wheel: Path) -> None:
         names = set(archive.namelist())
     described = {name for name in names if name.startswith(f"klsurv-{klsurv.__version__}.dist-info/")}
     assert names - described == set(sources(ROOT / "klsurv"))
-    assert {"klsurv/py.typed", "klsurv/data/cells.tar.xz", "klsurv/report/report.js"} <= names
+    assert {"klsurv/py.typed", "klsurv/data/cells.tar.xz", "klsurv/report/choices.js"} <= names
     assert {name.rsplit("/", 1)[1] for name in described} == {
         "METADATA",
         "RECORD",

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 _MOST = 8
+_NAIVE = "as if trajectories were independent"
 
 
 def of_lifetimes(table: pl.DataFrame) -> list[str]:
@@ -44,13 +45,13 @@ def of_dose(table: pl.DataFrame) -> list[str]:
     said = []
     for row in table.unique([*names, "trend_z", "ed50"], maintain_order=True, keep="first").iter_rows(named=True):
         name = f"{row['method']}: " if names else ""
-        half = "no dose tried lies where half are dead"
+        half = "between the doses tried there is none at which half are dead"
         if row["ed50"] is not None:
             band = _interval(row["ed50_low"], row["ed50_high"], ".2f")
-            half = f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}"
+            half = f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}, between doses by a straight line"
         trend = ""
         if row["trend_p"] is not None:
-            trend = f"; trend of deaths with α: z = {row['trend_z']:.2f}, p = {row['trend_p']:.2g}"
+            trend = f"; trend of deaths with α: z = {row['trend_z']:.2f}, p = {row['trend_p']:.2g}, {_NAIVE}"
         said.append(f"{name}{half}{trend}.")
     return said[:_MOST]
 
@@ -61,7 +62,7 @@ def of_compare(table: pl.DataFrame) -> list[str]:
     for row in table.filter(pl.col("rmst_diff").is_not_null()).iter_rows(named=True):
         more = "longer" if row["rmst_diff"] >= 0 else "shorter"
         band = _interval(row["boot_low"], row["boot_high"], ".1f", " prompts resampled")
-        p = f"; log-rank p = {row['p_holm']:.2g} (Holm)" if row["p_holm"] is not None else ""
+        p = f"; log-rank p = {row['p_holm']:.2g} (Holm), {_NAIVE}" if row["p_holm"] is not None else ""
         lives = f"{row['group_a']} stays alive {abs(row['rmst_diff']):.1f} tokens {more} than {row['group_b']}"
         said.append(f"{lives}: difference {row['rmst_diff']:.1f}{band}{p}.")
     return said[:_MOST]

@@ -11,6 +11,9 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+# They make one module, and use what those before them define.
+_SCRIPTS = ("data.js", "panels.js", "story.js", "choices.js")
+
 
 def page(context: Mapping[str, Any], *, payload: str) -> str:
     """Fill the template, whose values are escaped, and inline style, script and payload.
@@ -18,7 +21,7 @@ def page(context: Mapping[str, Any], *, payload: str) -> str:
     The payload is compressed and in base64, so that no text in it can end the element it stands in. The policy allows
     no request at all and no script but the page's own, by hash; none of it is evaluated from text.
     """
-    style, script = _read("report.css"), _read("report.js")
+    style, script = _read("report.css"), "".join(map(_read, _SCRIPTS))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:"
     environment = Environment(
