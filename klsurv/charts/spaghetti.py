@@ -47,13 +47,20 @@ class Panel:
 
 
 def spaghetti_chart(
-    panels: list[Panel], *, scoring: Scoring, look: Look, models: list[str], windows: list[int], targets: list[float]
+    panels: list[Panel],
+    *,
+    scoring: Scoring,
+    look: Look,
+    models: list[str],
+    windows: list[int],
+    targets: list[float],
+    unsmoothed: int,
 ) -> Figure:
     """Draw the panels in rows, a legend and a title above them.
 
     Lines and medians come thinned and in pixels (GeoJSON, identity projection: one datum per stroke), crowded lines
     counted per pixel, ends in tokens and KL. `targets` (nats) are the calibration targets of the cells: the dashed line
-    is 1 where KL is normalised, target × alpha² else.
+    is 1 where KL is normalised, target × alpha² else. `unsmoothed` of the lines are shorter than the rolling mean (R2).
     """
     data = Datasets()
     columns = look.columns or columns_for(len(panels))
@@ -74,9 +81,10 @@ def spaghetti_chart(
     n = sum(panel.n for panel in panels)
     model = short(", ".join(models) or "unknown", _MODELS)
     window = f"window={short(', '.join(map(str, windows)), 40)}. " if windows else ""
+    shorter = f" ({unsmoothed} shorter: not smoothed)" if unsmoothed else ""
     words = Words(
         f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
-        f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}.",
+        f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}{shorter}.",
         entries,
     )
     chart = composed(drawn, words=words, columns=columns, width=width)

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
     lives = runs.judged_told(scoring).lazy()
-    counts, facts = pl.collect_all(
+    counts, facts, unsmoothed = pl.collect_all(
         [
             spaghetti.panels(lives),
             lives.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
+            lives.filter("drawn", pl.col("length") < scoring.roll).select(pl.len()),
         ]
     )
     width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
@@ -66,6 +67,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
         models=known["model"],
         windows=known["window"] if scoring.window is None else [scoring.window],
         targets=known["target_kl"] or [1.0],
+        unsmoothed=unsmoothed.item(),
     )
 
 

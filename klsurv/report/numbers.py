@@ -48,7 +48,9 @@ def of_dose(table: pl.DataFrame) -> list[str]:
         half = "between the doses tried there is none at which half are dead"
         if row["ed50"] is not None:
             band = _interval(row["ed50_low"], row["ed50_high"], ".2f")
-            half = f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}, between doses by a straight line"
+            half = (
+                f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}, between doses by a straight line"
+            )
         trend = ""
         if row["trend_p"] is not None:
             trend = f"; trend of deaths with α: z = {row['trend_z']:.2f}, p = {row['trend_p']:.2g}, {_NAIVE}"

@@ -130,6 +130,15 @@ def test_only_the_first_panel_names_the_y_axis_and_only_the_first_column_numbers
     assert all(layers(panel, "point")[0]["encoding"]["x"]["title"] == "token t" for panel in panels(drawn))
 
 
+@pytest.mark.parametrize(
+    ("roll", "said"),
+    [(1, "roll=1."), (9, "roll=9 (6 shorter: not smoothed)."), (65, "roll=65 (21 shorter: not smoothed).")],
+)
+def test_the_subtitle_says_how_many_lines_are_too_short_to_be_smoothed(real_cells: Path, roll: int, said: str) -> None:
+    # Counted in the raw files: steered rollouts of fewer tokens than that.
+    assert spec(real_cells, Scoring(threshold=0.3, roll=roll))["title"]["subtitle"].endswith(said)
+
+
 def test_title_and_legend_say_threshold_model_window_and_what_each_mark_means(drawn: dict[str, Any]) -> None:
     assert "pmass < 0.3 = dead" in drawn["title"]["text"]
     assert "SmolLM2-135M-Instruct" in drawn["title"]["subtitle"] and "window=96" in drawn["title"]["subtitle"]
