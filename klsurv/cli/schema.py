@@ -30,14 +30,16 @@ NAMES = (
     "story",
     "changes",
 )
+# Commands whose tables have other names than they.
+COMMANDS = {"precursor": ["study", "hazard", "landmark"], "inspect": ["story"], "ingest": ["changes"]}
 
 
 @click.command("schema", epilog=f"TABLE: {', '.join(NAMES)}.")
-@click.argument("table", type=click.Choice(NAMES), metavar="[TABLE]", required=False)
+@click.argument("table", type=click.Choice([*NAMES, *COMMANDS]), metavar="[TABLE]", required=False)
 @format_option
 def command(table: str | None, format: Any) -> None:
-    """What each column means: of one TABLE, or of all."""
+    """What each column means: of one TABLE, of those of a command, or of all."""
     from klsurv.output.rows import show_texts
     from klsurv.schema.describe import describe
 
-    show_texts(describe([table] if table else list(NAMES)), format=format, keys=2)
+    show_texts(describe(COMMANDS.get(table, [table]) if table else list(NAMES)), format=format, keys=2)

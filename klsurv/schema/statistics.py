@@ -80,7 +80,7 @@ INCIDENCE = Table(
     "incidence",
     "group (default: alpha), fork",
     (
-        _FORK,
+        Column("fork", _I, "tokens", "offset at which pmass was measured; the last may be the last EOS after them"),
         Column("p_died", _F, "probability", "P(died by the fork), EOS competing (Aalen–Johansen)"),
         Column("p_finished", _F, "probability", "P(ended its answer by then, not seen to die before)"),
         Column("p_running", _F, "probability", "P(neither); the three add to 1"),

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from klsurv.cli.schema import COMMANDS
 from klsurv.schema import TABLES
 from klsurv.schema.describe import describe
 from tests.cli.terminal import on_terminal
@@ -22,6 +23,13 @@ def test_without_a_name_every_column_of_every_table_is_told(klsurv: Klsurv) -> N
 def test_one_table_is_told_as_the_library_describes_it(klsurv: Klsurv, table: str) -> None:
     result = klsurv("schema", table, "--format", "ndjson")
     assert [json.loads(line) for line in result.stdout.splitlines()] == describe([table])
+
+
+@pytest.mark.parametrize(("command", "tables"), COMMANDS.items())
+def test_a_command_whose_tables_have_other_names_tells_of_them(klsurv: Klsurv, command: str, tables: list[str]) -> None:
+    assert command not in TABLES
+    result = klsurv("schema", command, "--format", "ndjson")
+    assert [json.loads(line) for line in result.stdout.splitlines()] == describe(tables)
 
 
 def test_a_table_shows_each_column_and_its_unit(klsurv: Klsurv) -> None:
