@@ -16,7 +16,7 @@ EventKind = Literal["pmass", "kl"]
 EVENTS: tuple[EventKind, ...] = ("pmass", "kl")
 # Tokens: the most in any count, and in a rolling mean, whose padding grows with it.
 MOST, MOST_ROLL = 2**31, 100_000
-GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "window")
+GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "layer", "window")
 # Some of them: one, several separated by commas, or a sequence.
 By = str | Sequence[str]
 

@@ -91,9 +91,11 @@ def _path(
 
 
 def _doses(held: pl.DataFrame, one: Series, data: Datasets, name: str, *, x: alt.X, y: alt.Y, more: float) -> list[Any]:
-    base = alt.Chart(data.add(f"heldout {name}", held.select("model", "window", "alpha", "kl_p95", "target_kl")))
+    base = alt.Chart(
+        data.add(f"heldout {name}", held.select("model", "layer", "window", "alpha", "kl_p95", "target_kl"))
+    )
     tooltip = [alt.Tooltip(f"{column}:Q", format=".4g") for column in ("alpha", "kl_p95", "target_kl")]
-    run = ["model:N", "window:N"]
+    run = ["model:N", "layer:N", "window:N"]
     return [
         base.mark_line(stroke=FAINT, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=alt.Y("target_kl:Q"), detail=run),
         base.mark_line(stroke=one.colour, strokeWidth=1.8 + more, strokeDash=one.dash).encode(x=x, y=y, detail=run),

@@ -12,7 +12,7 @@ from klsurv.inference import Interval
 from klsurv.ingest.remote import Place
 
 # Each table's first columns, which are repeated where it is too wide.
-KEYS = {"calibration": 3, "heldout": 4, "bisection": 2}
+KEYS = {"calibration": 4, "heldout": 5, "bisection": 2}
 CAPTIONS = {
     "calibration": (
         "kl_p95: held-out, at alpha = 1; ratio: to the target; in_band: within 0.7–1.4.\n"
@@ -35,7 +35,7 @@ CAPTIONS = {
     type=click.Choice(list(KEYS)),
     default="calibration",
     show_default=True,
-    help="calibration: one row per model, method, window. heldout: per alpha. bisection: the steps to c_star.",
+    help="calibration: one row per model, method, layer, window. heldout: per alpha. bisection: the steps to c_star.",
 )
 @level_option
 @output_option

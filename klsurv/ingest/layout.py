@@ -68,11 +68,11 @@ def read_frame(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` and `source` of a frame in the layout `trajectories` (lists) or `long` (a row per token).
 
-    The columns cell, model, method, seed, window, target_kl and gen_len may be absent: the cell is then `frame`, the
-    window the longest rollout, and a rollout ends at its last finite KL. A NaN pmass is a fork that was not measured;
-    in the long layout a null one is no fork. `cells` and `rows` (cell, alpha, prompt, gen_len, fork) tell what a long
-    frame cannot: the facts of its cells, and where a fork has no pmass. What lies beyond the length is padding and does
-    not exist (R1); without `cut` it stays.
+    The columns cell, model, method, seed, window, target_kl, layer and gen_len may be absent: the cell is then `frame`,
+    the window the longest rollout, and a rollout ends at its last finite KL. A NaN pmass is a fork that was not
+    measured; in the long layout a null one is no fork. `cells` and `rows` (cell, alpha, prompt, gen_len, fork) tell
+    what a long frame cannot: the facts of its cells, and where a fork has no pmass. What lies beyond the length is
+    padding and does not exist (R1); without `cut` it stays.
 
     Raises:
         LayoutError: a column is missing or of the wrong type, a key is null or comes twice, or a token is missing.

@@ -17,7 +17,7 @@ _ENDIANNESS: Literal["little", "big"] = "little" if sys.byteorder == "little" el
 
 def row(cell: Cell) -> pl.DataFrame:
     """The cell's row of the table `cells`."""
-    facts = {name: getattr(cell.calib, name, None) for name in (*FACTS, "c_star", "layer")}
+    facts = {name: getattr(cell.calib, name, None) for name in (*FACTS, "c_star")}
     known = {
         "cell": cell.name,
         **facts,

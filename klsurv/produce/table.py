@@ -11,7 +11,7 @@ from klsurv.names import clean
 from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, FOOTER_TABLE, KEY, LONG, TABLES
 
 # What a table of another team may say of its cells, once in each row.
-_OF_CELL = (*FACTS, "c_star", "layer")
+_OF_CELL = (*FACTS, "c_star")
 _KL, _PMASS = pl.col("kl"), pl.col("pmass")
 
 

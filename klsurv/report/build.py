@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from klsurv.runs import Runs
 
 _LAST = pl.col("fork").list.max().max()
-_SHOWN = ("cell", "status", "model", "method", "seed", "window", "c_star", "alphas", "reason")
+_SHOWN = ("cell", "status", "model", "method", "seed", "layer", "window", "c_star", "alphas", "reason")
 
 
 def build(

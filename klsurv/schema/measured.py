@@ -9,7 +9,7 @@ from klsurv.schema.declare import Column, Table
 
 # The row key of a trajectory, and what each knows of its cell.
 KEY = ["cell", "alpha", "prompt"]
-FACTS = ["model", "method", "seed", "window", "target_kl"]
+FACTS = ["model", "method", "seed", "window", "target_kl", "layer"]
 # The status of a cell that has trajectories.
 USABLE = ("ok", "partial")
 
@@ -26,6 +26,7 @@ _FACTS = (
     Column("seed", "Int64", "", "seed of the run; null where calib.json has none"),
     Column("window", "Int64", "tokens", "most tokens a rollout may have"),
     Column("target_kl", "Float64", "nats", "p95 of per-token KL that alpha = 1 was calibrated to; null where unknown"),
+    Column("layer", "Int64", "", "layer that was steered; null where unknown or not one layer"),
 )
 _SERIES = (
     Column("gen_len", "Int64", "tokens", "tokens generated"),
@@ -39,9 +40,9 @@ CELLS = Table(
     "cell",
     (
         _KEY[0],
-        *_FACTS,
+        *_FACTS[:-1],
         Column("c_star", "Float64", "", "calibrated coefficient, the dose alpha = 1; null where unknown"),
-        Column("layer", "Int64", "", "layer that was steered; null where unknown or not one layer"),
+        _FACTS[-1],
         Column("n_prompts", "Int64", "", "most prompts at one alpha; null where the cell is not usable"),
         Column("alphas", "List(Float64)", "c_star", "doses that can be scored, ascending; null where not usable"),
         Column("status", "String", "", "`ok`; `partial`: usable but something is left out; `skipped`; `broken`"),

@@ -16,6 +16,7 @@ _PROMPTS = "whole prompts resampled; null without a bootstrap, with one prompt, 
 _MODEL = (
     Column("model", _S, "", "name of the model"),
     Column("method", _S, "", "how the steering vector was found"),
+    Column("layer", _I, "", "layer that was steered; null where unknown"),
     Column("window", _I, "tokens", "most tokens a rollout may have"),
 )
 _FORK = Column("fork", _I, "tokens", "offset at which pmass was measured; for the event kl, the token")
@@ -213,7 +214,7 @@ LANDMARK = Table(
 
 CALIBRATION = Table(
     "calibration",
-    "model, method, window",
+    "model, method, layer, window",
     (
         *_MODEL,
         Column("n_cells", _I, "cells", "usable cells"),
@@ -235,7 +236,7 @@ CALIBRATION = Table(
 
 HELDOUT = Table(
     "heldout",
-    "model, method, window, alpha",
+    "model, method, layer, window, alpha",
     (
         *_MODEL,
         Column("alpha", _F, "c_star", "dose"),

@@ -9,12 +9,13 @@ from scipy.special import stdtrit
 from klsurv.inference import Interval
 from klsurv.schema import CALIBRATION, HELDOUT
 
-RUN = ["model", "method", "window"]
+# c_star is of one layer: another has another.
+RUN = ["model", "method", "layer", "window"]
 LOW, HIGH = 0.7, 1.4
 
 
 def heldout(cells: pl.DataFrame, quantiles: pl.DataFrame) -> pl.DataFrame:
-    """The table `heldout`: per model, method, window and alpha, p95 of held-out KL against the target.
+    """The table `heldout`: per model, method, layer, window and alpha, p95 of held-out KL against the target.
 
     `quantiles` has these columns and `kl_p95` (nats).
     """
@@ -32,7 +33,7 @@ def heldout(cells: pl.DataFrame, quantiles: pl.DataFrame) -> pl.DataFrame:
 
 
 def calibration(cells: pl.DataFrame, heldout: pl.DataFrame, *, interval: Interval) -> pl.DataFrame:
-    """The table `calibration`: per model, method and window, c_star over seeds, p95 at alpha = 1, exponent of KL.
+    """The table `calibration`: per model, method, layer and window, c_star over seeds, p95 at alpha 1, exponent of KL.
 
     The exponent is the slope of log kl_p95 on log alpha over the positive doses, by least squares, with Student's
     interval.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from klsurv.ingest.remote import Place
 
 # Raised whenever the columns or the footer of its files change their meaning.
-VERSION = 1
+VERSION = 2
 MARKER = "klsurv-store.json"
 
 
