@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
@@ -114,6 +114,10 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         super().__init__()
         self._name = name
         self._load, self._alphas, self._tell, self._executor = load, alphas, tell or warn, executor
+        # Not functools.cached_property: up to Python 3.11 that is one lock for all instances, and a frame made by other
+        # runs is read by a thread of polars while these hold it.
+        self._reading = RLock()
+        self._read: Source | None = None
         self._rollouts: pl.DataFrame | None = None
         self._digests: pl.DataFrame | None = None
         self._judged: tuple[Scoring, pl.DataFrame] | None = None
@@ -121,11 +125,11 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
 
     def __repr__(self) -> str:
         """Of what it is, and once it was read how much there is; reads nothing itself."""
-        read: Source | None = self.__dict__.get("_source")
-        if read is None:
+        if self._read is None:
             return f"<Runs of {self._name}, not read yet>"
-        usable = read.cells.get_column("status").is_in(USABLE).sum()
-        return f"<Runs of {self._name}: {usable} of {read.cells.height} cells usable, {len(self.alphas)} doses>"
+        cells = self._read.cells
+        usable = cells.get_column("status").is_in(USABLE).sum()
+        return f"<Runs of {self._name}: {usable} of {cells.height} cells usable, {len(self.alphas)} doses>"
 
     def say(self, message: str) -> None:
         """Tell a warning, unless it was told before; `warnings` keeps them all."""
@@ -144,7 +148,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     def rollouts(self) -> pl.DataFrame:
         """Each trajectory as it was measured, with the facts of its cell, without KL: any number of cells fits.
 
-        Columns: cell, alpha, prompt; model, method, seed, window, target_kl; gen_len, length, n_kl_failed,
+        Columns: cell, alpha, prompt; model, method, seed, window, target_kl, layer; gen_len, length, n_kl_failed,
         n_kl_negative (tokens); `fork` and `pmass` (lists).
         """
         if self._rollouts is None:
@@ -215,16 +219,22 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
 
         return Plots(self)
 
-    @cached_property
+    @property
     def alphas(self) -> list[float]:
         """The doses: those that were asked for, else all that the cells hold, ascending."""
         if self._alphas is not None:
             return list(self._alphas)
         return self.cells().get_column("alphas").explode().drop_nulls().unique().sort().to_list()
 
-    @cached_property
+    @property
     def _source(self) -> Source:
-        source = self._load()
+        with self._reading:
+            if self._read is None:
+                self._read = self._left_out(self._load())
+            return self._read
+
+    def _left_out(self, source: Source) -> Source:
+        """The source at the doses that were asked for; what is left out of it is told."""
         left_out = source.cells.filter(pl.col("status") != "ok").select("cell", "status", "reason").rows()
         for cell, status, reason in left_out[:_MOST_WARNINGS]:
             self.say(f"{cell} is {status}: {reason}")

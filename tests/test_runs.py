@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,39 @@ def test_a_tau_past_the_last_fork_is_told(ask: str) -> None:
         runs = quietly(lives)
         getattr(runs, ask)("method", tau=tau, **({} if ask == "lifetimes" else {"bootstrap": 0}))
         assert sum(text.startswith("tau 11 is past 10") for text in runs.warnings) == told
+
+
+@pytest.mark.parametrize("ask", ["summary", "survival", "lifetimes", "incidence", "threshold"])
+def test_doses_that_a_group_pools_are_told(ask: str) -> None:
+    lives = frame(*[life(3, method="pca", prompt=i, alpha=alpha) for i in range(6) for alpha in (0.5, 1.0)])
+    for by, alphas, told in (("method", None, 1), ("alpha", None, 0), ("method", [1.0], 0), ("method,alpha", None, 0)):
+        runs = klsurv.scan(lives, alphas=alphas, tell=lambda _: None)
+        getattr(runs, ask)(by)
+        assert sum(text.startswith("groups pool 2 doses (alpha 0.5, 1.0)") for text in runs.warnings) == told
+
+
+@pytest.mark.parametrize("ask", ["summary", "lifetimes", "compare", "dose"])
+def test_a_group_that_ends_the_means_early_is_told(ask: str) -> None:
+    rows = [life(None, method="pca", prompt=i, gen_len=2) for i in range(6)]
+    rows += [life(3 if i else None, method="sae", prompt=i) for i in range(6)]
+    runs = quietly(frame(*rows))
+    getattr(runs, ask)("method", **({"bootstrap": 0} if ask in ("compare", "dose") else {}))
+    assert [text for text in runs.warnings if "means end at" in text] == [
+        f"means end at 0, to which method=pca{', alpha=1.0' * (ask == 'dose')} was followed; "
+        "others were followed to 10 (tau)"
+    ]
+
+
+def test_a_frame_made_by_other_runs_is_read() -> None:
+    # In a process of its own, which can be ended: each held a lock that the other's thread waited for.
+    again = """
+import klsurv
+from tests.analysis.lived import frame, life
+runs = klsurv.scan(frame(life(3), life(None, prompt=1)), tell=print)
+print(klsurv.scan(runs.long(), tell=print).summary(by="cell").get_column("n").to_list())
+"""
+    done = subprocess.run([sys.executable, "-c", again], capture_output=True, text=True, timeout=120)
+    assert done.stdout.splitlines()[-1] == "[2]", done.stderr
 
 
 def test_a_frame_is_called_one(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 from klsurv.stats.quantiles import quantiles
 
+CHOOSE = "alphas (--alphas), or make them groups of their own (by alpha)"
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
 
 
@@ -105,8 +106,11 @@ class Analysis(ABC):
         options: ScoringOptions,
         *,
         mixed_are: str = TURNBULL,
+        within: Sequence[str] = (),
+        choose: str = CHOOSE,
     ) -> Told:
-        """Tell what must be known of the groups, and hand on what that took."""
+        """Tell what must be known of the groups, and hand on what that took; they are looked at `within` columns."""
+        self._pooling_told(lives, (*by, *within), choose)
         self._copies_told(lives.get_column("alpha").unique().to_list())
         apart = self._mixed_told(lives, by, mixed_are)
         failed = self._failed(lives, by, *outcome(options))
@@ -122,10 +126,17 @@ class Analysis(ABC):
             self.say(message)
         return apart
 
+    def _pooling_told(self, lives: pl.DataFrame, by: Sequence[str], choose: str = CHOOSE) -> None:
+        """Tell if groups by these columns have trajectories of several doses."""
+        if "alpha" not in by:
+            for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose):
+                self.say(message)
+
     def _reach_told(self, table: pl.DataFrame, by: Sequence[str], tau: int | None) -> int | None:
-        """Where means are restricted, given a user's tau; tells if that is past what was seen."""
+        """Where means are restricted, given a user's tau; tells if that is past what was seen, or early."""
         seen = surviving.tau(table, by=by)
-        for message in caveats.of_tau(tau, seen=seen):
+        early = caveats.of_reach(surviving.limiting(table, by=by), by=by) if tau is None else []
+        for message in (*caveats.of_tau(tau, seen=seen), *early):
             self.say(message)
         return seen if tau is None else tau
 

@@ -24,7 +24,7 @@ from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 
-ORDERED = ("alpha", "seed", "window", "prompt")
+ORDERED = ("alpha", "seed", "layer", "window", "prompt")
 _TESTED = "S is estimated by Turnbull's NPMLE, without intervals, and groups are tested within each grid"
 
 
@@ -92,10 +92,7 @@ class Comparisons(Analysis):
                 raise NothingUsableError(
                     f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
                 )
-        self._told(lives, names, options, mixed_are=_TESTED)
-        if "alpha" not in (*names, *strata):
-            for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list()):
-                self.say(message)
+        self._told(lives, names, options, mixed_are=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
         lives, strata = by_grid(lives, strata)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)

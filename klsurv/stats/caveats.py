@@ -82,12 +82,21 @@ def of_tau(tau: int | None, *, seen: int | None) -> list[str]:
     return [f"tau {tau} is past {seen}, to which all groups were seen: after that S is taken to stay as it is"]
 
 
-def of_pooling(alphas: Sequence[float]) -> list[str]:
-    """Doses that were thrown together."""
+def of_reach(limiting: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
+    """`limiting`: the groups that end the means early (`stats.survival.limiting`), with last and longest."""
+    if limiting.is_empty():
+        return []
+    last, longest = limiting.select("last", "longest").row(0)
+    groups = _listed([_name(label) for label in _labels(limiting, by)])
+    return [f"means end at {last}, to which {groups} was followed; others were followed to {longest} (tau)"]
+
+
+def of_pooling(alphas: Sequence[float], *, choose: str) -> list[str]:
+    """Doses that were thrown together; `choose`: what would take one."""
     if len(alphas) < 2:
         return []
     doses = _listed(list(map(str, alphas)))
-    return [f"groups pool {len(alphas)} doses (alpha {doses}): choose one with at_alpha (--at-alpha)"]
+    return [f"groups pool {len(alphas)} doses (alpha {doses}): choose one with {choose}"]
 
 
 def _labels(groups: pl.DataFrame, by: Sequence[str]) -> list[str]:

@@ -72,10 +72,21 @@ def tau(survival: pl.DataFrame, *, by: Sequence[str]) -> int | None:
     A group's last fork is the last at which any is at risk; where all have died by then, S is 0 ever after and the
     group sets no limit.
     """
-    last = survival.group_by(by).agg(last=_FORK.max(), alive=_S.min() > km.TOLERANCE)
     limit = pl.col("last").filter("alive").min()
-    found: int | None = last.select(pl.coalesce(limit, pl.col("last").max())).item()
+    found: int | None = _followed(survival, by=by).select(pl.coalesce(limit, pl.col("last").max())).item()
     return found
+
+
+def limiting(survival: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
+    """The groups that set tau, where another was followed for more than twice as long: `by`, last, longest (tokens)."""
+    followed = _followed(survival, by=by).with_columns(longest=pl.col("last").max())
+    first = pl.col("last") == pl.col("last").filter("alive").min()
+    return followed.filter(pl.col("alive"), first, 2 * pl.col("last") < pl.col("longest")).drop("alive")
+
+
+def _followed(survival: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
+    """Per group, in order, the last fork at which any is at risk (`last`), and whether one is alive after it."""
+    return survival.group_by(by, maintain_order=True).agg(last=_FORK.max(), alive=_S.min() > km.TOLERANCE)
 
 
 def lifetimes(survival: pl.DataFrame, *, by: Sequence[str], tau_at: int | None = None) -> pl.DataFrame:

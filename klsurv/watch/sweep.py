@@ -12,12 +12,13 @@ from pathlib import Path
 
 import polars as pl
 
-from klsurv.analysis.base import TURNBULL
+from klsurv.analysis.base import TURNBULL, curves
 from klsurv.analysis.survival import outcomes
 from klsurv.errors import NothingUsableError, RemoteError
 from klsurv.fanout import Progress
 from klsurv.frames.counts import each_dose
 from klsurv.frames.grids import mixed
+from klsurv.inference import Interval
 from klsurv.ingest.cell import Cell, load_facts
 from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.remote import Place
@@ -240,7 +241,7 @@ class Sweep:
             groups = [GROUP_COLUMNS[name] for name in self._by]
             return typed([*groups, *SUMMARY.columns]).to_frame().select(*self._by, *COLUMNS), []
         lives = pl.concat(parts)
-        table = outcomes(lives, self._by)
+        table = outcomes(lives, curves(lives, self._by, Interval()), self._by)
         if self._by == ("alpha",):
             doses = self._selection.alphas or sorted({alpha for cell in cells for alpha in cell.alphas})
             table = each_dose(table.lazy(), alphas=doses).collect()

@@ -12,6 +12,7 @@ from klsurv.stats.caveats import (
     of_failures,
     of_grids,
     of_pooling,
+    of_reach,
     of_size,
     of_tau,
     of_unmeasured,
@@ -38,7 +39,7 @@ def test_of_nothing_there_is_nothing_to_say() -> None:
     assert of_size(sizes(5, 5), by=["alpha"]) == []
     assert of_size(sizes().cast({"n": pl.Int64}), by=["alpha"]) == []
     assert of_grids(pl.DataFrame(schema=ALPHA), by=["alpha"], consequence="x") == []
-    assert of_pooling([]) == []
+    assert of_pooling([], choose="") == []
     assert of_control(controls(), threshold=0.8) == []
     assert of_unmeasured(pl.DataFrame(schema=ALPHA), by=["alpha"]) == []
     empty = pl.DataFrame(schema={**ALPHA, "n_failed": pl.Int64, "end_if_died": pl.Float64, "end_if_alive": pl.Float64})
@@ -110,8 +111,18 @@ def test_groups_that_were_never_measured_are_named() -> None:
 
 
 def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
-    assert of_pooling([1.0]) == []
-    assert of_pooling([0.0, 1.0]) == ["groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha (--at-alpha)"]
+    assert of_pooling([1.0], choose="x") == []
+    assert of_pooling([0.0, 1.0], choose="at_alpha") == [
+        "groups pool 2 doses (alpha 0.0, 1.0): choose one with at_alpha"
+    ]
+
+
+def test_groups_that_end_the_means_early_are_named() -> None:
+    limiting = pl.DataFrame({"prompt": [3, None], "last": [10, 10], "longest": [96, 96]})
+    assert of_reach(limiting.clear(), by=["prompt"]) == []
+    assert of_reach(limiting, by=["prompt"]) == [
+        "means end at 10, to which prompt=3, prompt=None was followed; others were followed to 96 (tau)"
+    ]
 
 
 def test_a_tau_past_what_was_seen_is_told() -> None:

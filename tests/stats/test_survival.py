@@ -232,3 +232,26 @@ def test_exactly_a_half_is_the_median_although_the_product_is_above_it_by_roundi
     forks = [(1, 10, 1), (2, 9, 2), (3, 7, 2), (4, 5, 1)]
     assert curve(forks).get_column("survival").to_list()[2] > 0.5
     assert life(forks)["median"] == 3
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        pytest.param({"a": [(0, 4, 1), (9, 3, 0)]}, [], id="one group has no other"),
+        pytest.param({"a": [(4, 4, 0)], "b": [(9, 3, 0)]}, [("a", 4, 9)], id="less than half as long"),
+        pytest.param({"a": [(5, 4, 0)], "b": [(10, 3, 0)]}, [], id="half as long"),
+        pytest.param({"a": [(4, 4, 4)], "b": [(9, 3, 0)]}, [], id="who are all dead set no limit"),
+        pytest.param({"a": [(4, 4, 0)], "b": [(9, 3, 3)]}, [("a", 4, 9)], id="the others may be"),
+        pytest.param(
+            {"a": [(2, 4, 0)], None: [(2, 4, 0)], "b": [(3, 3, 0)], "c": [(9, 1, 0)]},
+            [("a", 2, 9), (None, 2, 9)],
+            id="the least of them",
+        ),
+        pytest.param({}, [], id="no group"),
+    ],
+)
+def test_a_group_that_was_followed_for_less_than_half_as_long_as_another_limits_the_means(
+    groups: dict[str | None, Forks], expected: list[tuple[str | None, int, int]]
+) -> None:
+    curve = surviving.survival(table(groups), by=["g"], interval=Interval())
+    assert surviving.limiting(curve, by=["g"]).rows() == expected
