@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+
+from klsurv.charts.theme import GROUNDS, PAPER
 
 if TYPE_CHECKING:
     import altair as alt
@@ -49,6 +51,10 @@ class Figure:
     data: Datasets
     pictures: Mapping[str, Callable[[], str]] = field(default_factory=dict)
     strokes: Mapping[str, Callable[[], pl.DataFrame]] = field(default_factory=dict)
+
+    def on(self, ground: str) -> Figure:
+        """The same on another ground (`theme.GROUNDS`), of whose colour is also what shall look empty, as in a ring."""
+        return replace(self, chart=json.loads(json.dumps(self.chart).replace(PAPER, GROUNDS[ground])))
 
     def spec(self) -> str:
         """The Vega-Lite specification as JSON, with all its data, strokes and pictures."""

@@ -10,20 +10,23 @@ from array import array
 
 import polars as pl
 
-from klsurv.charts.theme import ALIVE, DEAD, PAPER
+from klsurv.charts.theme import ALIVE, DEAD
 
 
 def picture_url(ink: pl.DataFrame, *, width: int, opacity: float) -> str:
-    """The picture of `frames.ink`: n lines of an opacity over the paper, the dead first, the alive over them."""
+    """The picture of `frames.ink`: n lines of an opacity over nothing, the dead first, the alive over them."""
     # A power for each number of lines, not for each pixel.
     powers = pl.Series([(1 - opacity) ** n for n in range(_most(ink) + 1)])
     seen_through = ink.select(pl.lit(powers).gather(pl.col(state)).alias(state) for state in ("alive", "dead"))
+    # Porter & Duff (1984), over: what covers is of the colour of both by their shares.
+    above, below = 1 - pl.col("alive"), (1 - pl.col("dead")) * pl.col("alive")
+    cover = above + below
     shade = [
-        _over(_over(paper, dead, pl.col("dead")), alive, pl.col("alive"))
-        for paper, dead, alive in zip(*map(_channels, (PAPER, DEAD, ALIVE)), strict=True)
+        pl.when(cover > 0).then((dead * below + alive * above) / cover).otherwise(0.0)
+        for dead, alive in zip(*map(_channels, (DEAD, ALIVE)), strict=True)
     ]
-    red, green, blue = (channel.round().cast(pl.UInt32) for channel in shade)
-    pixels = array("I", seen_through.select(red + green * 2**8 + blue * 2**16 + 255 * 2**24).to_series().to_list())
+    red, green, blue, opaque = (channel.round().cast(pl.UInt32) for channel in (*shade, 255 * cover))
+    pixels = array("I", seen_through.select(red + green * 2**8 + blue * 2**16 + opaque * 2**24).to_series().to_list())
     if sys.byteorder == "big":
         pixels.byteswap()
     data, stride = pixels.tobytes(), 4 * width
@@ -35,10 +38,6 @@ def picture_url(ink: pl.DataFrame, *, width: int, opacity: float) -> str:
 
 def _most(ink: pl.DataFrame) -> int:
     return int(ink.select(pl.max_horizontal(pl.col("alive", "dead").max().fill_null(0))).item())
-
-
-def _over(below: pl.Expr | int, above: int, seen_through: pl.Expr) -> pl.Expr:
-    return below * seen_through + above * (1 - seen_through)
 
 
 def _channels(colour: str) -> list[int]:

@@ -11,6 +11,8 @@ FAINT = "#8a8378"
 ALIVE = "#3a7ca5"
 DEAD = "#d97706"
 FINISHED = "#cfc7b8"
+# What may lie behind a figure. Not nothing: vl-convert's png has wrong colours where it is seen through in part.
+GROUNDS = {"paper": PAPER, "white": "#ffffff"}
 
 # Series apart in hue, in lightness and, where they are lines, in dash: safe for the colour-blind and in grey print.
 SERIES = ("#1f4e79", "#d97706", "#2f9e77", "#b0468f", "#6b7280", "#8c2d04", "#56b4e9", "#1a1a1a")

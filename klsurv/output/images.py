@@ -18,7 +18,8 @@ def file_of(svg: str, suffix: str, *, scale: float) -> bytes:
     """A drawing as a .png, .svg or .pdf; `scale` is the pixels of a png to one of the page."""
     if suffix == ".svg":
         return svg.encode()
-    return vl_convert.svg_to_png(svg, scale=scale) if suffix == ".png" else vl_convert.svg_to_pdf(svg)
+    # So that the png says of itself that it is as large as the page, whatever its pixels.
+    return vl_convert.svg_to_png(svg, ppi=72 * scale) if suffix == ".png" else vl_convert.svg_to_pdf(svg)
 
 
 def svg_of(spec: str) -> str:

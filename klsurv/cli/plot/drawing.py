@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
+from klsurv.charts.theme import GROUNDS
 from klsurv.cli.options import apply
 from klsurv.cli.running import opened, progress_bar, writable
 from klsurv.ingest.remote import Place
@@ -36,6 +37,13 @@ def output_options(function: F) -> F:
             help="File to save; may be given again.",
         ),
         click.option("--scale", type=float, default=2.0, show_default=True, help="Pixels of a png to one of the page."),
+        click.option(
+            "--background",
+            type=click.Choice(list(GROUNDS)),
+            default=next(iter(GROUNDS)),
+            show_default=True,
+            help="What lies behind: off-white, or white for a page that is.",
+        ),
     )(function)
 
 
@@ -73,7 +81,8 @@ def draw(
     paths = writable(outputs, PICTURES)
     if not 0.1 <= scale <= 20:
         raise click.BadParameter(f"{scale} is not between 0.1 and 20", param_hint="--scale")
+    ground = options.pop("background")
     with Pen(paths) as pen, opened(runs, options) as read, progress_bar("computing") as progress:
-        pen.save(make(read, progress), title=f"klsurv: {title}", scale=scale)
+        pen.save(make(read, progress).on(ground), title=f"klsurv: {title}", scale=scale)
     for path in paths:
         click.echo(f"saved {clean(str(path))}", err=True)
