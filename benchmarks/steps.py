@@ -21,10 +21,8 @@ import vl_convert
 from PIL import Image
 
 import klsurv
-from klsurv.analysis.base import curves
 from klsurv.analysis.survival import outcomes
 from klsurv.charts.figure import Figure
-from klsurv.inference import Interval
 from klsurv.ingest.cell import load_cell
 from klsurv.ingest.discover import NEEDED, discover
 from klsurv.ingest.trajectories import trajectories
@@ -84,7 +82,7 @@ def main() -> None:
     judged, _ = timed(lambda: klsurv.scan(source).judged(scoring))
     rows.append(("check a frame, measure and score", judged, "every value looked at", looked))
     lives = runs.judged(scoring)
-    survival, _ = timed(lambda: outcomes(lives, curves(lives, ["alpha"], Interval()), ["alpha"]))
+    survival, _ = timed(lambda: outcomes(lives, ["alpha"]))
     rows.append(("counts, survival, medians", survival, "", 0.0))
     quantiles, _ = timed(lambda: runs.kl_quantiles(["alpha"], (50, 95, 99), scoring))
     ordered, _ = timed(lambda: source.select(_KL.explode().quantile(0.5, "linear")))

@@ -9,7 +9,7 @@ from typing import Unpack
 
 import polars as pl
 
-from klsurv.frames.long import long, scored
+from klsurv.frames.long import long, n_rows, scored
 from klsurv.frames.score import score
 from klsurv.output.tables import write_partitions, write_table
 from klsurv.params import Event, Scoring, ScoringOptions, said
@@ -115,7 +115,7 @@ def export(
         kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
         footer[FOOTER_CELLS] = cells.with_columns(kept).write_json()
     if name in ("long", "scored"):
-        footer[FOOTER_ROWS] = rollouts.select(*KEY, "gen_len", "fork").write_json()
+        footer[FOOTER_ROWS] = n_rows(rollouts.lazy()).select(*KEY, "gen_len", "fork", "n_rows").collect().write_json()
     if name == "cells":
         pieces: Iterator[pl.DataFrame] = iter([cells])
     else:

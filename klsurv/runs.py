@@ -269,7 +269,7 @@ def _loader(
             from klsurv.ingest.layout import read_parquet
 
             _only_cells(selection)
-            return lambda: Held(*read_parquet(path, selection=selection))
+            return lambda: Held(*read_parquet(path, selection=selection, strict=strict))
         if is_store(path):
             from klsurv.store.read import read_store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from klsurv.errors import ParameterError, first_line
-from klsurv.schema import CELLS
+from klsurv.schema import CELLS, USABLE
 
 
 def condition(where: str) -> pl.Expr:
@@ -29,13 +29,17 @@ def condition(where: str) -> pl.Expr:
     return expr
 
 
-def holds(cells: pl.DataFrame, expr: pl.Expr) -> pl.Series:
-    """For each row of `cells`, whether the condition holds; null where it cannot be told.
+def keeps(cells: pl.DataFrame, expr: pl.Expr) -> pl.Series:
+    """For each row of `cells`, whether the condition holds of it, looked at alone.
+
+    Where it cannot be told, as a fact is null, a cell that can be used is not kept; one that cannot is, so that its
+    error is told.
 
     Raises:
         ParameterError: it cannot be evaluated, as a cast of a name to a number.
     """
     try:
-        return cells.select(expr).to_series()
+        known = cells.with_row_index("row").select(expr.over("row")).to_series()
     except pl.exceptions.PolarsError as error:
         raise ParameterError(f"where cannot be evaluated: {first_line(error)}") from None
+    return known.fill_null(~cells.get_column("status").is_in(USABLE))

@@ -44,7 +44,7 @@ def test_a_tau_past_the_last_fork_is_told(ask: str) -> None:
         assert sum(text.startswith("tau 11 is past 10") for text in runs.warnings) == told
 
 
-@pytest.mark.parametrize("ask", ["summary", "survival", "lifetimes", "incidence", "threshold"])
+@pytest.mark.parametrize("ask", ["survival", "lifetimes", "incidence", "threshold"])
 def test_doses_that_a_group_pools_are_told(ask: str) -> None:
     lives = frame(*[life(3, method="pca", prompt=i, alpha=alpha) for i in range(6) for alpha in (0.5, 1.0)])
     for by, alphas, told in (("method", None, 1), ("alpha", None, 0), ("method", [1.0], 0), ("method,alpha", None, 0)):
@@ -53,7 +53,7 @@ def test_doses_that_a_group_pools_are_told(ask: str) -> None:
         assert sum(text.startswith("groups pool 2 doses (alpha 0.5, 1.0)") for text in runs.warnings) == told
 
 
-@pytest.mark.parametrize("ask", ["summary", "lifetimes", "compare", "dose"])
+@pytest.mark.parametrize("ask", ["lifetimes", "compare", "dose"])
 def test_a_group_that_ends_the_means_early_is_told(ask: str) -> None:
     rows = [life(None, method="pca", prompt=i, gen_len=2) for i in range(6)]
     rows += [life(3 if i else None, method="sae", prompt=i) for i in range(6)]

@@ -110,7 +110,9 @@ class Analysis(ABC):
         choose: str = CHOOSE,
     ) -> Told:
         """Tell what must be known of the groups, and hand on what that took; they are looked at `within` columns."""
-        self._pooling_told(lives, (*by, *within), choose)
+        if "alpha" not in (*by, *within):
+            for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose):
+                self.say(message)
         self._copies_told(lives.get_column("alpha").unique().to_list())
         apart = self._mixed_told(lives, by, mixed_are)
         failed = self._failed(lives, by, *outcome(options))
@@ -125,12 +127,6 @@ class Analysis(ABC):
         for message in caveats.of_grids(apart, by=by, consequence=consequence):
             self.say(message)
         return apart
-
-    def _pooling_told(self, lives: pl.DataFrame, by: Sequence[str], choose: str = CHOOSE) -> None:
-        """Tell if groups by these columns have trajectories of several doses."""
-        if "alpha" not in by:
-            for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose):
-                self.say(message)
 
     def _reach_told(self, table: pl.DataFrame, by: Sequence[str], tau: int | None) -> int | None:
         """Where means are restricted, given a user's tau; tells if that is past what was seen, or early."""

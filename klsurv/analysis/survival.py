@@ -41,14 +41,9 @@ class Survival(Analysis):
         names = groups(by)
         chosen = Scoring(**scoring)
         lives = self.judged_told(chosen)
-        self._pooling_told(lives, names)
         self._mixed_told(lives, names)
-        curve = curves(lives, names, Interval())
-        self._reach_told(curve, names, None)
         quantiles = self.kl_quantiles(names, (50, 95, 99), chosen)
-        table = outcomes(lives, curve, names).join(
-            quantiles, on=names, how="left", nulls_equal=True, maintain_order="left"
-        )
+        table = outcomes(lives, names).join(quantiles, on=names, how="left", nulls_equal=True, maintain_order="left")
         return declared(self._each_dose(table, names), names, SUMMARY)
 
     def survival(
@@ -155,7 +150,7 @@ class Survival(Analysis):
         return each_dose(table.lazy(), alphas=self.alphas).collect() if by == ("alpha",) else table
 
 
-def outcomes(lives: pl.DataFrame, curve: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+def outcomes(lives: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """What of the table `summary` takes no KL, one row per group: the columns `by`, counts, median, rmst, tau."""
-    times = surviving.lifetimes(curve, by=by).select(*by, "median", "rmst", "tau")
+    times = surviving.lifetimes(curves(lives, by, Interval()), by=by).select(*by, "median", "rmst", "tau")
     return sized(lives, by).join(times, on=by, how="left", nulls_equal=True, maintain_order="left")

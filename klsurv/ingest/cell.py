@@ -65,8 +65,8 @@ def load_cell(where: CellDir, *, metric: Metric, files: Files | None = None) -> 
     try:
         calib = _calib(where, files)
         pmass = files.object(PMASS)
-        if pmass.get("computed", True) is False:
-            raise SkippedCellError("is false: pmass was not measured", file=PMASS, field="computed")
+        if not pmass.get("computed", True):
+            raise SkippedCellError("is not true: pmass was not measured", file=PMASS, field="computed")
         forks = check_forks(pmass)
         doses, notes = check_doses(files.object(TRAJECTORY), pmass, forks=forks, metric=metric)
         if not doses:

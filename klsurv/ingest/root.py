@@ -14,7 +14,7 @@ from klsurv.ingest.trajectories import row, trajectories
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Selection
 from klsurv.schema import CELLS, SOURCE
-from klsurv.where import condition, holds
+from klsurv.where import condition, keeps
 
 # What is known of a cell before its large files are read.
 _EARLY = {"cell", "model", "method", "seed", "window", "target_kl", "c_star", "layer", "path"}
@@ -41,12 +41,12 @@ def read_root(
     found = ahead.found if ahead is not None else discover(path, name_contains=selection.model_contains)
     keep = None if selection.where is None else condition(selection.where)
     if keep is not None and is_early(keep) and ahead is None:
-        found = [cell for cell in found if keeps(load_facts(cell), keep)]
+        found = [cell for cell in found if wanted(load_facts(cell), keep)]
     rows, tables = [CELLS.schema.to_frame()], [SOURCE.schema.to_frame()]
     for done, cell in enumerate(ahead or load_cells(found, metric=selection.metric), 1):
         if progress is not None:
             progress(done, len(found))
-        if keep is not None and not keeps(cell, keep):
+        if keep is not None and not wanted(cell, keep):
             continue
         if strict and cell.status != "ok":
             raise CellError(cell.reason or cell.status, cell=cell.name)
@@ -62,7 +62,6 @@ def is_early(keep: pl.Expr) -> bool:
     return set(keep.meta.root_names()) <= _EARLY
 
 
-def keeps(cell: Cell, keep: pl.Expr) -> bool:
-    """Whether a condition over `cells` holds; a cell whose facts cannot be read is kept, so that its error is told."""
-    known = holds(row(cell), keep).item()
-    return cell.status != "ok" if known is None else bool(known)
+def wanted(cell: Cell, keep: pl.Expr) -> bool:
+    """Whether a cell is kept by a condition over `cells` (`where.keeps`)."""
+    return bool(keeps(row(cell), keep).item())

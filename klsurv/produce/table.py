@@ -28,9 +28,8 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
     footer = pl.read_parquet_metadata(path)
     told = FOOTER_CELLS in footer
     if not told:
-        cells = _with_facts(cells, frame, names)
-    if "gen_len" in names:
-        _one_each(frame, KEY, ["gen_len"])
+        _one_each(frame, [name for name in _OF_CELL if name in names])
+        cells = _with_c_star(cells, frame) if "c_star" in names else cells
     _check_ends(source)
     messages = []
     if "t" in names:
@@ -44,30 +43,24 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
     return cells, messages
 
 
-def _with_facts(cells: pl.DataFrame, frame: pl.LazyFrame, names: list[str]) -> pl.DataFrame:
-    facts = [name for name in _OF_CELL if name in names]
-    _one_each(frame, ["cell"], facts)
-    beyond = [name for name in ("c_star", "layer") if name in names]
-    if not beyond:
-        return cells
-    found = frame.group_by("cell").agg(pl.col(beyond).first()).collect()
+def _with_c_star(cells: pl.DataFrame, frame: pl.LazyFrame) -> pl.DataFrame:
+    found = frame.group_by("cell").agg(pl.col("c_star").first()).collect()
     try:
-        exact = found.with_columns(pl.col(name).cast(CELLS.schema[name]) for name in beyond)
+        exact = found.with_columns(pl.col("c_star").cast(CELLS.schema["c_star"]))
     except pl.exceptions.PolarsError as error:
         raise LayoutError(f"a column has the wrong type: {first_line(error)}") from None
-    if not exact.select(beyond).cast(pl.Float64).equals(found.select(beyond).cast(pl.Float64)):
-        raise LayoutError("the column layer is not a whole number in each row")
     # The names of cells are cleaned on reading.
     exact = exact.with_columns(pl.col("cell").map_elements(lambda name: clean(name, backslash=False), pl.String))
-    return cells.drop(beyond).join(exact, on="cell", how="left").select(cells.columns)
+    return cells.drop("c_star").join(exact, on="cell", how="left").select(cells.columns)
 
 
-def _one_each(frame: pl.LazyFrame, key: list[str], columns: list[str]) -> None:
+def _one_each(frame: pl.LazyFrame, columns: list[str]) -> None:
+    """Make sure that a cell has one value of each of its facts."""
     for name in columns:
-        several = frame.group_by(key).agg(pl.col(name).n_unique()).filter(pl.col(name) > 1).head(1).collect()
+        several = frame.group_by("cell").agg(pl.col(name).n_unique()).filter(pl.col(name) > 1).head(1).collect()
         if not several.is_empty():
-            where = ", ".join(f"{part} {clean(str(value))}" for part, value in zip(key, several.row(0), strict=False))
-            raise LayoutError(f"{where} has several values of {name}, and a run cell has one")
+            cell = clean(str(several.get_column("cell")[0]))
+            raise LayoutError(f"cell {cell} has several values of {name}, and a run cell has one")
 
 
 def _check_ends(source: pl.DataFrame) -> None:

@@ -241,7 +241,12 @@ HELDOUT = Table(
         *_MODEL,
         Column("alpha", _F, "c_star", "dose"),
         Column("kl_p95", _F, "nats", "95th percentile of the finite held-out per-token KL"),
-        Column("target_kl", _F, "nats", "target × alpha², as KL should grow; null where targets differ or are unknown"),
+        Column(
+            "target_kl",
+            _F,
+            "nats",
+            "target × alpha², as KL should grow; null where targets differ, are unknown or not finite",
+        ),
         Column("ratio", _F, "", "kl_p95 / target_kl; null at alpha = 0"),
         Column("in_band", "Boolean", "", "whether the ratio is within 0.7–1.4"),
     ),

@@ -25,6 +25,7 @@ def heldout(cells: pl.DataFrame, quantiles: pl.DataFrame) -> pl.DataFrame:
     return (
         quantiles.join(targets, on=RUN, how="left", nulls_equal=True)
         .with_columns(target_kl=one * pl.col("alpha").pow(2))
+        .with_columns(pl.when(pl.col("target_kl").is_finite()).then("target_kl"))
         .with_columns(ratio=pl.when(pl.col("target_kl") > 0).then(ratio))
         .with_columns(in_band=pl.col("ratio").is_between(LOW, HIGH))
         .sort(*RUN, "alpha", nulls_last=True)

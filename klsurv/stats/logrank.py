@@ -46,8 +46,10 @@ def logrank(n_risk: Floats, n_events: Floats, *, test: LogRank, scores: Floats |
     if scores is not None and len(scores) < 2:
         return Result(None, 0, None, excess, covariance)
     if scores is not None:
-        # Centred, which changes neither part, so that doses far from 0 cancel nothing.
-        centred = scores - scores.mean()
+        # Centred and of size 1, which changes nothing: doses far from 0 do not cancel, huge ones do not overflow.
+        sized = scores / (np.abs(scores).max() or 1.0)
+        centred = sized - sized.mean()
+        centred /= np.abs(centred).max() or 1.0
         variance = float(centred @ covariance @ centred)
         if variance <= RANK * max(float(np.abs(covariance).max()) * float((centred**2).sum()), 1e-300):
             return Result(None, 0, None, excess, covariance)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from klsurv.errors import CellError, LayoutError, NothingUsableError, first_line
+from klsurv.errors import LayoutError, NothingUsableError, first_line
 from klsurv.frames.score import measure
 from klsurv.ingest.remote import Place
+from klsurv.ingest.sound import check_ok
 from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
 from klsurv.source import EARLY, pieces
@@ -17,7 +18,7 @@ from klsurv.store.bucket import Object, together
 from klsurv.store.layout import SCHEMA
 from klsurv.store.manifest import checked
 from klsurv.store.pin import Pin
-from klsurv.where import condition, holds
+from klsurv.where import condition, keeps
 
 # Cells whose trajectories are looked at together without KL, with some of its first tokens.
 _CELLS = 32
@@ -37,15 +38,11 @@ def read_store(path: Place, *, selection: Selection, strict: bool) -> Store:
         raise NothingUsableError(f"no cell in the store has a name that contains {selection.model_contains!r}")
     cells = pl.DataFrame([entry.footer.cells[selection.metric] for entry in entries], schema=CELLS.schema)
     if selection.where is not None:
-        # Cell by cell, as run cells are looked at. One whose facts are not known is kept, so that its error is told.
-        known = holds(cells, condition(selection.where).over("cell"))
-        cells = cells.filter(known.fill_null(cells.get_column("status") != "ok"))
+        cells = cells.filter(keeps(cells, condition(selection.where)))
         if cells.is_empty():
             raise NothingUsableError(f"no cell is left by where {selection.where!r}")
     if strict:
-        for cell, status, reason in cells.select("cell", "status", "reason").rows():
-            if status != "ok":
-                raise CellError(reason or status, cell=cell)
+        check_ok(cells)
     kept = set(cells.get_column("cell"))
     usable = [e for e in entries if e.footer.cell in kept and selection.metric in e.footer.usable]
     return Store(cells, {entry.footer.cell: entry.file for entry in usable}, selection.metric)

@@ -12,17 +12,16 @@ from pathlib import Path
 
 import polars as pl
 
-from klsurv.analysis.base import TURNBULL, curves
+from klsurv.analysis.base import TURNBULL
 from klsurv.analysis.survival import outcomes
 from klsurv.errors import NothingUsableError, RemoteError
 from klsurv.fanout import Progress
 from klsurv.frames.counts import each_dose
 from klsurv.frames.grids import mixed
-from klsurv.inference import Interval
 from klsurv.ingest.cell import Cell, load_facts
 from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.remote import Place
-from klsurv.ingest.root import is_early, keeps
+from klsurv.ingest.root import is_early, wanted
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Scoring, Selection
 from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
@@ -193,7 +192,7 @@ class Sweep:
             if old is not None and old.look.still(where):
                 continue
             look = Look.at(where)
-            if self._keep is not None and is_early(self._keep) and not keeps(load_facts(where), self._keep):
+            if self._keep is not None and is_early(self._keep) and not wanted(load_facts(where), self._keep):
                 yield Known(cell=where.name, look=look, state="left out")
                 continue
             looks[where.name] = look
@@ -204,7 +203,7 @@ class Sweep:
             yield self._judged(cell, looks[cell.name])
 
     def _judged(self, cell: Cell, look: Look) -> Known:
-        if self._keep is not None and not keeps(cell, self._keep):
+        if self._keep is not None and not wanted(cell, self._keep):
             return Known(cell=cell.name, look=look, state="left out")
         before = self._known.get(cell.name)
         return known(cell, look, scoring=self._scoring, alphas=self._selection.alphas, before=before)
@@ -241,7 +240,7 @@ class Sweep:
             groups = [GROUP_COLUMNS[name] for name in self._by]
             return typed([*groups, *SUMMARY.columns]).to_frame().select(*self._by, *COLUMNS), []
         lives = pl.concat(parts)
-        table = outcomes(lives, curves(lives, self._by, Interval()), self._by)
+        table = outcomes(lives, self._by)
         if self._by == ("alpha",):
             doses = self._selection.alphas or sorted({alpha for cell in cells for alpha in cell.alphas})
             table = each_dose(table.lazy(), alphas=doses).collect()

@@ -314,7 +314,7 @@ def test_the_row_says_which_test_it_is(options: dict[str, Any]) -> None:
         ({"stratify": "method"}, "method cannot make groups"),
         ({"by": ["method", "seed"], "stratify": ["prompt", "seed"]}, "seed cannot make groups"),
         ({"trend": "alpha", "stratify": "alpha"}, "alpha cannot make groups"),
-        ({"trend": "method"}, "trend must be in one of the columns alpha, seed, window, prompt"),
+        ({"trend": "method"}, "trend must be in one of the columns alpha, seed, layer, window, prompt"),
         ({"trend": "alpha,seed"}, "trend must be in one of the columns"),
         ({"test": "mantel"}, "test must be one of"),
         ({"rho": 1.0}, "rho is for the test fh"),

@@ -29,7 +29,8 @@ def test_it_prints_what_the_library_returns(
 ) -> None:
     runs = quiet(real_cells)
     want = runs.survival(**SCORING, **asked)
-    assert runs.warnings == [COPIES]
+    pooled = asked.get("by") == "cell"
+    assert runs.warnings[pooled:] == [COPIES] and all("pool 7 doses" in text for text in runs.warnings[:pooled])
     printed(klsurv("survival", real_cells, *OPTIONS, *options, "--format", format), want, runs, format=format)
 
 

@@ -84,7 +84,7 @@ def write_file(path: Path, content: str | bytes) -> Path:
 
 def rows(name: str = "good") -> list[dict[str, Any]]:
     """The rows of `source` that the cell must give."""
-    facts = {"model": "tiny", "method": "pca", "seed": 0, "window": 8, "target_kl": 1.0}
+    facts = {"model": "tiny", "method": "pca", "seed": 0, "window": 8, "target_kl": 1.0, "layer": 3}
     return [
         {
             "cell": name,

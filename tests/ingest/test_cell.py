@@ -84,7 +84,7 @@ def test_a_file_that_is_not_there_yet_skips_the_cell(tmp_path: Path, file: str) 
 
 def test_a_cell_whose_pmass_was_not_measured_is_skipped(tmp_path: Path) -> None:
     read = load(write_cell(tmp_path, pmass={"computed": False, "pmass_eval": ..., "fork_points": ...}))
-    assert (read.status, read.reason) == ("skipped", "pmass.json: computed: is false: pmass was not measured")
+    assert (read.status, read.reason) == ("skipped", "pmass.json: computed: is not true: pmass was not measured")
 
 
 def test_a_cell_that_does_not_say_whether_pmass_was_measured_is_read(tmp_path: Path) -> None:

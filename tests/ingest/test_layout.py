@@ -193,6 +193,36 @@ def test_a_rollout_of_no_token_in_a_frame_is_a_trajectory_too() -> None:
     assert summary.select("n", "n_skipped", "n_events", "n_running").row(0) == (1, 1, 0, 1)
 
 
+def test_a_condition_is_asked_of_each_trajectory_where_a_frame_names_no_cells() -> None:
+    both = pl.concat([LISTS] * 4).with_columns(prompt=pl.Series(range(4)), method=pl.Series(["a", "a", "b", None]))
+    assert scan(both).cells().select("method", "n_prompts", "alphas").rows() == [(None, 4, [1.0])]
+    for method, prompts in (("a", [0, 1]), ("b", [2])):
+        runs = scan(both, where=f"method = '{method}'")
+        assert runs.rollouts().get_column("prompt").to_list() == prompts
+    assert scan(both, where="method IS NULL").rollouts().get_column("prompt").to_list() == [3]
+    with pytest.raises(NothingUsableError):
+        scan(both, where="method = 'c'").summary()
+
+
+def test_of_the_two_zeros_a_dose_is_one() -> None:
+    runs = scan(pl.concat([LISTS, LISTS]).with_columns(alpha=pl.Series([-0.0, 0.0]), prompt=pl.Series([0, 1])))
+    assert [str(alpha) for alpha in runs.alphas] == ["0.0"]
+    assert runs.summary().select("alpha", "n").rows() == [(0.0, 2)]
+    assert str(runs.survival().get_column("alpha")[0]) == str(runs.summary().get_column("alpha")[0]) == "0.0"
+
+
+def test_a_prompt_past_what_a_float_can_count_stays_what_it_is() -> None:
+    rows = pl.concat([LISTS, LISTS]).with_columns(prompt=pl.Series([2**53, 2**53 + 1]))
+    assert scan(rows).rollouts().get_column("prompt").to_list() == [2**53, 2**53 + 1]
+
+
+def test_kl_that_failed_at_the_end_counts_in_a_frame_of_pandas_too() -> None:
+    frame = LONG.with_columns(kl=pl.Series([0.1, 0.2, NAN, NAN]), gen_len=4)
+    for source in (frame, frame.to_pandas()):
+        rollouts = scan(source).rollouts()
+        assert rollouts.select("length", "n_kl_failed").rows() == [(4, 2)]
+
+
 def changed(frame: pl.DataFrame, **columns: Any) -> pl.DataFrame:
     return frame.with_columns(**{name: pl.lit(value) for name, value in columns.items()})
 
@@ -228,7 +258,7 @@ BAD: dict[str, tuple[pl.DataFrame, str]] = {
     "cell is null": (LONG.with_columns(cell=pl.lit(None, pl.String)), "is null"),
     "t is null": (with_row(t=None), "null"),
     "a fork is null": (LISTS.with_columns(fork=pl.Series([[0, None]])), "fork"),
-    "the same token twice": (with_row(), "lacks a token: t must count"),
+    "the same token twice": (with_row(), "has a t that comes twice"),
     "the same prompt twice": (pl.concat([LISTS, LISTS]), "comes twice"),
     "a gap in t": (LONG.filter(pl.col("t") != 1), "lacks a token: t must count"),
     "t from 1": (LONG.with_columns(pl.col("t") + 1), "lacks a token: t must count"),
@@ -242,6 +272,16 @@ BAD: dict[str, tuple[pl.DataFrame, str]] = {
     "forks negative": (LISTS.with_columns(fork=pl.Series([[-2, 0]])), "do not ascend from 0"),
     "fewer pmass than forks": (LISTS.with_columns(pmass=pl.Series([[0.9]])), "different lengths"),
     "negative length": (changed(LISTS, gen_len=-1), "negative gen_len"),
+    "half a length": (changed(LISTS, gen_len=1.5), "has a gen_len that is not a whole number"),
+    "half a seed": (changed(LONG, seed=1.5), "has a seed that is not a whole number"),
+    "half a layer": (changed(LONG, layer=1.5), "has a layer that is not a whole number"),
+    "half a window": (changed(LISTS, window=3.5), "has a window that is not a whole number"),
+    "no window": (changed(LISTS, window=0), "has a window below 1"),
+    "two methods of a trajectory": (
+        LONG.with_columns(method=pl.Series(["a", "a", "b", "a"])),
+        "prompt 0 has several values of method",
+    ),
+    "two lengths of a trajectory": (LONG.with_columns(gen_len=pl.Series([4, 4, 4, 3])), "several values of gen_len"),
 }
 
 

@@ -210,7 +210,7 @@ def test_kl_padded_with_nan_past_the_end_is_padding(tmp_path: Path) -> None:
         ({"gen_len": [3, 3, 2, 1]}, "cell frame, alpha 1.0, prompt 0 has several values of gen_len"),
         ({"seed": [0, 0, 0, 1]}, "cell frame has several values of seed"),
         ({"c_star": [5.0, 5.0, 5.0, None]}, "cell frame has several values of c_star"),
-        ({"layer": [3.5] * 4}, "the column layer is not a whole number"),
+        ({"layer": [3.5] * 4}, "cell frame, alpha 1.0, prompt 0 has a layer that is not a whole number"),
         ({"layer": ["x"] * 4}, "a column has the wrong type"),
         ({"c_star": [INF] * 4}, "frame: c_star must be a finite number"),
     ],
@@ -228,7 +228,7 @@ def test_values_that_the_footer_does_not_know_of_are_refused(real_cells: Path, t
     held = pl.read_parquet(tmp_path / "long.parquet")
     more = pl.concat([held, held.tail(3).with_columns(alpha=pl.lit(8.0))])
     more.write_parquet(tmp_path / "more.parquet", metadata=pl.read_parquet_metadata(tmp_path / "long.parquet"))
-    with pytest.raises(LayoutError, match="belong to no trajectory that the file's footer knows"):
+    with pytest.raises(LayoutError, match=r"alpha 8\.0, prompt 7 has not the rows that klsurv wrote"):
         quiet(tmp_path / "more.parquet", tmp_path / "cells")
 
 

@@ -257,14 +257,12 @@ def test_without_alpha_1_there_is_no_ratio_and_the_exponent_is_of_the_doses_left
 def test_the_held_out_p95_of_the_real_cells_is_what_their_producer_wrote(shared: Path) -> None:
     runs = klsurv.scan(shared / "cells", tell=lambda message: None)
     written = {}
-    for cell, model, method, window in runs.cells().select("cell", *RUN).rows():
+    for cell, *run in runs.cells().select("cell", *RUN).rows():
         with (shared / "cells" / cell / "results.csv").open() as file:
-            written |= {
-                (model, method, window, float(row["alpha"])): float(row["kl_p95"]) for row in csv.DictReader(file)
-            }
+            written |= {(*run, float(row["alpha"])): float(row["kl_p95"]) for row in csv.DictReader(file)}
     found = runs.heldout()
     assert found.height == len(written) == 14
     # The producer computes in single precision.
-    assert {row[:4]: row[4] for row in found.select(*RUN, "alpha", "kl_p95").rows()} == {
+    assert {row[:-1]: row[-1] for row in found.select(*RUN, "alpha", "kl_p95").rows()} == {
         key: pytest.approx(p95, rel=1e-6) for key, p95 in written.items()
     }

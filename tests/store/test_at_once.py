@@ -193,5 +193,5 @@ def test_a_store_of_more_cells_than_files_may_be_open_is_read(root: Path, store:
 
 def test_a_marker_is_all_that_makes_a_directory_a_store(root: Path, store: Path) -> None:
     klsurv.update_store(root, store)
-    assert json.loads((store / MARKER).read_text()) == {"klsurv": "store", "version": 1}
+    assert json.loads((store / MARKER).read_text()) == {"klsurv": "store", "version": 2}
     assert sorted(path.suffix for path in store.iterdir()) == [".json", *[".parquet"] * 8]
