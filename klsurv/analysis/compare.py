@@ -9,6 +9,7 @@ import polars as pl
 
 from klsurv.analysis.base import (
     Analysis,
+    Told,
     apart,
     curves,
     declared,
@@ -75,7 +76,7 @@ class Comparisons(Analysis):
             >>> table.select("group_a", "group_b", "rmst_diff", "boot_low", "boot_high").row(-1)
             ('mean_diff', 'pca', 60.0, 24.0, 96.0)
         """
-        from klsurv.analysis.draws import by_grid, count, resampled
+        from klsurv.analysis.draws import count, resampled
         from klsurv.stats import compare as comparing
 
         names, strata, family = groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
@@ -92,8 +93,10 @@ class Comparisons(Analysis):
                 raise NothingUsableError(
                     f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
                 )
-        self._told(lives, names, options, mixed_are=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
-        lives, strata = by_grid(lives, strata)
+        told = self._told(
+            lives, names, options, mixed_are=_TESTED, within=(*strata, *ordered), choose="at_alpha (--at-alpha)"
+        )
+        lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)
         for message in caveats.of_unmeasured(unmeasured(lives, table, names), by=names):
@@ -131,7 +134,7 @@ class Comparisons(Analysis):
 
         `by` names columns beside alpha, none by default; for the other parameters and errors see `compare`.
         """
-        from klsurv.analysis.draws import by_grid, count, resampled
+        from klsurv.analysis.draws import count, resampled
         from klsurv.stats.dose import dose
 
         names, interval = groups(by, none=True), Interval(level=level)
@@ -139,8 +142,8 @@ class Comparisons(Analysis):
         apart(names, ["alpha"], "dose has a row for each alpha already")
         doses = (*names, "alpha")
         lives = self.lives(options)
-        self._told(lives, doses, options, mixed_are=_TESTED)
-        lives, strata = by_grid(lives, ())
+        told = self._told(lives, doses, options, mixed_are=_TESTED)
+        lives, strata = self._by_grid(lives, (), told)
         table = curves(lives, doses, interval)
         for message in caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses):
             self.say(message)
@@ -158,3 +161,14 @@ class Comparisons(Analysis):
         )
         answered = dose(means, count(lives, doses, strata), draws, by=names, interval=interval)
         return declared(answered, names, DOSE)
+
+    def _by_grid(
+        self, lives: pl.DataFrame, strata: tuple[str, ...], told: Told
+    ) -> tuple[pl.DataFrame, tuple[str, ...]]:
+        """Tests are within each grid; tells of it where it is the groups that differ, as no other caveat does."""
+        from klsurv.analysis.draws import by_grid
+
+        lives, within = by_grid(lives, strata)
+        if within != strata and told.mixed.is_empty():
+            self.say(caveats.OTHER_GRIDS)
+        return lives, within

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 import polars as pl
 
 from klsurv.fanout import Progress
-from klsurv.frames.grids import mixed
+from klsurv.frames.grids import agreeing
 from klsurv.frames.risk import risk
 from klsurv.inference import Resampling
 from klsurv.stats import survival as surviving
@@ -18,9 +18,10 @@ from klsurv.stats.resample import Draws, bootstrap
 
 def by_grid(lives: pl.DataFrame, strata: Sequence[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Lives and strata such that all within a stratum were looked at on grids that agree."""
-    if mixed(lives.lazy().with_columns(every=0), by=["every"]).collect().is_empty():
+    classes = agreeing(lives.lazy()).collect()
+    if classes.get_column("grid").n_unique() <= 1:
         return lives, tuple(strata)
-    return lives.with_columns(grid=pl.col("fork").hash()), (*strata, "grid")
+    return lives.join(classes, on="fork", how="left", maintain_order="left"), (*strata, "grid")
 
 
 def count(lives: pl.DataFrame, by: Sequence[str], strata: Sequence[str]) -> Counted:

@@ -27,6 +27,19 @@ def mixed(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     )
 
 
+def agreeing(trajectories: pl.LazyFrame) -> pl.LazyFrame:
+    """Each fork grid (`fork`), and the index (`grid`) of the longest that it agrees with, in order of length.
+
+    One that is the beginning of two that differ is with the first of them. Trajectories without a fork have no row.
+    """
+    fork = pl.col("fork")
+    grids = trajectories.select("fork").filter(fork.list.len() > 0).unique()
+    grids = grids.sort(fork.list.len(), fork, descending=[True, False]).with_row_index("grid")
+    longer = grids.select(other="fork", other_grid="grid")
+    agrees = fork == pl.col("other").list.head(fork.list.len())
+    return grids.join(longer, how="cross").filter(agrees).group_by("fork").agg(grid=pl.col("other_grid").min())
+
+
 def brackets(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     """How many of each group died in (`left`, `right`]: the columns `by`, left, right, n (tokens, Int64).
 

@@ -9,6 +9,10 @@ import polars as pl
 from klsurv.stats.labels import labels
 
 FEW = 5
+OTHER_GRIDS = (
+    "the fork grids of the groups differ: tests are made within each grid alone, so that groups of two grids have "
+    "none, and their means compare deaths that were looked for at other forks"
+)
 _MOST = 5
 
 

@@ -47,8 +47,8 @@ def logrank(n_risk: Floats, n_events: Floats, *, test: LogRank, scores: Floats |
         return Result(None, 0, None, excess, covariance)
     if scores is not None:
         # Centred and of size 1, which changes nothing: doses far from 0 do not cancel, huge ones do not overflow.
-        sized = scores / (np.abs(scores).max() or 1.0)
-        centred = sized - sized.mean()
+        quarter = scores / 4
+        centred = quarter - (quarter / len(quarter)).sum()
         centred /= np.abs(centred).max() or 1.0
         variance = float(centred @ covariance @ centred)
         if variance <= RANK * max(float(np.abs(covariance).max()) * float((centred**2).sum()), 1e-300):

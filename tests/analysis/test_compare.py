@@ -12,6 +12,7 @@ import klsurv
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.runs import Runs
 from klsurv.schema import COMPARE
+from klsurv.stats.caveats import OTHER_GRIDS
 from tests.analysis.lived import copied, frame, life, sampled
 from tests.generated import quietly
 
@@ -288,6 +289,28 @@ def test_groups_on_grids_of_their_own_are_estimated_but_never_at_risk_together()
     assert row["ci_low"] < row["rmst_diff"] < row["ci_high"]
     assert row["boot_low"] is not None
     assert (row["statistic"], row["df"], row["p"]) == (None, 0, None)
+    runs = quietly(one)
+    runs.compare(bootstrap=0)
+    runs.dose("method", bootstrap=0)
+    assert [text for text in runs.warnings if "fork grids" in text] == [OTHER_GRIDS]
+
+
+def test_a_group_on_another_grid_takes_no_test_from_others() -> None:
+    grids = {"a": (0, 3), "b": (0, 3, 10), "c": (0, 5, 10)}
+    three = frame(
+        *(life(grid[1] if i < n else None, fork=grid, method=method, prompt=i, gen_len=10)
+          for (method, grid), n in zip(grids.items(), (1, 4, 2), strict=True) for i in range(6))
+    )  # fmt: skip
+    runs = quietly(three)
+    rows = {row["group_a"] + row["group_b"]: row for row in runs.compare(bootstrap=0).to_dicts() if row["group_a"]}
+    alone = pair(three.filter(pl.col("method") != "c"))
+    assert alone["df"] == 1
+    assert {name: (row["statistic"], row["df"]) for name, row in rows.items()} == {
+        "ab": (pytest.approx(alone["statistic"]), 1),
+        "ac": (None, 0),
+        "bc": (None, 0),
+    }
+    assert OTHER_GRIDS in runs.warnings
 
 
 def test_a_grid_that_is_the_beginning_of_another_is_no_other_grid() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klsurv.frames.grids import brackets, mixed
+from klsurv.frames.grids import agreeing, brackets, mixed
 from tests.frames.drawn import PROPERTY, rows
 from tests.frames.source import Row, scored, trajectory
 
@@ -180,3 +180,17 @@ def test_brackets_are_in_order_of_their_left_ends_and_then_of_their_right_ones()
     ]
     found = brackets(pl.LazyFrame(rows, schema_overrides={"death_t": pl.Int64}), by=["g"]).collect()
     assert found.rows() == [(0, 0, 2, 1), (0, 0, 4, 1), (0, 0, None, 1), (0, 4, 8, 1), (0, 4, None, 1)]
+
+
+def test_each_grid_is_with_the_first_of_the_longest_that_it_is_the_beginning_of() -> None:
+    grids = [[0, 8], [0], [0, 8, 16], [0, 8, 16, 31], [0, 10, 20], [], [0, 9], [0, 8], [0, 8, 17, 31]]
+    found = agreeing(pl.LazyFrame({"fork": grids}, schema={"fork": pl.List(pl.Int64)})).collect()
+    assert sorted(found.rows(), key=str) == [
+        ([0, 10, 20], 3),
+        ([0, 8, 16, 31], 0),
+        ([0, 8, 16], 0),
+        ([0, 8, 17, 31], 1),
+        ([0, 8], 0),
+        ([0, 9], 5),
+        ([0], 0),
+    ]

@@ -15,6 +15,7 @@ import klsurv
 from klsurv.inference import Interval
 from klsurv.schema import CALIBRATION, CELLS, HELDOUT
 from klsurv.stats.calibration import HIGH, LOW, RUN, calibration, heldout
+from tests.analysis import lived
 from tests.frames.source import trajectory
 
 Rows = list[dict[str, Any]]
@@ -266,3 +267,10 @@ def test_the_held_out_p95_of_the_real_cells_is_what_their_producer_wrote(shared:
     assert {row[:-1]: row[-1] for row in found.select(*RUN, "alpha", "kl_p95").rows()} == {
         key: pytest.approx(p95, rel=1e-6) for key, p95 in written.items()
     }
+
+
+def test_a_dose_whose_target_is_beyond_numbers_has_none() -> None:
+    rows = [lived.life(alpha=alpha, target_kl=1.0) for alpha in (2.0, 1e200)]
+    runs = klsurv.scan(lived.frame(*rows), tell=lambda _: None)
+    found = runs.heldout().select("alpha", "target_kl", "ratio").rows()
+    assert found == [(2.0, 4.0, pytest.approx(0.025)), (1e200, None, None)]
