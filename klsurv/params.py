@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from klsurv.errors import ParameterError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Metric = Literal["pmass_eval", "pmass"]
 METRICS: tuple[Metric, ...] = ("pmass_eval", "pmass")
@@ -25,6 +29,24 @@ def check(ok: bool, message: str) -> None:
     """Raise `ParameterError` with the message unless ok."""
     if not ok:
         raise ParameterError(message)
+
+
+def check_number(value: object, name: str, *, whole: bool = False) -> None:
+    """Raise `ParameterError` that names the parameter where it is no number."""
+    kind = Integral if whole else Real
+    good = isinstance(value, kind) and not isinstance(value, bool)
+    check(good, f"{name} must be a {'whole ' * whole}number, not {value!r}")
+
+
+def check_numbers(parameters: DataclassInstance) -> None:
+    """Check those fields of a dataclass that are declared as numbers, and make them Python's own."""
+    for field in fields(parameters):
+        value = getattr(parameters, field.name)
+        # Annotations are text, as this package delays them all.
+        kind, optional = str(field.type).removesuffix(" | None"), str(field.type).endswith(" | None")
+        if kind in ("int", "float") and not (optional and value is None):
+            check_number(value, field.name, whole=kind == "int")
+            object.__setattr__(parameters, field.name, int(value) if kind == "int" else float(value))
 
 
 def check_on_disk(path: str | os.PathLike[str]) -> None:
@@ -54,6 +76,7 @@ class Scoring:
     window: int | None = None
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         check(0 < self.threshold <= 1, f"threshold must lie in (0, 1], not {self.threshold}")
         check(0 <= self.roll <= MOST_ROLL, f"roll must be 0 to {MOST_ROLL} tokens, not {self.roll}")
         check(1 <= self.calib_tokens < MOST, f"calib_tokens must be 1 or more and below 2³¹, not {self.calib_tokens}")
@@ -86,6 +109,7 @@ class Event:
     kl_threshold: float = 1.0
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         check(self.event in EVENTS, f"event must be one of {', '.join(EVENTS)}, not {self.event!r}")
         check(
             0 <= self.kl_threshold < math.inf,
@@ -133,6 +157,8 @@ class Selection:
     def __post_init__(self) -> None:
         if self.alphas is not None:
             check(len(self.alphas) > 0, "alphas must name at least one dose")
+            for alpha in self.alphas:
+                check_number(alpha, "each of alphas")
             check(all(map(math.isfinite, self.alphas)), "alphas must be finite numbers")
             object.__setattr__(self, "alphas", tuple(sorted({float(a) + 0.0 for a in self.alphas})))
         check(self.metric in METRICS, f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
@@ -155,6 +181,7 @@ class Look:
     line_alpha: float | None = None
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         check(self.columns is None or 1 <= self.columns <= 100, f"columns must lie in 1…100, not {self.columns}")
         check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
         check(
@@ -180,6 +207,10 @@ def groups(by: By, *, none: bool = False) -> tuple[str, ...]:
 
     `none` allows there to be no column.
     """
+    check(
+        isinstance(by, str) or (isinstance(by, Sequence) and all(isinstance(name, str) for name in by)),
+        f"by must name columns, not be {by!r}",
+    )
     if len(by) == 0 and none:
         return ()
     check(len(by) > 0, f"name at least one column to group by: {', '.join(GROUPS)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Unpack
@@ -83,6 +83,8 @@ def scan(
     """
     if where is not None:
         condition(where)
+    if alphas is not None and (isinstance(alphas, (str, bytes)) or not isinstance(alphas, Iterable)):
+        raise ParameterError(f"alphas must be a list of numbers, not {alphas!r}")
     selection = Selection(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )

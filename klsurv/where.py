@@ -14,12 +14,15 @@ def condition(where: str) -> pl.Expr:
     Raises:
         ParameterError: it is not SQL, names a column that `cells` lacks, or is not true or false.
     """
+    if not isinstance(where, str):
+        raise ParameterError(f"where must be SQL, such as \"method = 'pca'\", not {where!r}")
     try:
         expr = pl.sql_expr(where)
         unknown = sorted(set(expr.meta.root_names()) - set(CELLS.names))
         if unknown:
             raise ParameterError(
-                f"where {where!r}: cells has no column {', '.join(unknown)}; it has {', '.join(CELLS.names)}"
+                f"where {where!r}: cells has no column {', '.join(unknown)}; it has {', '.join(CELLS.names)} "
+                "(text is in quotes, as in method = 'pca'; doses are chosen with alphas, --alphas)"
             )
         result = CELLS.schema.to_frame().select(expr).to_series()
     except pl.exceptions.PolarsError as error:

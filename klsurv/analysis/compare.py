@@ -20,7 +20,7 @@ from klsurv.analysis.base import (
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.inference import Interval, LogRank, Resampling, Test
-from klsurv.params import By, OutcomeOptions, check, groups
+from klsurv.params import By, OutcomeOptions, check, check_number, groups
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
@@ -84,6 +84,8 @@ class Comparisons(Analysis):
         ordered = groups(trend) if trend is not None else ()
         if ordered and (len(ordered) > 1 or ordered[0] not in ORDERED):
             raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
+        if at_alpha is not None:
+            check_number(at_alpha, "at_alpha")
         check(at_alpha is None or math.isfinite(at_alpha), f"at_alpha must be a finite number, not {at_alpha}")
         apart((*names, *ordered), strata, "the test is stratified by it")
         lives = self.lives(options)
@@ -93,9 +95,7 @@ class Comparisons(Analysis):
                 raise NothingUsableError(
                     f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
                 )
-        told = self._told(
-            lives, names, options, mixed_are=_TESTED, within=(*strata, *ordered), choose="at_alpha (--at-alpha)"
-        )
+        told = self._told(lives, names, options, mixed_are=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
         lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)

@@ -60,7 +60,8 @@ def spaghetti_chart(
 
     Lines and medians come thinned and in pixels (GeoJSON, identity projection: one datum per stroke), crowded lines
     counted per pixel, ends in tokens and KL. `targets` (nats) are the calibration targets of the cells: the dashed line
-    is 1 where KL is normalised, target × alpha² else. `unsmoothed` of the lines are shorter than the rolling mean (R2).
+    is a trajectory's own scale, 1, where KL is normalised, target × alpha² else. `unsmoothed` of the lines are shorter
+    than the rolling mean (R2).
     """
     data = Datasets()
     columns = look.columns or columns_for(len(panels))
@@ -70,7 +71,7 @@ def spaghetti_chart(
     ]
     across = min(columns, len(panels))
     width = across * panels[0].axes.width + (across - 1) * SPACING
-    dose = "1" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
+    dose = "1 (own early p95)" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
     entries = [
         Entry("line", ALIVE, f"alive (pmass ≥ {scoring.threshold:g})"),
         Entry("line", DEAD, f"dead (pmass < {scoring.threshold:g})"),
@@ -141,7 +142,7 @@ def _panel(
     for i, text in enumerate(notes):
         layers += [_note(text, axes.width - 2, 3 + 13 * i, align="right", halo=halo) for halo in (3, 0)]
     if panel.n_skipped == panel.n:
-        text = f"{n} without a scale (KL = 0)" if n else "no trajectory"
+        text = f"{n} without a scale (early KL ≤ 0)" if n else "no trajectory"
         # Where the dashed line is not.
         y_note = axes.height * (0.25 if axes.y_max > 2 and not axes.kl_log else 0.6)
         layers.append(_note(text, axes.width / 2, y_note, align="center"))

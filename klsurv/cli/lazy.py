@@ -35,6 +35,6 @@ class LazyGroup(click.RichGroup):
         except click.UsageError:
             from difflib import get_close_matches
 
-            if not (near := get_close_matches(args[0], self._names, n=1)):
-                raise
-            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {near[0]}?", ctx) from None
+            near = get_close_matches(args[0], self._names, n=1)
+            instead = f"Did you mean {near[0]}?" if near else f"There are {', '.join(self._names)}."
+            raise click.UsageError(f"No such command {args[0]!r}. {instead}", ctx) from None

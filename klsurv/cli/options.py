@@ -40,7 +40,14 @@ def growing_runs_options(function: F) -> F:
 _CHOOSING = ("--alphas", "--model-contains", "--where", "--metric")
 _choosing = (
     click.argument("runs", type=Where()),
-    click.option("--alphas", type=Numbers(), metavar="A,B,…", help="Doses to keep; default: all that the cells hold."),
+    click.option(
+        "--alphas",
+        type=Numbers(),
+        multiple=True,
+        callback=lambda ctx, param, doses: sum(doses, ()) or None,
+        metavar="A,B,…",
+        help="Doses to keep; default: all that the cells hold.",
+    ),
     click.option("--model-contains", default="", metavar="TEXT", help="Keep cells whose name contains this."),
     click.option("--where", metavar="SQL", help="Keep cells for which this holds: method = 'pca' AND seed < 3."),
     click.option(
@@ -75,7 +82,11 @@ def scoring_options(function: F) -> F:
             show_default=True,
             help="Divide KL by that scale.",
         ),
-        click.option("--window", type=int, help="Tokens of a full rollout; default: each cell's own."),
+        click.option(
+            "--window",
+            type=int,
+            help="Tokens of a full rollout, of which fewer are EOS; cuts nothing off. Default: each cell's own.",
+        ),
         click.option_panel(
             "Scoring", options=["--threshold", "--roll", "--calib-tokens", "--normalize-kl", "--window"]
         ),
@@ -104,7 +115,9 @@ def by_option(default: str) -> Callable[[F], F]:
     return click.option(
         "--by",
         type=Columns(),
-        default=default,
+        multiple=True,
+        callback=lambda ctx, param, names: ",".join(names),
+        default=(default,) if default else (),
         show_default=shown,
         metavar="COLUMN,…",
         help="Columns that make the groups.",
@@ -158,7 +171,8 @@ def test_options(function: F) -> F:
         click.option(
             "--stratify",
             type=Columns(),
-            default="",
+            multiple=True,
+            callback=lambda ctx, param, names: ",".join(names),
             metavar="COLUMN,…",
             help="Test within each value of these, such as prompt.",
         ),

@@ -46,7 +46,9 @@ def read_parquet(
         frame = pl.scan_parquet(_opened(path, data))
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise LayoutError(f"{clean(str(path))} is not a parquet file: {first_line(error)}") from None
+        raise LayoutError(
+            f"{clean(str(path))} is not a parquet file, which is the kind that is read: {first_line(error)}"
+        ) from None
     try:
         cells, source = read_frame(frame, selection=selection, cut=cut, **told)
     except LayoutError as error:

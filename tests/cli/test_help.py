@@ -10,6 +10,7 @@ import pytest
 
 import klsurv as package
 from klsurv.cli import cli
+from klsurv.cli.plot import CHARTS
 from tests.conftest import Klsurv
 
 HEAVY = ("polars", "altair", "pyarrow", "pandas", "vl_convert", "rich.progress", "numpy", "scipy", "statsmodels")
@@ -83,7 +84,7 @@ def test_without_arguments_it_says_how_it_is_used(klsurv: Klsurv) -> None:
     [
         (["sumary"], "No such command 'sumary'. Did you mean summary?"),
         (["plot", "survivel"], "No such command 'survivel'. Did you mean survival?"),
-        (["zzz"], "No such command 'zzz'."),
+        (["plot", "zzz"], f"No such command 'zzz'. There are {', '.join(CHARTS)}."),
     ],
 )
 def test_a_command_that_is_spelled_wrong_is_guessed(klsurv: Klsurv, typed: list[str], told: str) -> None:

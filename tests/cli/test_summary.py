@@ -201,3 +201,11 @@ def test_a_roll_longer_than_any_rollout_leaves_kl_raw(klsurv: Klsurv, real_cells
 
 def test_the_same_input_gives_the_same_bytes(klsurv: Klsurv, real_cells: Path) -> None:
     assert klsurv("summary", real_cells).stdout == klsurv("summary", real_cells).stdout
+
+
+def test_columns_and_doses_that_are_given_one_by_one_are_together(klsurv: Klsurv, real_cells: Path) -> None:
+    apart = klsurv(
+        "summary", real_cells, *OPTIONS, "--by", "method", "--by", "alpha", "--alphas", "0", "--alphas", "1,2"
+    )
+    assert apart.stdout == klsurv("summary", real_cells, *OPTIONS, "--by", "method,alpha", "--alphas", "0,1,2").stdout
+    assert apart.stdout.startswith("method,alpha,n,") and apart.returncode == 0

@@ -1,0 +1,51 @@
+"""Parameters of a wrong kind are told of by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import klsurv
+from klsurv.errors import ParameterError
+from klsurv.params import Scoring
+from tests.analysis.lived import frame, life
+from tests.generated import quietly
+
+RUNS = frame(life(3), life(None, prompt=1))
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda: klsurv.scan(RUNS, alphas=1), "alphas must be a list of numbers, not 1"),
+        (lambda: klsurv.scan(RUNS, alphas="1,2"), "alphas must be a list of numbers, not '1,2'"),
+        (lambda: klsurv.scan(RUNS, alphas=["1"]), "each of alphas must be a number, not '1'"),
+        (lambda: klsurv.scan(RUNS, where=pl.col("seed") == 1), "where must be SQL, such as"),
+        (lambda: klsurv.scan(RUNS, where="method = pca"), r"no column pca; .*\(text is in quotes"),
+        (lambda: quietly(RUNS).summary(threshold="0.3"), "threshold must be a number, not '0.3'"),
+        (lambda: quietly(RUNS).summary(threshold=None), "threshold must be a number, not None"),
+        (lambda: quietly(RUNS).summary(roll=9.0), "roll must be a whole number, not 9.0"),
+        (lambda: quietly(RUNS).summary(roll=True), "roll must be a whole number, not True"),
+        (lambda: quietly(RUNS).summary(by=None), "by must name columns, not be None"),
+        (lambda: quietly(RUNS).summary(by=[1]), r"by must name columns, not be \[1\]"),
+        (lambda: quietly(RUNS).compare(at_alpha="1"), "at_alpha must be a number, not '1'"),
+        (lambda: quietly(RUNS).compare(tau=1.5), "tau must be a whole number, not 1.5"),
+        (lambda: quietly(RUNS).survival(level="x"), "level must be a number, not 'x'"),
+        (lambda: quietly(RUNS).plot.spaghetti(columns=2.5), "columns must be a whole number, not 2.5"),
+    ],
+)
+def test_what_is_no_number_or_no_name_is_told_with_its_parameter(ask: Callable[[], Any], told: str) -> None:
+    with pytest.raises(ParameterError, match=told):
+        ask()
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    assert Scoring(threshold=np.float64(0.5), roll=np.int64(9), window=np.int32(4)) == Scoring(
+        threshold=0.5, roll=9, window=4
+    )
+    assert klsurv.scan(RUNS, alphas=np.array([1.0])).alphas == [1.0]
+    assert quietly(RUNS).summary(roll=np.int64(9)).equals(quietly(RUNS).summary(roll=9))
