@@ -51,7 +51,7 @@ class Survival(Analysis):
     ) -> pl.DataFrame:
         """The table `survival`: S at each fork (Kaplan–Meier; Turnbull where the fork grids of a group differ).
 
-        With the event kl, tokens at which no one dies or is censored have no row.
+        With the event kl, tokens past the first at which no one dies or is censored have no row.
 
         Examples:
             >>> import klsurv
@@ -64,7 +64,8 @@ class Survival(Analysis):
         self._told(lives, names, options)
         table = curves(lives, names, interval)
         if outcome(options)[1].event == "kl":
-            table = table.filter((pl.col("n_events") > 0) | (pl.col("n_censored") > 0))
+            first = pl.col("fork") == pl.col("fork").min().over(names)
+            table = table.filter(first | (pl.col("n_events") > 0) | (pl.col("n_censored") > 0))
         return declared(table, names, SURVIVAL)
 
     def lifetimes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -19,10 +20,11 @@ _BOUNDS = ("ci_low", "ci_high", "boot_low", "boot_high", "rmst_diff")
 _WIDTH = 420
 
 
-def compare_chart(compare: pl.DataFrame, *, words: Words) -> Figure:
+def compare_chart(compare: pl.DataFrame, *, within: Sequence[str] = (), words: Words) -> Figure:
     """A row per pair: the difference of restricted means, naive and resampled interval, the numbers beside it.
 
-    Of more than 40 pairs those with the largest differences are drawn, in the order of the table; the heading says so.
+    `within` are the columns by which tests are stratified. Of more than 40 pairs those with the largest differences are
+    drawn, in the order of the table; the heading says so.
     """
     pairs = compare.filter(pl.col("group_b").is_not_null())
     n = pairs.height
@@ -53,6 +55,7 @@ def compare_chart(compare: pl.DataFrame, *, words: Words) -> Figure:
     layers.append(
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip)
     )
+    inside = f" within {', '.join(within)}" if within else ""
     groups = pl.concat([pairs.get_column("group_a"), pairs.get_column("group_b")]).unique().sort().to_list()
     names = dict(zip(groups, shorts(groups, 34), strict=True))
     for i, row in enumerate(pairs.iter_rows(named=True)):
@@ -63,7 +66,7 @@ def compare_chart(compare: pl.DataFrame, *, words: Words) -> Figure:
     if pairs.is_empty():
         layers.append(note("no pair to compare", _WIDTH / 2, height / 2 - 6, align="center"))
     else:
-        layers.append(note("difference (interval), p of the test after Holm", _WIDTH + 14, -18, size=11))
+        layers.append(note(f"difference (thick interval), p{inside} after Holm", _WIDTH + 14, -18, size=11))
     words.entries = [
         Entry("line", ALIVE, "as if independent", width=1.6),
         Entry("line", DEAD, "whole prompts resampled", width=2.6),

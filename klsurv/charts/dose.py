@@ -111,17 +111,26 @@ def _beside(i: int, of: int, step: float) -> float:
 
 
 def _ed50(rows: pl.DataFrame, one: Series, data: Datasets, name: str, above: float) -> Any:
-    """A ring about S = 0.5; a bound that lies beyond the doses (null) is drawn to the last of them."""
+    """A ring about S = 0.5; a bound that lies beyond the doses (null) is an arrow at the last of them."""
     y = alt.YDatum(0.5 - above)
-    low, high = (
-        pl.col("ed50_low").fill_null(pl.col("alpha").min()),
-        pl.col("ed50_high").fill_null(pl.col("alpha").max()),
-    )
     both = pl.col("ed50_low").is_null() & pl.col("ed50_high").is_null()
-    row = rows.select("ed50", ed50_low=pl.when(~both).then(low), ed50_high=pl.when(~both).then(high)).head(1)
+    ends = {"ed50_low": pl.col("alpha").min(), "ed50_high": pl.col("alpha").max()}
+    row = rows.select(
+        "ed50",
+        "ed50_low",
+        "ed50_high",
+        **{f"to_{bound}": pl.when(~both).then(pl.col(bound).fill_null(end)) for bound, end in ends.items()},
+    ).head(1)
     base = alt.Chart(data.add(name, row.filter(pl.col("ed50").is_not_null())))
+    arrows = [
+        alt.Chart(data.add(f"{name} {shape}", row.filter(pl.col("ed50").is_not_null(), pl.col(bound).is_null())))
+        .mark_point(shape=shape, filled=True, fill=one.colour, size=60, opacity=1)
+        .encode(x=f"to_{bound}:Q", y=y)
+        for bound, shape in (("ed50_low", "triangle-left"), ("ed50_high", "triangle-right"))
+    ]
     return alt.layer(
-        base.mark_rule(stroke=one.colour, strokeWidth=2).encode(x="ed50_low:Q", x2="ed50_high", y=y),
+        base.mark_rule(stroke=one.colour, strokeWidth=2).encode(x="to_ed50_low:Q", x2="to_ed50_high", y=y),
+        *arrows,
         base.mark_point(filled=True, fill=PAPER, stroke=one.colour, strokeWidth=1.8, size=60, opacity=1).encode(
             x="ed50:Q", y=y, tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("ed50", "ed50_low", "ed50_high")]
         ),

@@ -131,19 +131,24 @@ def letters(width: float) -> int:
 
 
 def shorts(names: Sequence[str], most: int) -> list[str]:
-    """Each as `short` has it; where two would look alike, what all begin and end with gives way."""
-    cut = [short(name, most) for name in names]
-    if len(set(cut)) == len(set(names)):
-        return cut
-    begin = _alike(names)
-    rests = [name[begin:] for name in names]
-    end = _alike([rest[::-1] for rest in rests])
-    return [short("…" * (begin > 0) + rest[: len(rest) - end] + "…" * (end > 0), most) for rest in rests]
+    """Each as `short` has it; where one is too long, words that all begin with, then that all end with, give way."""
+    too_long = max(map(len, names), default=0) - most
+    if len(set(names)) < 2 or too_long <= 0:
+        return [short(name, most) for name in names]
+    alike = _alike(names)
+    begin = next((at for at in alike if at > too_long), alike[-1] if alike else 0)
+    rests = ["…" * (begin > 0) + name[begin:] for name in names]
+    if all(len(rest) <= most for rest in rests):
+        return rests
+    end = max(_alike([rest[::-1] for rest in rests]), default=0)
+    return [short(rest[: len(rest) - end] + "…" * (end > 0), most) for rest in rests]
 
 
-def _alike(names: Sequence[str]) -> int:
-    """How many letters all begin with."""
-    return sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+def _alike(names: Sequence[str]) -> list[int]:
+    """After how many letters, with which all begin, a word ends; or how many there are, if none does."""
+    alike = list(takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+    ends = [i for i, (letter, *_) in enumerate(alike, 1) if not letter.isalnum()]
+    return ends or [len(alike)] * bool(alike)
 
 
 def short(text: str, most: int) -> str:

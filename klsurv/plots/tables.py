@@ -55,7 +55,9 @@ def draw_threshold(runs: Runs, by: By, *, view: View, options: ScoringOptions, *
     scoring, _ = outcome(options)
     table = runs.threshold(names, **how, **options)
     n = _total(table.select(*names, "n").unique())
-    said = words(runs, "Deaths, survival and recovery against the threshold of pmass", options, n=n)
+    said = words(runs, "Deaths, survival and recovery against the threshold of pmass", options, n=n, timeless=True)
+    forks = how.get("consecutive", 1)
+    said.subtitle += f" Death at the {'first fork' if forks == 1 else f'last of {forks} forks in a row'} below it."
     return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, view=view)
 
 
@@ -64,7 +66,9 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     table = runs.compare(by, **how, **options)
     dose = "" if how.get("at_alpha") is None else f" at α = {how['at_alpha']:g}"
     title = f"Difference of mean tokens alive, by {', '.join(groups(by))}{dose}"
-    return compare_chart(table, words=words(runs, title, options, n=compared(runs, how.get("at_alpha"))))
+    within = groups(how.get("stratify") or (), none=True)
+    said = words(runs, title, options, n=compared(runs, how.get("at_alpha")))
+    return compare_chart(table, within=within, words=said)
 
 
 def compared(runs: Runs, at_alpha: float | None) -> int:

@@ -18,11 +18,11 @@ def of_lifetimes(table: pl.DataFrame) -> list[str]:
 
 def _life(row: dict[str, Any]) -> str:
     name = f"α = {row['alpha']:g}" + (f", {row['method']}" if row.get("method") is not None else "")
-    median = (
-        f"half were dead by token {row['median']}"
-        if row["median"] is not None
-        else "more than half were never seen dead"
-    )
+    median = "more than half were never seen dead"
+    if row["median"] is not None:
+        median = f"half were dead by token {row['median']}"
+    elif row["n_events"] == 0:
+        return f"{name}: none of {row['n']} died."
     end = ""
     if row["survival_end"] is not None:
         end = f"; S at the last fork is {row['survival_end']:.2f}{_interval(row['end_low'], row['end_high'], '.2f')}"
@@ -43,14 +43,14 @@ def of_dose(table: pl.DataFrame) -> list[str]:
     """ED50 and trend of each group."""
     names = [name for name in table.columns if name == "method"]
     said = []
-    for row in table.unique([*names, "trend_z", "ed50"], maintain_order=True, keep="first").iter_rows(named=True):
+    several = table.partition_by(names, maintain_order=True) if names else [table] * (not table.is_empty())
+    for one in several:
+        row = one.row(0, named=True)
         name = f"{row['method']}: " if names else ""
         half = "between the doses tried there is none at which half are dead"
         if row["ed50"] is not None:
             band = _interval(row["ed50_low"], row["ed50_high"], ".2f")
-            half = (
-                f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}, between doses by a straight line"
-            )
+            half = f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}{_between(one, row['ed50'])}"
         trend = ""
         if row["trend_p"] is not None:
             trend = f"; trend of deaths with α: z = {row['trend_z']:.2f}, p = {row['trend_p']:.2g}, {_NAIVE}"
@@ -58,14 +58,36 @@ def of_dose(table: pl.DataFrame) -> list[str]:
     return said[:_MOST]
 
 
-def of_compare(table: pl.DataFrame) -> list[str]:
+def _between(doses: pl.DataFrame, ed50: float) -> str:
+    """The doses that were tried about an ED50 that is none of them."""
+    tried = doses.get_column("alpha").to_list()
+    if ed50 in tried:
+        return ""
+    below, above = max(a for a in tried if a < ed50), min(a for a in tried if a > ed50)
+    return f", by a straight line: no dose was tried between {below:g} and {above:g}"
+
+
+def of_doses(calibration: pl.DataFrame) -> list[str]:
+    """The methods whose doses are not what they say, so that a comparison at one alpha is not one at one dose."""
+    off = [
+        f"{row['method']} {row['ratio']:.2f}"
+        for row in calibration.iter_rows(named=True)
+        if row["in_band"] is not None and not row["in_band"]
+    ]
+    if not off:
+        return []
+    return [f"Doses may not be equal: held-out p95 KL at α = 1 over its target is {', '.join(off[:_MOST])}."]
+
+
+def of_compare(table: pl.DataFrame, *, at_alpha: float | None) -> list[str]:
     """The difference of each pair."""
     said = []
+    dose = "" if at_alpha is None else f"At α = {at_alpha:g} "
     for row in table.filter(pl.col("rmst_diff").is_not_null()).iter_rows(named=True):
         more = "longer" if row["rmst_diff"] >= 0 else "shorter"
         band = _interval(row["boot_low"], row["boot_high"], ".1f", " prompts resampled")
-        p = f"; log-rank p = {row['p_holm']:.2g} (Holm), {_NAIVE}" if row["p_holm"] is not None else ""
-        lives = f"{row['group_a']} stays alive {abs(row['rmst_diff']):.1f} tokens {more} than {row['group_b']}"
+        p = f"; log-rank within prompts: p = {row['p_holm']:.2g} (Holm)" if row["p_holm"] is not None else ""
+        lives = f"{dose}{row['group_a']} stays alive {abs(row['rmst_diff']):.1f} tokens {more} than {row['group_b']}"
         said.append(f"{lives}: difference {row['rmst_diff']:.1f}{band}{p}.")
     return said[:_MOST]
 

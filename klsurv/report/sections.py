@@ -47,6 +47,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
     rows = runs.rollouts()
     n, methods = rows.height, rows.get_column("method").n_unique()
     several = ("method",) if methods > 1 else ()
+    calibration = runs.calibration(**chosen)
     by = ("method", "alpha") if 1 < methods <= 6 else ("alpha",)
 
     def over(title: str, *, timeless: bool = False) -> Words:
@@ -86,7 +87,8 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         )
     if methods > 1:
         at = 1.0 if 1.0 in runs.alphas else None
-        table = runs.compare("method", at_alpha=at, **chosen)
+        # The same prompts were put to each method.
+        table = runs.compare("method", at_alpha=at, stratify="prompt", **chosen)
         title = "Difference of mean tokens alive" + (" at α = 1" if at else "")
         yield Section(
             "compare",
@@ -94,8 +96,8 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             "Is one method safer?",
             "Each row is a pair: how many more tokens the first stays alive than the second. An interval that crosses "
             "zero leaves it open; the orange one allows for prompts that recur.",
-            numbers.of_compare(table),
-            compare_chart(table, words=words(runs, title, options, n=tables.compared(runs, at))),
+            numbers.of_compare(table, at_alpha=at) + (numbers.of_doses(calibration) if at else []),
+            compare_chart(table, within=["prompt"], words=words(runs, title, options, n=tables.compared(runs, at))),
         )
     yield Section(
         "threshold-sweep",
@@ -140,7 +142,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             "Is the dose what it says?",
             "Left: the search for the dose at which p95 KL meets the target. Middle: p95 KL on prompts it has not seen "
             "against the target. Right: the coefficient of each seed.",
-            numbers.of_calibration(runs.calibration(**chosen)),
+            numbers.of_calibration(calibration),
             trajectories.draw_calibration(runs, view=_LINEAR, options=options),
         )
     if rows.get_column("cell").n_unique() <= _MOST_CELLS:

@@ -36,8 +36,17 @@ def test_headings_and_legend_say_tau_and_what_the_bars_are(real_cells: Path) -> 
 def test_an_open_end_of_the_interval_of_ed50_is_drawn_to_the_last_dose(real_cells: Path) -> None:
     table = klsurv.scan(real_cells).dose((), **FEW, **OPTIONS)
     assert table.item(0, "ed50_low") is None
-    (ring,) = spec(draw("dose", real_cells))["datasets"]["ed50 0"]
-    assert ring == {"ed50": table.item(0, "ed50"), "ed50_low": 0.0, "ed50_high": table.item(0, "ed50_high")}
+    drawn = spec(draw("dose", real_cells))["datasets"]
+    (ring,), high = drawn["ed50 0"], table.item(0, "ed50_high")
+    assert ring == {
+        "ed50": table.item(0, "ed50"),
+        "ed50_low": None,
+        "ed50_high": high,
+        "to_ed50_low": 0.0,
+        "to_ed50_high": high,
+    }
+    # An arrow says which end is open.
+    assert (drawn["ed50 0 triangle-left"], drawn["ed50 0 triangle-right"]) == ([ring], [])
 
 
 def test_both_panels_share_the_heading_line(real_cells: Path) -> None:

@@ -24,10 +24,13 @@ def test_a_long_name_is_cut_in_its_middle() -> None:
     assert [len(short("x" * 200, most)) for most in (2, 3, 36, 199)] == [2, 3, 36, 199]
 
 
-def test_names_that_would_be_cut_to_the_same_lose_what_they_share() -> None:
+def test_names_that_are_too_long_lose_the_words_that_they_share() -> None:
     begin, end = "a_model_" * 5, "_window" * 5
     assert shorts(["one", "two"], 10) == ["one", "two"]
-    assert shorts([f"{begin}{seed}" for seed in range(2)], 10) == ["a_mod…el_0", "a_mod…el_1"]
+    assert shorts([f"{begin}{seed}" for seed in range(2)], 10) == ["…a_model_0", "…a_model_1"]
+    cells = [f"Llama-3.1-8B-Instruct_{method}_s0_w256" for method in ("pca", "mean_diff")]
+    assert shorts(cells, 33) == ["…1-8B-Instruct_pca_s0_w256", "…1-8B-Instruct_mean_diff_s0_w256"]
+    assert shorts(["abcdefghijkl", "abcdefghijkm"], 10) == ["…l", "…m"]
     assert shorts([f"{begin}{method}{end}" for method in ("pca", "mean")], 10) == ["…pca…", "…mean…"]
     assert shorts(["x" * 50] * 2, 10) == [short("x" * 50, 10)] * 2
 

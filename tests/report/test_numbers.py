@@ -1,0 +1,54 @@
+"""What the report says of its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import klsurv
+from klsurv.report import numbers
+from klsurv.schema import DOSE
+from tests.generated import quietly
+
+
+@pytest.fixture(scope="module")
+def runs(real_cells: Path) -> klsurv.Runs:
+    return quietly(real_cells)
+
+
+def test_where_none_died_it_says_no_more(runs: klsurv.Runs) -> None:
+    said = numbers.of_lifetimes(runs.lifetimes("method,alpha", threshold=0.3))
+    assert said == [
+        "α = 1, mean_diff: none of 8 died.",
+        "α = 1, pca: 5 of 8 died, half were dead by token 0; S at the last fork is 0.38 (0.09 to 0.67).",
+    ]
+
+
+def test_a_dose_between_those_tried_is_said_to_be_one(runs: klsurv.Runs) -> None:
+    between, tried = numbers.of_dose(runs.dose("method", threshold=0.3, bootstrap=0))
+    assert "at α = 2.85, by a straight line: no dose was tried between 2 and 4; trend" in between
+    assert between.endswith("as if trajectories were independent.")
+    assert "at α = 0.50; trend" in tried
+    assert numbers.of_dose(DOSE.schema.to_frame()) == []
+
+
+def test_a_difference_says_at_which_dose_and_how_it_was_tested(runs: klsurv.Runs) -> None:
+    asked = {"threshold": 0.3, "at_alpha": 1.0, "stratify": "prompt", "bootstrap": 0}
+    table = runs.compare("method", **asked)
+    (said,) = numbers.of_compare(table, at_alpha=1.0)
+    p = table.get_column("p_holm").drop_nulls().item()
+    assert said == (
+        "At α = 1 mean_diff stays alive 60.0 tokens longer than pca: difference 60.0; "
+        f"log-rank within prompts: p = {p:.2g} (Holm)."
+    )
+
+
+def test_methods_whose_dose_is_not_what_it_says_are_named(runs: klsurv.Runs) -> None:
+    table = runs.calibration()
+    assert numbers.of_doses(table) == [
+        "Doses may not be equal: held-out p95 KL at α = 1 over its target is mean_diff 0.67."
+    ]
+    assert numbers.of_doses(table.filter(pl.col("in_band"))) == []
+    assert numbers.of_doses(table.with_columns(in_band=pl.lit(None, pl.Boolean))) == []
