@@ -56,7 +56,8 @@ def scan(
     Args:
         source: the path, or `s3://` url, of a run root, of one run cell, of a store or of a parquet file; or a frame
             (polars, pandas, pyarrow: anything with the Arrow PyCapsule interface) in the layout of the table `long` or
-            `trajectories`.
+            `trajectories`. Of pandas every NaN arrives as null, which in the layout `long` says that a token is no
+            fork: failed measurements of pmass (R9) are told apart in the other layout, or by polars and pyarrow.
         alphas: doses to keep; None keeps all. A dose that no cell has keeps an empty row and panel.
         model_contains: text that a cell's name must contain.
         where: an SQL condition over the table `cells`, such as `method = 'pca' AND seed < 3`.
