@@ -57,6 +57,8 @@ def _glyph(entry: Entry, left: float, y: float) -> list[dict[str, Any]]:
         return [bar, *(_mark(cap, {"y": {"value": end}}) for end in (y - 6, y + 6))]
     if entry.kind == "band":
         box = {"type": "rect", "fill": entry.colour, "fillOpacity": entry.opacity, "x": left, "x2": right}
+        if entry.dash:
+            box |= {"stroke": entry.colour, "strokeWidth": 0.7, "strokeDash": entry.dash}
         return [_mark(box, {"y": {"value": y - 5}, "y2": {"value": y + 5}})]
     if entry.kind == "dot":
         dot = {"type": "point", "stroke": entry.colour, "strokeWidth": 1.8, "size": 46, "opacity": 1}

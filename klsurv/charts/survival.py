@@ -21,6 +21,8 @@ from klsurv.charts.theme import FAINT, INK, PAPER
 _BELOW, _ROW, _APART = 46, 13, 30
 # Opacity of the interval of S, and of the gaps between forks, which lie upon it.
 _BAND, _GAP = 0.16, 0.22
+# About a gap, as it may reach beyond the interval and would look like it.
+_EDGE = [2, 2]
 
 
 def survival_chart(
@@ -54,7 +56,7 @@ def survival_chart(
         words.entries.append(Entry("band", colour, "interval of S", opacity=band))
         if gaps:
             gap = 1 - (1 - band) * (1 - _GAP)
-            words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap))
+            words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap, dash=_EDGE))
     words.entries.append(Entry("dot", INK, "median"))
     if context is not None:
         words.entries.append(Entry("line", FAINT, f"the other {'doses' if 'alpha' in by else 'groups'}", width=1))
@@ -145,7 +147,7 @@ def _curve(
     if gaps and not crowd:
         layers.append(
             alt.Chart(data.add(f"gaps {name}", between))
-            .mark_rect(fill=one.colour, fillOpacity=_GAP)
+            .mark_rect(fill=one.colour, fillOpacity=_GAP, stroke=one.colour, strokeWidth=0.7, strokeDash=_EDGE)
             .encode(x=alt.X("left:Q"), x2="fork", y=alt.Y("survival:Q"), y2="before")
         )
     layers += [
