@@ -46,9 +46,7 @@ def read_parquet(
         frame = pl.scan_parquet(_opened(path, data))
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise LayoutError(
-            f"{clean(str(path))} is not a parquet file, which is the kind that is read: {first_line(error)}"
-        ) from None
+        raise LayoutError(f"{clean(str(path))} is not a parquet file (no other is read): {first_line(error)}") from None
     try:
         cells, source = read_frame(frame, selection=selection, cut=cut, **told)
     except LayoutError as error:
@@ -131,8 +129,10 @@ def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:
     constant = [name for name in (*FACTS, "gen_len") if name in frame.collect_schema().names()]
     token = (_T <= _T.filter(_KL.is_not_null()).max()).fill_null(False)
     if "gen_len" in constant:
-        # A frame of pandas has null for NaN: what was generated has a KL, if one that failed.
-        token |= (_T < pl.col("gen_len").cast(pl.Float64)).fill_null(False)
+        # A frame of pandas has null for NaN: with a row for all that was generated, each has a KL, if one that failed.
+        length = pl.col("gen_len").cast(pl.Float64)
+        generated = (_T < length).fill_null(False)
+        token |= generated & (generated.sum() == length.first()).fill_null(False)
     series = {
         "t": _T.filter(token),
         "lost": _T.is_null().any(),

@@ -223,6 +223,12 @@ def test_kl_that_failed_at_the_end_counts_in_a_frame_of_pandas_too() -> None:
         assert rollouts.select("length", "n_kl_failed").rows() == [(4, 2)]
 
 
+def test_a_fork_past_the_kl_is_no_kl_that_failed() -> None:
+    fork = LONG.head(1).with_columns(t=pl.lit(6, pl.Int64), kl=pl.lit(None, pl.Float64))
+    rollouts = scan(pl.concat([LONG, fork]).with_columns(gen_len=8)).rollouts()
+    assert rollouts.select("length", "gen_len", "n_kl_failed", "fork").rows() == [(4, 8, 0, [0, 2, 6])]
+
+
 def changed(frame: pl.DataFrame, **columns: Any) -> pl.DataFrame:
     return frame.with_columns(**{name: pl.lit(value) for name, value in columns.items()})
 
