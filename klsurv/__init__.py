@@ -59,10 +59,13 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'klsurv' has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "params":
+        # Docstrings name what is in it.
+        return import_module("klsurv.params")
+    if name not in __all__:
+        raise AttributeError(f"module 'klsurv' has no attribute {name!r}")
     module, _, there = _ELSEWHERE.get(name, "klsurv.errors").partition(":")
     return getattr(import_module(module), there or name)
 

@@ -45,16 +45,19 @@ def calibration_chart(
     searched = log_scale("kl_p95", axis=alt.Y, title=_Y, values=[*band, *bisection.get_column("kl_p95")])
     levels = [*band, *heldout.get_column("kl_p95"), *heldout.get_column("target_kl").drop_nulls()]
     held_y = log_scale("kl_p95", axis=alt.Y, title=_Y, values=levels)
-    held_x = log_scale("alpha", axis=alt.X, title="α (dose)", values=heldout.get_column("alpha").to_list())
+    tried = heldout.get_column("alpha").unique().sort().to_list()
+    held_x = log_scale("alpha", axis=alt.X, title="α (dose)", values=tried, ticks=tried)
     last = int(bisection.get_column("step").max() or 1)  # type: ignore[arg-type]
-    path: list[Any] = [_band(band)]
-    doses: list[Any] = [_band(band)]
+    path: list[Any] = [_band(band)] * (not bisection.is_empty())
+    doses: list[Any] = [_band(band)] * (not heldout.is_empty())
     dots: list[Any] = []
     for i, one in enumerate(series):
         more = wider(i, len(series)) / 2
         path += _path(one.rows(bisection), one, data, str(i), y=searched, last=last, more=more)
         doses += _doses(one.rows(heldout), one, data, str(i), x=held_x, y=held_y, more=more)
-        dots += _dots(one.rows(methods), one.rows(calibration), one, data, str(i))
+        dots += _dots(
+            one.rows(methods), one.rows(calibration), one, data, str(i), aside=min(8, height / len(series) / 4)
+        )
     words.entries = [one.entry() for one in series]
     words.entries += [Entry("band", FAINT, "0.7–1.4 of the target"), Entry("dashed", FAINT, "target × α²")]
     for layers, table, text in ((path, bisection, "no history.json"), (doses, heldout, "no held-out KL")):
@@ -108,8 +111,10 @@ def _band(ends: list[float]) -> Any:
     return band.mark_rect(fill=FAINT, fillOpacity=0.2).encode(y=alt.Y("low:Q", title=_Y).scale(type="log"), y2="high")
 
 
-def _dots(cells: pl.DataFrame, means: pl.DataFrame, one: Series, data: Datasets, name: str) -> list[Any]:
-    """A dot per cell, and below them, where it hides none, the mean with its interval."""
+def _dots(
+    cells: pl.DataFrame, means: pl.DataFrame, one: Series, data: Datasets, name: str, *, aside: float
+) -> list[Any]:
+    """A dot per cell, and below them, where it hides none, the mean with its interval; `aside` pixels from the row."""
     x = alt.X("c_star:Q", title="c_star").scale(zero=False, nice=False, padding=18)
     x = x.axis(tickCount=4, labelFlush=False, labelOverlap="greedy")
     y = alt.Y("method:N", title=None).axis(labelLimit=110)
@@ -117,9 +122,11 @@ def _dots(cells: pl.DataFrame, means: pl.DataFrame, one: Series, data: Datasets,
     known = means.select("method", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
     bars = alt.Chart(data.add(f"c_star mean {name}", known))
     return [
-        bars.mark_rule(stroke=INK, strokeWidth=1.6, yOffset=14).encode(x=alt.X("c_star_low:Q"), x2="c_star_high", y=y),
-        bars.mark_tick(color=INK, thickness=2, size=12, yOffset=14, opacity=1).encode(x="c_star_mean:Q", y=y),
-        dots.mark_point(filled=True, fill=one.colour, size=60, opacity=0.8).encode(
-            x=x, y=y, tooltip=["cell:N", "seed:Q", "c_star:Q"]
+        bars.mark_rule(stroke=INK, strokeWidth=1.6, yOffset=aside).encode(
+            x=alt.X("c_star_low:Q"), x2="c_star_high", y=y
         ),
+        bars.mark_tick(color=INK, thickness=2, size=12, yOffset=aside, opacity=1).encode(x="c_star_mean:Q", y=y),
+        dots.mark_point(
+            filled=True, fill=one.colour, size=60, opacity=0.8, yOffset=-aside * (not known.is_empty())
+        ).encode(x=x, y=y, tooltip=["cell:N", "seed:Q", "c_star:Q"]),
     ]

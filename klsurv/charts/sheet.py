@@ -49,12 +49,17 @@ def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) ->
     )
 
 
-def log_scale(field: str, *, axis: type[Any], title: str | None, values: list[float]) -> Any:
-    """A logarithmic axis that holds positive `values` and spans a factor of 4 or more; ticks at 1, 2, 5 of a decade."""
+def log_scale(
+    field: str, *, axis: type[Any], title: str | None, values: list[float], ticks: list[float] | None = None
+) -> Any:
+    """A logarithmic axis that holds positive `values` and spans a factor of 4 or more.
+
+    Ticks are at 1, 2, 5 of a decade, if not said otherwise.
+    """
     low, high = min(values, default=1.0), max(values, default=1.0)
     beyond = max(1.15, 2 / sqrt(high / low))
     low, high = low / beyond, high * beyond
-    ticks = [m * 10.0**e for e in range(-6, 6) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    ticks = ticks or [m * 10.0**e for e in range(-6, 6) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     channel = axis(f"{field}:Q", title=title).scale(type="log", domain=[low, high], nice=False)
     return channel.axis(values=ticks, format="~g", labelOverlap="greedy", zindex=1)
 

@@ -19,8 +19,8 @@ _MOST = 5
 def of_duplicates(copies: pl.DataFrame) -> list[str]:
     """`copies`: cells, alphas, n (`frames.duplicates`)."""
     said = [
-        f"{' and '.join(cells)} hold the same {n} trajectories (alpha {_listed(list(map(str, alphas)))}): "
-        "they are one piece of evidence, not several"
+        f"{' and '.join(cells)} hold the same {'trajectory' if n == 1 else f'{n} trajectories'} "
+        f"(alpha {_listed(list(map(str, alphas)))}): they are one piece of evidence, not several"
         for cells, alphas, n in copies.rows()
     ]
     return said[:_MOST] + ([f"{len(said) - _MOST} more sets of cells share trajectories"] if said[_MOST:] else [])
