@@ -20,7 +20,7 @@ from tests.faults.running import left
 from tests.ingest.handmade import write_cell
 from tests.produce.producing import add, writer
 
-SIZE = 16_384
+SIZE = 20_480
 
 
 @pytest.fixture
