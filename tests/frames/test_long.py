@@ -5,7 +5,8 @@ import math
 import polars as pl
 import pytest
 
-from klsurv.frames.long import long, scored
+from klsurv.frames.long import long, n_rows, scored
+from klsurv.frames.score import measure
 from klsurv.params import Scoring
 from klsurv.schema import KEY, LONG, SCORED
 from tests.frames.source import Row, source, trajectory
@@ -52,6 +53,25 @@ def test_nothing_generated_leaves_the_fork_at_0_or_nothing(
     pmass: list[float | None], expected: list[tuple[int, float | None, float | None]]
 ) -> None:
     assert rows_of(trajectory([0.1], gen_len=0, fork=[0], pmass=pmass)) == expected
+
+
+def test_how_many_rows_a_trajectory_will_have_is_known_without_its_kl() -> None:
+    made = source(
+        trajectory([0.1, 0.2], prompt=0, fork=[0, 2, 9], pmass=[0.9, 0.8, 0.7]),
+        trajectory([0.1, 0.2], prompt=1, fork=[0, 1, 2], pmass=[0.9, 0.8, None]),
+        trajectory([0.1], prompt=2, gen_len=0, fork=[0], pmass=[0.9]),
+        trajectory([0.1], prompt=3, gen_len=0, fork=[0], pmass=[None]),
+        trajectory([0.1, 0.2, 0.3], prompt=4, fork=[], pmass=[]),
+    )
+    rollouts = measure(made, early=0).drop("kl").collect()
+    told = n_rows(rollouts.lazy()).collect()
+    assert told.drop("n_rows").equals(rollouts)
+    assert told.get_column("n_rows").to_list() == [4, 2, 1, 0, 3]
+    counted = long(made).collect().group_by("prompt").len().sort("prompt").rows()
+    assert counted == [(0, 4), (1, 2), (2, 1), (4, 3)]
+    # By row, not by chance: of many some have forks past the end, and some not.
+    many = pl.concat([rollouts.head(2)] * 500)
+    assert n_rows(many.lazy()).collect().get_column("n_rows").to_list() == [4, 2] * 500
 
 
 def test_one_row_per_key_in_the_order_of_the_source_and_of_t() -> None:

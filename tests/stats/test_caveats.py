@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from klsurv.stats.caveats import (
+    OTHER_GRIDS,
     of_beginnings,
     of_control,
     of_duplicates,
@@ -120,6 +121,9 @@ def test_doses_that_are_pooled_are_told_and_one_dose_is_not_pooled() -> None:
 def test_groups_that_end_the_means_early_are_named() -> None:
     limiting = pl.DataFrame({"prompt": [3, None], "last": [10, 10], "longest": [96, 96]})
     assert of_reach(limiting.clear(), by=["prompt"]) == []
+    assert of_reach(limiting.head(1), by=["prompt"]) == [
+        "means end at 10, to which prompt=3 was followed; others were followed to 96 (tau)"
+    ]
     assert of_reach(limiting, by=["prompt"]) == [
         "means end at 10, to which prompt=3, prompt=None was followed; others were followed to 96 (tau)"
     ]
@@ -150,3 +154,10 @@ def test_an_unsteered_model_that_is_dead_at_once_is_told_unless_it_was_seen_fewe
 def test_of_several_models_the_one_that_is_dead_is_named() -> None:
     (said,) = of_control(controls(("a", 9, 0), ("b", 9, 9)), threshold=0.5)
     assert said.startswith("model=b: all 9 trajectories at alpha 0 die at their first fork: by the threshold 0.5 ")
+
+
+def test_what_other_grids_mean_is_told() -> None:
+    assert OTHER_GRIDS == (
+        "the fork grids of the groups differ: tests are made within each grid alone, so that groups of two grids have "
+        "none, and their means compare deaths that were looked for at other forks"
+    )

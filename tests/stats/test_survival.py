@@ -242,6 +242,12 @@ def test_exactly_a_half_is_the_median_although_the_product_is_above_it_by_roundi
         pytest.param({"a": [(5, 4, 0)], "b": [(10, 3, 0)]}, [], id="half as long"),
         pytest.param({"a": [(4, 4, 4)], "b": [(9, 3, 0)]}, [], id="who are all dead set no limit"),
         pytest.param({"a": [(4, 4, 0)], "b": [(9, 3, 3)]}, [("a", 4, 9)], id="the others may be"),
+        pytest.param({"a": [(4, 4, 0)], "b": [(9, 3, 0)], "c": [(4, 4, 4)]}, [("a", 4, 9)], id="nor where one does"),
+        pytest.param(
+            {"z": [(9, 1, 0)], **{f"{i:03}": [(2, 4, 0)] for i in range(300)}},
+            [(f"{i:03}", 2, 9) for i in range(300)],
+            id="in order",
+        ),
         pytest.param(
             {"a": [(2, 4, 0)], None: [(2, 4, 0)], "b": [(3, 3, 0)], "c": [(9, 1, 0)]},
             [("a", 2, 9), (None, 2, 9)],
