@@ -169,6 +169,6 @@ class Comparisons(Analysis):
         from klsurv.analysis.draws import by_grid
 
         lives, within = by_grid(lives, strata)
-        if within != strata and told.mixed.is_empty():
-            self.say(caveats.OTHER_GRIDS)
+        for message in caveats.of_other_grids(within != strata and told.mixed.is_empty()):
+            self.say(message)
         return lives, within

@@ -9,10 +9,6 @@ import polars as pl
 from klsurv.stats.labels import labels
 
 FEW = 5
-OTHER_GRIDS = (
-    "the fork grids of the groups differ: tests are made within each grid alone, so that groups of two grids have "
-    "none, and their means compare deaths that were looked for at other forks"
-)
 _MOST = 5
 
 
@@ -52,6 +48,16 @@ def of_grids(mixed: pl.DataFrame, *, by: Sequence[str], consequence: str) -> lis
     if mixed.is_empty():
         return []
     return [f"the fork grids of the cells differ in {_listed([_name(x) for x in _labels(mixed, by)])}: {consequence}"]
+
+
+def of_other_grids(differ: bool) -> list[str]:
+    """Whether it is between groups that fork grids differ."""
+    if not differ:
+        return []
+    return [
+        "the fork grids of the groups differ: tests are made within each grid alone, so that groups of two grids have "
+        "none, and their means compare deaths that were looked for at other forks"
+    ]
 
 
 def of_unmeasured(groups: pl.DataFrame, *, by: Sequence[str]) -> list[str]:

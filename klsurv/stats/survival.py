@@ -81,12 +81,13 @@ def limiting(survival: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
     """The groups that set tau, where another was followed for more than twice as long: `by`, last, longest (tokens)."""
     followed = _followed(survival, by=by).with_columns(longest=pl.col("last").max())
     first = pl.col("last") == pl.col("last").filter("alive").min()
-    return followed.filter(pl.col("alive"), first, 2 * pl.col("last") < pl.col("longest")).drop("alive")
+    early = followed.filter(pl.col("alive"), first, 2 * pl.col("last") < pl.col("longest"))
+    return early.drop("alive").sort(by, nulls_last=True)
 
 
 def _followed(survival: pl.DataFrame, *, by: Sequence[str]) -> pl.DataFrame:
-    """Per group, in order, the last fork at which any is at risk (`last`), and whether one is alive after it."""
-    return survival.group_by(by, maintain_order=True).agg(last=_FORK.max(), alive=_S.min() > km.TOLERANCE)
+    """Per group the last fork at which any is at risk (`last`), and whether one is alive after it."""
+    return survival.group_by(by).agg(last=_FORK.max(), alive=_S.min() > km.TOLERANCE)
 
 
 def lifetimes(survival: pl.DataFrame, *, by: Sequence[str], tau_at: int | None = None) -> pl.DataFrame:

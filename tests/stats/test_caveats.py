@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 
 from klsurv.stats.caveats import (
-    OTHER_GRIDS,
     of_beginnings,
     of_control,
     of_duplicates,
     of_failures,
     of_grids,
+    of_other_grids,
     of_pooling,
     of_reach,
     of_size,
@@ -157,7 +157,8 @@ def test_of_several_models_the_one_that_is_dead_is_named() -> None:
 
 
 def test_what_other_grids_mean_is_told() -> None:
-    assert OTHER_GRIDS == (
+    assert of_other_grids(False) == []
+    assert of_other_grids(True) == [
         "the fork grids of the groups differ: tests are made within each grid alone, so that groups of two grids have "
         "none, and their means compare deaths that were looked for at other forks"
-    )
+    ]
