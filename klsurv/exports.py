@@ -16,6 +16,7 @@ from klsurv.params import Event, Scoring, ScoringOptions, said
 from klsurv.runs import Runs
 from klsurv.schema import (
     FOOTER_CELLS,
+    FOOTER_EMPTY,
     FOOTER_ROWS,
     FOOTER_TABLE,
     GROUP_COLUMNS,
@@ -23,6 +24,7 @@ from klsurv.schema import (
     KEY,
     STATISTICS,
     TABLES,
+    USABLE,
     Column,
     Table,
 )
@@ -113,9 +115,12 @@ def export(
     footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
     if name in ("trajectories", "long", "scored"):
         kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
-        footer[FOOTER_CELLS] = cells.with_columns(kept).write_json()
+        of_file = cells.with_columns(kept)
+        footer |= {FOOTER_CELLS: of_file.write_json(), FOOTER_EMPTY: _empty(of_file, rollouts).write_json()}
     if name in ("long", "scored"):
-        footer[FOOTER_ROWS] = n_rows(rollouts.lazy()).select(*KEY, "gen_len", "fork", "n_rows").collect().write_json()
+        footer[FOOTER_ROWS] = (
+            n_rows(rollouts.lazy()).select(*KEY, "gen_len", "fork", "n_rows", "n_pmass").collect().write_json()
+        )
     if name == "cells":
         pieces: Iterator[pl.DataFrame] = iter([cells])
     else:
@@ -128,6 +133,13 @@ def export(
         # What the footer says of all rows is no use in each of many files.
         return write_partitions(told, path, table=wider, footer={FOOTER_TABLE: name}, by=partition_by)
     return write_table(pieces, path, table=table, footer=footer)
+
+
+def _empty(cells: pl.DataFrame, rollouts: pl.DataFrame) -> pl.DataFrame:
+    """Of each usable cell its doses without a trajectory (`empty`): others that a file lacks were taken out of it."""
+    held = rollouts.group_by("cell").agg(held=pl.col("alpha").unique())
+    usable = cells.filter(pl.col("status").is_in(USABLE)).join(held, on="cell", how="left", maintain_order="left")
+    return usable.select("cell", empty=pl.col("alphas").list.set_difference(pl.col("held").fill_null([])))
 
 
 def _by_cell(name: str, runs: Runs, scoring: Scoring) -> Iterator[pl.DataFrame]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from klsurv.params import check, check_numbers
+from klsurv.params import check, plain
 
 Scale = Literal["log-log", "log", "plain"]
 SCALES: tuple[Scale, ...] = ("log-log", "log", "plain")
@@ -26,7 +26,7 @@ class Interval:
     level: float = 0.95
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        plain(self)
         check(self.ci in SCALES, f"ci must be one of {', '.join(SCALES)}, not {self.ci!r}")
         check(0 < self.level < 1, f"level must lie in (0, 1), not {self.level}")
 
@@ -39,7 +39,7 @@ class Resampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        plain(self, draws="bootstrap")
         check(0 <= self.draws <= 1_000_000, f"bootstrap must be 0 to 1,000,000 draws, not {self.draws}")
         check(0 <= self.seed < 2**63, f"seed must be 0 or more and below 2⁶³, not {self.seed}")
 
@@ -60,7 +60,7 @@ class LogRank:
     gamma: float = 0.0
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        plain(self)
         check(self.test in TESTS, f"test must be one of {', '.join(TESTS)}, not {self.test!r}")
         for name, value in (("rho", self.rho), ("gamma", self.gamma)):
             check(0 <= value <= 100, f"{name} must lie in 0…100, not {value}")
@@ -82,7 +82,7 @@ class Sweep:
     consecutive: int = 1
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        plain(self)
         check(0 < self.start <= self.stop <= 1, f"thresholds must ascend in (0, 1], not {self.start} to {self.stop}")
         check(1 <= self.steps <= 10_000, f"steps must lie in 1…10,000, not {self.steps}")
         check(self.steps > 1 or self.start == self.stop, "one step needs --from and --to to be equal")

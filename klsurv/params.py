@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from klsurv.errors import ParameterError
@@ -31,22 +30,48 @@ def check(ok: bool, message: str) -> None:
         raise ParameterError(message)
 
 
-def check_number(value: object, name: str, *, whole: bool = False) -> None:
-    """Raise `ParameterError` that names the parameter where it is no number."""
-    kind = Integral if whole else Real
-    good = isinstance(value, kind) and not isinstance(value, bool)
-    check(good, f"{name} must be a {'whole ' * whole}number, not {value!r}")
+def number(value: Any, name: str) -> float:
+    """A parameter as a number of Python's own.
+
+    Raises:
+        ParameterError: it is none; names the parameter.
+    """
+    try:
+        if not isinstance(value, (bool, str, bytes)):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise ParameterError(f"{name} must be a number, not {value!r}")
 
 
-def check_numbers(parameters: DataclassInstance) -> None:
-    """Check those fields of a dataclass that are declared as numbers, and make them Python's own."""
+def whole(value: Any, name: str) -> int:
+    """A parameter as a whole number of Python's own; 96.0 is one.
+
+    Raises:
+        ParameterError: it is none; names the parameter.
+    """
+    found = number(value, name)
+    check(math.isfinite(found) and found == int(found), f"{name} must be a whole number, not {value!r}")
+    return int(value)
+
+
+def plain(parameters: DataclassInstance, **names: str) -> None:
+    """Make those fields of a dataclass that are declared as numbers Python's own; `names` of those called otherwise.
+
+    Raises:
+        ParameterError: one of them is no number, or one declared as true or false is neither.
+    """
     for field in fields(parameters):
-        value = getattr(parameters, field.name)
         # Annotations are text, as this package delays them all.
-        kind, optional = str(field.type).removesuffix(" | None"), str(field.type).endswith(" | None")
-        if kind in ("int", "float") and not (optional and value is None):
-            check_number(value, field.name, whole=kind == "int")
-            object.__setattr__(parameters, field.name, int(value) if kind == "int" else float(value))
+        kind, name = str(field.type), names.get(field.name, field.name)
+        value = getattr(parameters, field.name)
+        if value is None and kind.endswith(" | None"):
+            continue
+        read = {"int": whole, "float": number}.get(kind.removesuffix(" | None"))
+        if read is not None:
+            object.__setattr__(parameters, field.name, read(value, name))
+        elif kind == "bool":
+            check(value in (True, False), f"{name} must be True or False, not {value!r}")
 
 
 def check_on_disk(path: str | os.PathLike[str]) -> None:
@@ -76,7 +101,7 @@ class Scoring:
     window: int | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        plain(self)
         check(0 < self.threshold <= 1, f"threshold must lie in (0, 1], not {self.threshold}")
         check(0 <= self.roll <= MOST_ROLL, f"roll must be 0 to {MOST_ROLL} tokens, not {self.roll}")
         check(1 <= self.calib_tokens < MOST, f"calib_tokens must be 1 or more and below 2³¹, not {self.calib_tokens}")
@@ -109,7 +134,7 @@ class Event:
     kl_threshold: float = 1.0
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        plain(self)
         check(self.event in EVENTS, f"event must be one of {', '.join(EVENTS)}, not {self.event!r}")
         check(
             0 <= self.kl_threshold < math.inf,
@@ -157,10 +182,9 @@ class Selection:
     def __post_init__(self) -> None:
         if self.alphas is not None:
             check(len(self.alphas) > 0, "alphas must name at least one dose")
-            for alpha in self.alphas:
-                check_number(alpha, "each of alphas")
-            check(all(map(math.isfinite, self.alphas)), "alphas must be finite numbers")
-            object.__setattr__(self, "alphas", tuple(sorted({float(a) + 0.0 for a in self.alphas})))
+            alphas = [number(alpha, "each of alphas") for alpha in self.alphas]
+            check(all(map(math.isfinite, alphas)), "alphas must be finite numbers")
+            object.__setattr__(self, "alphas", tuple(sorted({alpha + 0.0 for alpha in alphas})))
         check(self.metric in METRICS, f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
 
 
@@ -181,7 +205,7 @@ class Look:
     line_alpha: float | None = None
 
     def __post_init__(self) -> None:
-        check_numbers(self)
+        plain(self)
         check(self.columns is None or 1 <= self.columns <= 100, f"columns must lie in 1…100, not {self.columns}")
         check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
         check(
@@ -202,14 +226,14 @@ class Look:
         return n > 100
 
 
-def groups(by: By, *, none: bool = False) -> tuple[str, ...]:
+def groups(by: By, *, none: bool = False, name: str = "by") -> tuple[str, ...]:
     """The grouping columns named in `by` (a name, several separated by commas, or a sequence), checked.
 
-    `none` allows there to be no column.
+    `none` allows there to be no column; `name` is that of the parameter.
     """
     check(
-        isinstance(by, str) or (isinstance(by, Sequence) and all(isinstance(name, str) for name in by)),
-        f"by must name columns, not be {by!r}",
+        isinstance(by, str) or (isinstance(by, Sequence) and all(isinstance(column, str) for column in by)),
+        f"{name} must name columns, not be {by!r}",
     )
     if len(by) == 0 and none:
         return ()

@@ -56,8 +56,8 @@ def scan(
     Args:
         source: the path, or `s3://` url, of a run root, of one run cell, of a store or of a parquet file; or a frame
             (polars, pandas, pyarrow: anything with the Arrow PyCapsule interface) in the layout of the table `long` or
-            `trajectories`. Of pandas every NaN arrives as null, which in the layout `long` says that a token is no
-            fork: failed measurements of pmass (R9) are told apart in the other layout, or by polars and pyarrow.
+            `trajectories`. Of pandas every NaN arrives as null, which in the layout `long` says that a token has no
+            KL or is no fork: measurements that failed (R9) are told apart in the other layout, or by polars, pyarrow.
         alphas: doses to keep; None keeps all. A dose that no cell has keeps an empty row and panel.
         model_contains: text that a cell's name must contain.
         where: an SQL condition over the table `cells`, such as `method = 'pca' AND seed < 3`.
@@ -270,7 +270,7 @@ def _loader(
     if isinstance(source, (str, os.PathLike, Remote)):
         path = expanded(source)
         if is_file(path):
-            from klsurv.ingest.layout import read_parquet
+            from klsurv.ingest.parquet import read_parquet
 
             _only_cells(selection)
             return lambda: Held(*read_parquet(path, selection=selection, strict=strict))

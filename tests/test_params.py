@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,15 @@ RUNS = frame(life(3), life(None, prompt=1))
         (lambda: klsurv.scan(RUNS, where="method = pca"), r"no column pca; .*\(text is in quotes"),
         (lambda: quietly(RUNS).summary(threshold="0.3"), "threshold must be a number, not '0.3'"),
         (lambda: quietly(RUNS).summary(threshold=None), "threshold must be a number, not None"),
-        (lambda: quietly(RUNS).summary(roll=9.0), "roll must be a whole number, not 9.0"),
-        (lambda: quietly(RUNS).summary(roll=True), "roll must be a whole number, not True"),
+        (lambda: quietly(RUNS).summary(roll=9.5), "roll must be a whole number, not 9.5"),
+        (lambda: quietly(RUNS).summary(roll=True), "roll must be a number, not True"),
         (lambda: quietly(RUNS).summary(by=None), "by must name columns, not be None"),
         (lambda: quietly(RUNS).summary(by=[1]), r"by must name columns, not be \[1\]"),
         (lambda: quietly(RUNS).compare(at_alpha="1"), "at_alpha must be a number, not '1'"),
         (lambda: quietly(RUNS).compare(tau=1.5), "tau must be a whole number, not 1.5"),
+        (lambda: quietly(RUNS).compare(bootstrap="x"), "bootstrap must be a number, not 'x'"),
+        (lambda: quietly(RUNS).compare(stratify=3), "stratify must name columns, not be 3"),
+        (lambda: quietly(RUNS).summary(normalize_kl="no"), "normalize_kl must be True or False, not 'no'"),
         (lambda: quietly(RUNS).survival(level="x"), "level must be a number, not 'x'"),
         (lambda: quietly(RUNS).plot.spaghetti(columns=2.5), "columns must be a whole number, not 2.5"),
     ],
@@ -43,9 +47,10 @@ def test_what_is_no_number_or_no_name_is_told_with_its_parameter(ask: Callable[[
         ask()
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
-    assert Scoring(threshold=np.float64(0.5), roll=np.int64(9), window=np.int32(4)) == Scoring(
-        threshold=0.5, roll=9, window=4
-    )
+def test_numbers_of_numpy_and_whole_ones_with_a_point_are_numbers() -> None:
+    want = Scoring(threshold=0.5, roll=9, window=4)
+    assert Scoring(threshold=np.float64(0.5), roll=np.int64(9), window=np.int32(4)) == want
+    assert Scoring(threshold=Decimal("0.5"), roll=9.0, window=np.array(4.0), normalize_kl=np.bool_(True)) == want
     assert klsurv.scan(RUNS, alphas=np.array([1.0])).alphas == [1.0]
+    assert klsurv.scan(RUNS, alphas=[Decimal("1")]).alphas == [1.0]
     assert quietly(RUNS).summary(roll=np.int64(9)).equals(quietly(RUNS).summary(roll=9))

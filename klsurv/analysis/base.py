@@ -20,7 +20,7 @@ from klsurv.frames.risk import risk
 from klsurv.frames.score import judge, score, windowed
 from klsurv.frames.smooth import early_tokens
 from klsurv.inference import Interval
-from klsurv.params import MOST, Event, Scoring, ScoringOptions, check, check_number, outcome
+from klsurv.params import MOST, Event, Scoring, ScoringOptions, check, outcome, whole
 from klsurv.schema import KEY, Table
 from klsurv.source import Piece
 from klsurv.stats import caveats
@@ -214,8 +214,7 @@ def unmeasured(lives: pl.DataFrame, curves: pl.DataFrame, by: Sequence[str]) -> 
 
 def tau_at(tau: int | None) -> int | None:
     """A user's tau (tokens), checked."""
-    if tau is not None:
-        check_number(tau, "tau", whole=True)
+    tau = None if tau is None else whole(tau, "tau")
     check(tau is None or 1 <= tau < MOST, f"tau must be 1 or more tokens and below 2³¹, not {tau}")
     return tau
 

@@ -20,7 +20,7 @@ from klsurv.analysis.base import (
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.inference import Interval, LogRank, Resampling, Test
-from klsurv.params import By, OutcomeOptions, check, check_number, groups
+from klsurv.params import By, OutcomeOptions, check, groups, number
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
@@ -79,13 +79,16 @@ class Comparisons(Analysis):
         from klsurv.analysis.draws import count, resampled
         from klsurv.stats import compare as comparing
 
-        names, strata, family = groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
+        names, strata, family = (
+            groups(by),
+            groups(stratify, none=True, name="stratify"),
+            LogRank(test=test, rho=rho, gamma=gamma),
+        )
         interval, resampling, tau = Interval(level=level), Resampling(draws=bootstrap, seed=seed), tau_at(tau)
-        ordered = groups(trend) if trend is not None else ()
+        ordered = groups(trend, name="trend") if trend is not None else ()
         if ordered and (len(ordered) > 1 or ordered[0] not in ORDERED):
             raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
-        if at_alpha is not None:
-            check_number(at_alpha, "at_alpha")
+        at_alpha = None if at_alpha is None else number(at_alpha, "at_alpha")
         check(at_alpha is None or math.isfinite(at_alpha), f"at_alpha must be a finite number, not {at_alpha}")
         apart((*names, *ordered), strata, "the test is stratified by it")
         lives = self.lives(options)

@@ -131,24 +131,31 @@ def letters(width: float) -> int:
 
 
 def shorts(names: Sequence[str], most: int) -> list[str]:
-    """Each as `short` has it; where one is too long, words that all begin with, then that all end with, give way."""
+    """Each as `short` has it; where one is too long, words that all begin with, then that all end with, give way.
+
+    Where two would look alike for it, letters give way in place of words.
+    """
     too_long = max(map(len, names), default=0) - most
-    if len(set(names)) < 2 or too_long <= 0:
-        return [short(name, most) for name in names]
-    alike = _alike(names)
-    begin = next((at for at in alike if at > too_long), alike[-1] if alike else 0)
-    rests = ["…" * (begin > 0) + name[begin:] for name in names]
-    if all(len(rest) <= most for rest in rests):
-        return rests
-    end = max(_alike([rest[::-1] for rest in rests]), default=0)
-    return [short(rest[: len(rest) - end] + "…" * (end > 0), most) for rest in rests]
+    plainly = [short(name, most) for name in names]
+    if too_long <= 0:
+        return plainly
+    for words in (True, False):
+        begin = _alike(names, words=words)
+        # No more than is needed: what is left says what they have in common.
+        start = next((at for at in begin if at > too_long), max(begin, default=0))
+        rests = ["…" * (start > 0) + name[start:] for name in names]
+        if max(map(len, rests)) > most:
+            end = max(_alike([rest[::-1] for rest in rests], words=words), default=0)
+            rests = [short(rest[: len(rest) - end] + "…" * (end > 0), most) for rest in rests]
+        if len(set(rests)) == len(set(names)):
+            return rests
+    return plainly
 
 
-def _alike(names: Sequence[str]) -> list[int]:
-    """After how many letters, with which all begin, a word ends; or how many there are, if none does."""
+def _alike(names: Sequence[str], *, words: bool) -> list[int]:
+    """After how many letters with which all begin one may cut: where a word ends, or anywhere."""
     alike = list(takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
-    ends = [i for i, (letter, *_) in enumerate(alike, 1) if not letter.isalnum()]
-    return ends or [len(alike)] * bool(alike)
+    return [i for i, (letter, *_) in enumerate(alike, 1) if not words or not letter.isalnum()]
 
 
 def short(text: str, most: int) -> str:

@@ -34,10 +34,24 @@ def agreeing(trajectories: pl.LazyFrame) -> pl.LazyFrame:
     """
     fork = pl.col("fork")
     grids = trajectories.select("fork").filter(fork.list.len() > 0).unique()
-    grids = grids.sort(fork.list.len(), fork, descending=[True, False]).with_row_index("grid")
-    longer = grids.select(other="fork", other_grid="grid")
-    agrees = fork == pl.col("other").list.head(fork.list.len())
-    return grids.join(longer, how="cross").filter(agrees).group_by("fork").agg(grid=pl.col("other_grid").min())
+    grids = grids.sort(fork.list.len(), fork, descending=[True, False])
+    return grids.map_batches(_led, schema={"fork": pl.List(pl.Int64), "grid": pl.UInt32})
+
+
+def _led(grids: pl.DataFrame) -> pl.DataFrame:
+    """Grids, the longest first, each with the index of the first that goes on from its last fork, or ends there."""
+    # A tree of forks: each step from one to the next has its place, and the first grid that came by.
+    places: dict[tuple[int, int], int] = {}
+    first = [0]
+    leaders = []
+    for i, grid in enumerate(grids.get_column("fork").to_list()):
+        at = 0
+        for fork in grid:
+            at = places.setdefault((at, fork), len(first))
+            if at == len(first):
+                first.append(i)
+        leaders.append(first[at])
+    return grids.with_columns(grid=pl.Series(leaders, dtype=pl.UInt32))
 
 
 def brackets(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:

@@ -37,14 +37,20 @@ def scored(source: pl.LazyFrame, *, scoring: Scoring) -> pl.LazyFrame:
 
 
 def n_rows(rollouts: pl.LazyFrame) -> pl.LazyFrame:
-    """Measured trajectories, with how many rows each has in `long` and `scored` (`n_rows`); rows and order stay."""
+    """Measured trajectories, with how many rows each has in `long` and `scored`, and how many of these a pmass.
+
+    The columns are `n_rows` and `n_pmass`; rows and order stay.
+    """
     rows = rollouts.with_row_index("row")
     forks = rows.select("row", "length", "fork", "pmass").explode("fork", "pmass")
     past = forks.filter(pl.col("pmass").is_not_null(), pl.col("fork") >= pl.col("length"))
     more = past.group_by("row").agg(more=pl.len().cast(pl.Int64))
     return (
         rows.join(more, on="row", how="left", maintain_order="left")
-        .with_columns(n_rows=pl.col("length") + pl.col("more").fill_null(0))
+        .with_columns(
+            n_rows=pl.col("length") + pl.col("more").fill_null(0),
+            n_pmass=pl.col("pmass").list.drop_nulls().list.len().cast(pl.Int64),
+        )
         .drop("row", "more")
     )
 

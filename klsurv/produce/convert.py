@@ -10,7 +10,7 @@ from pathlib import Path
 from klsurv.errors import CellError, NothingUsableError, OutputError, warn
 from klsurv.exports import export
 from klsurv.fanout import Progress
-from klsurv.ingest.layout import read_parquet
+from klsurv.ingest.parquet import read_parquet
 from klsurv.names import clean
 from klsurv.output.files import check_target
 from klsurv.params import Selection, check_on_disk

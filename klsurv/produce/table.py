@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -29,7 +30,8 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
     told = FOOTER_CELLS in footer
     if not told:
         _one_each(frame, [name for name in _OF_CELL if name in names])
-        cells = _with_c_star(cells, frame) if "c_star" in names else cells
+        beyond = [name for name in ("c_star", "layer") if name in names]
+        cells = _exactly(cells, frame, beyond) if beyond else cells
     _check_ends(source)
     messages = []
     if "t" in names:
@@ -43,18 +45,21 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
     return cells, messages
 
 
-def _with_c_star(cells: pl.DataFrame, frame: pl.LazyFrame) -> pl.DataFrame:
-    found = frame.group_by("cell").agg(pl.col("c_star").first()).collect()
+def _exactly(cells: pl.DataFrame, frame: pl.LazyFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The table `cells` with c_star and layer as they are in the file, where a layer must be a number."""
+    found = frame.group_by("cell").agg(pl.col(names).first()).collect()
     try:
-        exact = found.with_columns(pl.col("c_star").cast(CELLS.schema["c_star"]))
+        exact = found.with_columns(pl.col(name).cast(CELLS.schema[name]) for name in names)
     except pl.exceptions.PolarsError as error:
         raise LayoutError(f"a column has the wrong type: {first_line(error)}") from None
+    if not exact.select(names).cast(pl.Float64).equals(found.select(names).cast(pl.Float64)):
+        raise LayoutError("the column layer is not a whole number in each row")
     # The names of cells are cleaned on reading.
     exact = exact.with_columns(pl.col("cell").map_elements(lambda name: clean(name, backslash=False), pl.String))
-    return cells.drop("c_star").join(exact, on="cell", how="left").select(cells.columns)
+    return cells.drop(names).join(exact, on="cell", how="left").select(cells.columns)
 
 
-def _one_each(frame: pl.LazyFrame, columns: list[str]) -> None:
+def _one_each(frame: pl.LazyFrame, columns: Sequence[str]) -> None:
     """Make sure that a cell has one value of each of its facts."""
     for name in columns:
         several = frame.group_by("cell").agg(pl.col(name).n_unique()).filter(pl.col(name) > 1).head(1).collect()

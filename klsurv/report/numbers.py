@@ -61,10 +61,10 @@ def of_dose(table: pl.DataFrame) -> list[str]:
 def _between(doses: pl.DataFrame, ed50: float) -> str:
     """The doses that were tried about an ED50 that is none of them."""
     tried = doses.get_column("alpha").to_list()
+    below, above = (a for a in tried if a < ed50), (a for a in tried if a > ed50)
     if ed50 in tried:
         return ""
-    below, above = max(a for a in tried if a < ed50), min(a for a in tried if a > ed50)
-    return f", by a straight line: no dose was tried between {below:g} and {above:g}"
+    return f", by a straight line: no dose was tried between {max(below):g} and {min(above):g}"
 
 
 def of_doses(calibration: pl.DataFrame) -> list[str]:

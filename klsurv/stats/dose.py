@@ -84,7 +84,9 @@ def ed50(survival: Floats, alphas: Floats, n: Floats) -> Floats:
     inside = np.flatnonzero(crosses & (first > 0))
     right = first[inside]
     s0, s1 = falling[inside, right - 1], falling[inside, right]
-    found[inside] = alphas[right - 1] + (s0 - 0.5) / (s0 - s1) * (alphas[right] - alphas[right - 1])
+    share = np.where(s1 >= 0.5 - TOLERANCE, 1.0, (s0 - 0.5) / (s0 - s1))
+    # Not low + share × (high − low), which for a share of 1 may be another number than high.
+    found[inside] = (1 - share) * alphas[right - 1] + share * alphas[right]
     return found
 
 

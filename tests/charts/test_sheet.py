@@ -30,7 +30,8 @@ def test_names_that_are_too_long_lose_the_words_that_they_share() -> None:
     assert shorts([f"{begin}{seed}" for seed in range(2)], 10) == ["…a_model_0", "…a_model_1"]
     cells = [f"Llama-3.1-8B-Instruct_{method}_s0_w256" for method in ("pca", "mean_diff")]
     assert shorts(cells, 33) == ["…1-8B-Instruct_pca_s0_w256", "…1-8B-Instruct_mean_diff_s0_w256"]
-    assert shorts(["abcdefghijkl", "abcdefghijkm"], 10) == ["…l", "…m"]
+    assert shorts(["abcdefghijkl", "abcdefghijkm"], 10) == ["abcde…ijkl", "abcde…ijkm"]
+    assert shorts(["abcdefghijklXmnopqrstuv", "abcdefghijklYmnopqrstuv"], 10) == ["…X…", "…Y…"]
     assert shorts([f"{begin}{method}{end}" for method in ("pca", "mean")], 10) == ["…pca…", "…mean…"]
     assert shorts(["x" * 50] * 2, 10) == [short("x" * 50, 10)] * 2
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ import pytest
 import klsurv
 from klsurv.errors import LayoutError
 from klsurv.exports import export
+from tests.analysis.lived import frame, life
 from tests.generated import quietly
 
 LAYOUTS = ["trajectories", "long", "scored"]
@@ -93,3 +96,66 @@ def test_what_was_taken_out_does_not_come_back_as_run_cells(real_cells: Path, tm
     path = rewritten(real_cells, tmp_path / "some.parquet", "long", change)
     done = klsurv.convert(path, tmp_path / "cells", tell=lambda _: None)
     assert (done.cells, done.trajectories) == (2, 56)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_doses_that_were_taken_out_are_none(real_cells: Path, tmp_path: Path, layout: str) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        return table.filter(pc.less_equal(table["alpha"], 1.0))
+
+    runs = quietly(rewritten(real_cells, tmp_path / "some.parquet", layout, change))
+    assert runs.alphas == [0.0, 0.25, 0.5, 1.0]
+    assert runs.cells().get_column("alphas").to_list() == [[0.0, 0.25, 0.5, 1.0]] * 2
+
+
+@pytest.mark.parametrize("layout", ["long", "scored"])
+def test_a_trajectory_without_rows_is_taken_out_with_the_others_of_its_dose(tmp_path: Path, layout: str) -> None:
+    nothing = {"kl": [], "gen_len": 0, "fork": [0], "pmass": [None]}
+    rows = [
+        life(3, method="a", prompt=0),
+        life(3, method="a", prompt=1, **nothing),
+        life(3, method="b", prompt=0, alpha=2.0),
+        life(3, method="b", prompt=1, alpha=2.0, **nothing),
+        life(3, method="b", prompt=0, **nothing),
+    ]
+    export(quietly(frame(*rows)), tmp_path / "all.parquet", name=layout)
+    assert quietly(tmp_path / "all.parquet").rollouts().height == 5
+    table = pq.read_table(tmp_path / "all.parquet")
+    pq.write_table(table.filter(pc.equal(table["cell"], "a_0")), tmp_path / "a.parquet")
+    pq.write_table(table.filter(pc.equal(table["cell"], "b_0")), tmp_path / "b.parquet")
+    assert quietly(tmp_path / "a.parquet").rollouts().select("cell", "prompt").rows() == [("a_0", 0), ("a_0", 1)]
+    # Of cell b nothing was taken, not the dose without a row either.
+    held = quietly(tmp_path / "b.parquet").rollouts().select("alpha", "prompt").rows()
+    assert held == [(1.0, 0), (2.0, 0), (2.0, 1)]
+
+
+def test_a_pmass_that_was_taken_out_is_refused(real_cells: Path, tmp_path: Path) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        none = pa.nulls(len(table), pa.float64())
+        return table.set_column(table.schema.get_field_index("pmass"), "pmass", none)
+
+    with pytest.raises(LayoutError, match="has not the rows that klsurv wrote"):
+        quietly(rewritten(real_cells, tmp_path / "some.parquet", "long", change)).summary()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_file_whose_footer_does_not_say_how_many_rows_there_are_is_read(
+    real_cells: Path, tmp_path: Path, layout: str
+) -> None:
+    path = tmp_path / "old.parquet"
+    export(quietly(real_cells), path, name=layout)
+    table = pq.read_table(path)
+    told = {key: value for key, value in table.schema.metadata.items() if key != b"klsurv.empty"}
+    if rows := told.get(b"klsurv.rows"):
+        kept = pl.read_json(io.BytesIO(rows)).drop("n_rows", "n_pmass")
+        told[b"klsurv.rows"] = kept.write_json().encode()
+    pq.write_table(table.replace_schema_metadata(told), path)
+    assert quietly(path).summary(threshold=0.3).equals(quietly(real_cells).summary(threshold=0.3))
+
+
+def test_a_column_of_another_tool_is_no_matter(real_cells: Path, tmp_path: Path) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        return table.append_column("is_fork", pa.array([7] * len(table))).append_column("found", table["pmass"])
+
+    runs = quietly(rewritten(real_cells, tmp_path / "some.parquet", "long", change))
+    assert runs.summary(threshold=0.3).equals(quietly(real_cells).summary(threshold=0.3))

@@ -199,6 +199,7 @@ def test_a_condition_is_asked_of_each_trajectory_where_a_frame_names_no_cells() 
     for method, prompts in (("a", [0, 1]), ("b", [2])):
         runs = scan(both, where=f"method = '{method}'")
         assert runs.rollouts().get_column("prompt").to_list() == prompts
+        assert runs.cells().select("method", "n_prompts").rows() == [(method, len(prompts))]
     assert scan(both, where="method IS NULL").rollouts().get_column("prompt").to_list() == [3]
     with pytest.raises(NothingUsableError):
         scan(both, where="method = 'c'").summary()
@@ -216,11 +217,25 @@ def test_a_prompt_past_what_a_float_can_count_stays_what_it_is() -> None:
     assert scan(rows).rollouts().get_column("prompt").to_list() == [2**53, 2**53 + 1]
 
 
-def test_kl_that_failed_at_the_end_counts_in_a_frame_of_pandas_too() -> None:
-    frame = LONG.with_columns(kl=pl.Series([0.1, 0.2, NAN, NAN]), gen_len=4)
-    for source in (frame, frame.to_pandas()):
-        rollouts = scan(source).rollouts()
-        assert rollouts.select("length", "n_kl_failed").rows() == [(4, 2)]
+def test_tokens_without_kl_are_none_that_failed_though_each_is_a_fork() -> None:
+    kl = pl.Series([0.1, 0.2, None, None])
+    rollouts = scan(LONG.with_columns(kl=kl, pmass=0.9, gen_len=4)).rollouts()
+    assert rollouts.select("length", "gen_len", "n_kl_failed").rows() == [(2, 4, 0)]
+
+
+@pytest.mark.parametrize("layer", ["mid", "layers.18", [10, 18], 17.5, NAN, None])
+def test_what_is_not_one_layer_is_none_as_in_run_cells(layer: Any) -> None:
+    for frame in (LONG, LISTS):
+        runs = scan(frame.with_columns(layer=pl.Series([layer] * frame.height)))
+        assert runs.cells().get_column("layer").to_list() == [None]
+    assert scan(LONG.with_columns(layer=18.0)).cells().get_column("layer").to_list() == [18]
+
+
+def test_rows_that_know_no_fact_have_that_of_the_others() -> None:
+    fork = LONG.head(1).with_columns(t=pl.lit(6, pl.Int64), kl=pl.lit(None, pl.Float64))
+    facts = {"method": ["a"] * 4 + [None], "seed": [1.0] * 4 + [NAN], "gen_len": [None, 8, 8, 8, None]}
+    runs = scan(pl.concat([LONG, fork]).with_columns(**{name: pl.Series(values) for name, values in facts.items()}))
+    assert runs.rollouts().select("method", "seed", "gen_len", "fork").rows() == [("a", 1, 8, [0, 2, 6])]
 
 
 def test_a_fork_past_the_kl_is_no_kl_that_failed() -> None:
@@ -280,7 +295,6 @@ BAD: dict[str, tuple[pl.DataFrame, str]] = {
     "negative length": (changed(LISTS, gen_len=-1), "negative gen_len"),
     "half a length": (changed(LISTS, gen_len=1.5), "has a gen_len that is not a whole number"),
     "half a seed": (changed(LONG, seed=1.5), "has a seed that is not a whole number"),
-    "half a layer": (changed(LONG, layer=1.5), "has a layer that is not a whole number"),
     "half a window": (changed(LISTS, window=3.5), "has a window that is not a whole number"),
     "no window": (changed(LISTS, window=0), "has a window below 1"),
     "two methods of a trajectory": (

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 import klsurv
 from klsurv.errors import CellError, KlsurvWarning, LayoutError, OutputError
 from klsurv.exports import export
-from klsurv.ingest.layout import read_parquet
+from klsurv.ingest.parquet import read_parquet
 from klsurv.params import Selection
 from klsurv.produce.convert import Converted
 from tests.effort import examples
@@ -210,7 +210,7 @@ def test_kl_padded_with_nan_past_the_end_is_padding(tmp_path: Path) -> None:
         ({"gen_len": [3, 3, 2, 1]}, "cell frame, alpha 1.0, prompt 0 has several values of gen_len"),
         ({"seed": [0, 0, 0, 1]}, "cell frame has several values of seed"),
         ({"c_star": [5.0, 5.0, 5.0, None]}, "cell frame has several values of c_star"),
-        ({"layer": [3.5] * 4}, "cell frame, alpha 1.0, prompt 0 has a layer that is not a whole number"),
+        ({"layer": [3.5] * 4}, "the column layer is not a whole number"),
         ({"layer": ["x"] * 4}, "a column has the wrong type"),
         ({"c_star": [INF] * 4}, "frame: c_star must be a finite number"),
     ],

@@ -193,3 +193,11 @@ def test_the_dose_with_the_fewest_prompts_says_how_wide_the_band_of_ed50_is() ->
     ]
     many, few = (row["ed50_high"] - row["ed50_low"] for row in rows)
     assert few > many
+
+
+@pytest.mark.parametrize("doses", [(0.15, 0.45), (0.1, 0.45), (0.3, 0.9), (0.3, 0.85)])
+def test_ed50_at_a_dose_that_was_tried_is_that_dose(doses: tuple[float, float]) -> None:
+    low, high = doses
+    for survival in ([0.875, 0.5], [0.875, 0.5 - 1e-13], [0.875, 0.5 + 1e-13]):
+        assert ed50(np.array([survival]), np.array(doses), np.ones(2)).tolist() == [high]
+    assert low < ed50(np.array([[0.875, 0.4]]), np.array(doses), np.ones(2))[0] < high
