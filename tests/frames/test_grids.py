@@ -194,6 +194,8 @@ def test_each_grid_is_with_the_first_of_the_longest_that_it_is_the_beginning_of(
         ([0, 9], 5),
         ([0], 0),
     ]
+    apart = agreeing(pl.LazyFrame({"fork": [[0, 8], [8]]}, schema={"fork": pl.List(pl.Int64)})).collect()
+    assert sorted(apart.rows()) == [([0, 8], 0), ([8], 1)]
     many = [[0, i] for i in range(200, 0, -1)]
     found = agreeing(pl.LazyFrame({"fork": [*many, [0]]}, schema={"fork": pl.List(pl.Int64)})).collect()
     assert dict((fork[-1], grid) for fork, grid in found.rows()) == {0: 0, **{i: i - 1 for i in range(1, 201)}}

@@ -65,7 +65,9 @@ def test_how_many_rows_a_trajectory_will_have_is_known_without_its_kl() -> None:
     )
     rollouts = measure(made, early=0).drop("kl").collect()
     told = n_rows(rollouts.lazy()).collect()
-    assert told.drop("n_rows").equals(rollouts)
+    assert told.drop("n_rows", "n_pmass").equals(rollouts)
+    assert (told.schema["n_rows"], told.schema["n_pmass"]) == (pl.Int64, pl.Int64)
+    assert told.get_column("n_pmass").to_list() == [3, 2, 1, 0, 0]
     assert told.get_column("n_rows").to_list() == [4, 2, 1, 0, 3]
     counted = long(made).collect().group_by("prompt").len().sort("prompt").rows()
     assert counted == [(0, 4), (1, 2), (2, 1), (4, 3)]
