@@ -145,3 +145,8 @@ def test_each_python_that_is_named_is_allowed(metadata: Message) -> None:
     lowest = metadata["Requires-Python"].removeprefix(">=")
     assert f"Programming Language :: Python :: {lowest}" == named[0]
     assert metadata["License-Expression"] == "MIT" and metadata["Author"] == "The klsurv maintainers"
+
+
+def test_what_docstrings_name_is_there_without_an_import_of_its_own() -> None:
+    code = "import klsurv; print(klsurv.params.Scoring().threshold)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "0.8\n"

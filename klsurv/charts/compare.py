@@ -20,11 +20,11 @@ _BOUNDS = ("ci_low", "ci_high", "boot_low", "boot_high", "rmst_diff")
 _WIDTH = 420
 
 
-def compare_chart(compare: pl.DataFrame, *, within: Sequence[str] = (), words: Words) -> Figure:
+def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str] = (), words: Words) -> Figure:
     """A row per pair: the difference of restricted means, naive and resampled interval, the numbers beside it.
 
-    `within` are the columns by which tests are stratified. Of more than 40 pairs those with the largest differences are
-    drawn, in the order of the table; the heading says so.
+    `kind` is said before each group; `within` are the columns by which tests are stratified. Of more than 40 pairs
+    those with the largest differences are drawn, in the order of the table; the heading says so.
     """
     pairs = compare.filter(pl.col("group_b").is_not_null())
     n = pairs.height
@@ -60,7 +60,7 @@ def compare_chart(compare: pl.DataFrame, *, within: Sequence[str] = (), words: W
     names = dict(zip(groups, shorts(groups, 34), strict=True))
     for i, row in enumerate(pairs.iter_rows(named=True)):
         middle = (i + 0.5) * step - 6
-        label = f"{names[row['group_a']]} − {names[row['group_b']]}"
+        label = f"{kind}{names[row['group_a']]} − {kind}{names[row['group_b']]}"
         layers.append(note(label, -12, middle, align="right", colour=INK, size=11))
         layers.append(note(_numbers(row), _WIDTH + 14, middle, colour=INK, size=11))
     if pairs.is_empty():

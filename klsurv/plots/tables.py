@@ -66,9 +66,12 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     table = runs.compare(by, **how, **options)
     dose = "" if how.get("at_alpha") is None else f" at α = {how['at_alpha']:g}"
     title = f"Difference of mean tokens alive, by {', '.join(groups(by))}{dose}"
-    within = groups(how.get("stratify") or (), none=True)
+    names, within = groups(by), groups(how.get("stratify") or (), none=True)
+    # A number says nothing by itself, and two of them look like a sum.
+    alone = names[0] if len(names) == 1 and names[0] not in ("cell", "model", "method") else ""
+    kind = {"": "", "alpha": "α "}.get(alone, f"{alone} ")
     said = words(runs, title, options, n=compared(runs, how.get("at_alpha")))
-    return compare_chart(table, within=within, words=said)
+    return compare_chart(table, kind=kind, within=within, words=said)
 
 
 def compared(runs: Runs, at_alpha: float | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,19 @@ def test_long_names_differ_still() -> None:
     names = [f"{'m' * 40}{i}{'n' * 40}" for i in range(2)]
     (panel,) = panels(spec(compare_chart(pairs(1, group_a=names[:1], group_b=names[1:]), words=Words("", ""))))
     assert "…0… − …1…" in texts(panel)
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+@pytest.mark.parametrize(
+    ("by", "label"), [("alpha", "α 1.0 − α 2.0"), ("window,alpha", "window=96, alpha=1.0 − window=96, alpha=2.0")]
+)
+def test_a_number_says_what_it_is_of(real_cells: Path, by: str, label: str) -> None:
+    (panel,) = panels(spec(draw("compare", real_cells, by=by, alphas=[1.0, 2.0])))
+    assert label in texts(panel)
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_the_columns_within_which_is_tested_are_named(real_cells: Path) -> None:
+    runs = klsurv.scan(real_cells)
+    chart = runs.plot.compare(at_alpha=1.0, stratify="prompt", bootstrap=0, threshold=0.3).to_dict()
+    assert "difference (thick interval), p within prompt after Holm" in json.dumps(chart, ensure_ascii=False)
