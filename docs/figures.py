@@ -20,7 +20,7 @@ CHARTS = {
     "pmass": ["--log-time"],
     "incidence": ["--log-time"],
     "dose": ["--by", "method"],
-    "threshold": ["--by", "method"],
+    "threshold": ["--by", "method", "--alphas", "1"],
     "precursor": [],
     "calibration": [],
     "deaths": [],
