@@ -5,45 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 import pytest
-from polars.testing import assert_frame_equal
 
-import klsurv
 from klsurv.errors import LayoutError, NothingUsableError, ParameterError
-from klsurv.exports import export
-from klsurv.runs import Runs
-from tests.ingest.handmade import INF, NAN, write_cell, write_file
-from tests.whole import whole
-
-SCORING: dict[str, Any] = {"threshold": 0.3, "roll": 9}
-
-LONG = pl.DataFrame(
-    {
-        "alpha": [1.0] * 4,
-        "prompt": [0] * 4,
-        "t": [0, 1, 2, 3],
-        "kl": [0.1, 0.2, 0.3, 0.4],
-        "pmass": [0.9, None, 0.7, None],
-    }
-)
-LISTS = pl.DataFrame(
-    {"alpha": [1.0], "prompt": [0], "kl": [[0.1, 0.2, 0.3, 0.4]], "fork": [[0, 2]], "pmass": [[0.9, 0.7]]}
-)
-
-
-def scan(source: Any, **options: Any) -> Runs:
-    return klsurv.scan(source, tell=lambda _: None, **options)
-
-
-def same(one: pl.DataFrame, other: pl.DataFrame) -> None:
-    assert_frame_equal(one, other, rel_tol=1e-12, abs_tol=0)
-
-
-def export_of(runs: Runs, path: Path, table: str) -> Path:
-    """What `klsurv export RUNS path --table table` writes."""
-    export(runs, path, name=table, by=("alpha",))
-    return path
+from tests.ingest.handmade import INF, NAN
+from tests.ingest.tables import LISTS, LONG, SCORING, changed, same, scan
 
 
 @pytest.mark.parametrize("table", ["long", "trajectories", "scored"])
@@ -68,66 +34,6 @@ def test_a_frame_of_a_table_gives_the_summary_of_its_root(
 
 
 # Cells whose parquet file must say what its rows cannot.
-HARD: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "failed pmass": {"pmass": {"pmass_eval": {"1.0": [[0.9, None, NAN, 0.9], [NAN, 0.85, NAN, NAN]]}}},
-    "gen_len longer than KL": {"pmass": {"gen_lens_eval": {"0.0": [80, 5], "1.0": [100, 30]}}},
-    "failed KL": {
-        "trajectory": {"per_prompt_per_t_kl": {"1.0": [[0.5, NAN, 0.3, None, INF, 0.1, 0.1, NAN], [NAN] * 8]}}
-    },
-    "no forks": {"pmass": {"fork_points": [], "pmass_eval": {"0.0": [[], []], "1.0": [[], []]}}},
-    "a fork far away": {"pmass": {"fork_points": [0, 2, 4, 5000]}},
-    "no token": {"pmass": {"gen_lens_eval": {"0.0": [0, 0], "1.0": [0, 0]}}},
-    "no facts": {"calib": {name: ... for name in ("model", "method", "seed", "target_kl", "c_star", "layer")}},
-}
-
-
-@pytest.mark.parametrize("table", ["long", "scored", "trajectories"])
-@pytest.mark.parametrize("cell", HARD.values(), ids=HARD.keys())
-def test_an_exported_file_scanned_again_is_the_root_it_came_from(
-    tmp_path: Path, table: str, cell: dict[str, Any]
-) -> None:
-    root = tmp_path / "runs"
-    write_cell(root, "a", **cell)
-    write_cell(root, "b", calib={"window": 9, "method": "sae"})
-    write_file(write_cell(root, "c") / "calib.json", "{")
-    runs = scan(root)
-    again = scan(export_of(runs, tmp_path / "file.parquet", table))
-    same(again.cells(), runs.cells())
-    same(again.check(), runs.check())
-    same(whole(again), whole(runs))
-    same(again.summary(), runs.summary())
-    same(again.summary("method"), runs.summary("method"))
-
-
-@pytest.mark.parametrize("table", ["long", "scored", "trajectories"])
-@pytest.mark.parametrize(
-    "chosen", [{"alphas": [1.0]}, {"model_contains": "b"}, {"where": "method = 'sae'"}, {"alphas": [0.0, 1.0, 7.0]}]
-)
-def test_a_selection_that_was_exported_stays_a_selection(tmp_path: Path, table: str, chosen: dict[str, Any]) -> None:
-    root = tmp_path / "runs"
-    write_cell(root, "a")
-    write_cell(root, "b", calib={"method": "sae"})
-    runs = scan(root, **chosen)
-    again = scan(export_of(runs, tmp_path / "file.parquet", table))
-    want = runs.summary()
-    same(again.summary(), want.filter(pl.col("n") > 0))
-
-
-@pytest.mark.parametrize("table", ["scored", "trajectories"])
-def test_the_questions_can_be_exported_and_scanned_again(tmp_path: Path, table: str) -> None:
-    write_cell(tmp_path, "a", pmass={"pmass": {"1.0": [[0.9, 0.5, 0.9, 0.9]]}, "gen_lens_qa": {"1.0": [8]}})
-    runs = scan(tmp_path, metric="pmass")
-    same(scan(export_of(runs, tmp_path / "file.parquet", table)).summary(roll=1), runs.summary(roll=1))
-
-
-def test_a_parquet_file_of_ones_own_is_read(tmp_path: Path) -> None:
-    LONG.write_parquet(tmp_path / "long.parquet")
-    LISTS.write_parquet(tmp_path / "lists.parquet")
-    want = scan(LONG).summary()
-    assert want.select("alpha", "n", "n_died", "n_events", "median").row(0) == (1.0, 1, 1, 1, 2)
-    same(scan(tmp_path / "long.parquet").summary(), want)
-    same(scan(tmp_path / "lists.parquet").summary(), want)
 
 
 def test_what_a_frame_does_not_say_is_taken_from_its_rollouts() -> None:
@@ -244,10 +150,6 @@ def test_a_fork_past_the_kl_is_no_kl_that_failed() -> None:
     assert rollouts.select("length", "gen_len", "n_kl_failed", "fork").rows() == [(4, 8, 0, [0, 2, 6])]
 
 
-def changed(frame: pl.DataFrame, **columns: Any) -> pl.DataFrame:
-    return frame.with_columns(**{name: pl.lit(value) for name, value in columns.items()})
-
-
 def with_row(**values: Any) -> pl.DataFrame:
     return pl.concat([LONG, LONG.head(1).with_columns(**{k: pl.lit(v, LONG.schema[k]) for k, v in values.items()})])
 
@@ -311,60 +213,9 @@ def test_a_frame_that_is_in_no_layout_is_an_error_that_says_why(frame: pl.DataFr
         scan(frame).summary()
 
 
-def test_a_bad_parquet_file_is_named_in_the_error(tmp_path: Path) -> None:
-    changed(LONG, pmass=1.5).write_parquet(tmp_path / "mine.parquet")
-    with pytest.raises(LayoutError, match=r"mine\.parquet: cell frame, alpha 1\.0, prompt 0 has a pmass outside"):
-        scan(tmp_path / "mine.parquet").summary()
-
-
 def test_an_empty_frame_has_nothing_to_answer_with() -> None:
     with pytest.raises(NothingUsableError):
         scan(LONG.clear()).summary()
-
-
-@pytest.mark.parametrize("table", ["summary", "cells"])
-def test_a_parquet_file_of_another_table_is_named_in_the_error(tmp_path: Path, real_cells: Path, table: str) -> None:
-    path = export_of(scan(real_cells), tmp_path / "other.parquet", table)
-    with pytest.raises(LayoutError, match=rf"other\.parquet holds the table {table}: column .* is missing"):
-        scan(path).summary()
-
-
-@pytest.mark.parametrize("content", [b"", b"text", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1", b"\x89PNG"])
-def test_a_file_that_is_no_parquet_is_an_error(tmp_path: Path, content: bytes) -> None:
-    path = write_file(tmp_path / "file.parquet", content)
-    with pytest.raises(LayoutError, match=r"file\.parquet is not a parquet file"):
-        scan(path).summary()
-
-
-@pytest.mark.parametrize("table", ["long", "trajectories"])
-def test_a_parquet_file_cut_short_is_an_error(tmp_path: Path, table: str) -> None:
-    write_cell(tmp_path / "runs", "a")
-    path = export_of(scan(tmp_path / "runs"), tmp_path / "file.parquet", table)
-    whole = path.read_bytes()
-    for part in range(40):
-        cut = write_file(tmp_path / f"cut_{part}.parquet", whole[: (len(whole) - 1) * part // 39])
-        with pytest.raises(LayoutError, match="parquet"):
-            scan(cut).summary()
-
-
-def test_a_parquet_file_with_damaged_pages_is_an_error(tmp_path: Path) -> None:
-    LONG.write_parquet(tmp_path / "file.parquet", compression="zstd")
-    data = bytearray((tmp_path / "file.parquet").read_bytes())
-    footer = int.from_bytes(data[-8:-4], "little") + 8
-    data[4 : len(data) - footer] = bytes(len(data) - footer - 4)
-    with pytest.raises(LayoutError):
-        scan(write_file(tmp_path / "file.parquet", bytes(data))).summary()
-
-
-@pytest.mark.parametrize("key", ["klsurv.cells", "klsurv.rows"])
-@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"[1]", b'[{"cell": 3}]'])
-def test_a_parquet_file_with_a_damaged_footer_is_an_error(tmp_path: Path, key: str, value: bytes) -> None:
-    write_cell(tmp_path / "runs", "a")
-    path = export_of(scan(tmp_path / "runs"), tmp_path / "file.parquet", "long")
-    table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, key.encode(): value}), path)
-    with pytest.raises((LayoutError, NothingUsableError)):
-        scan(path).summary()
 
 
 @pytest.mark.parametrize("column", ["cell", "model", "method"])
@@ -372,14 +223,6 @@ def test_names_in_a_frame_are_escaped(column: str) -> None:
     frame = changed(LISTS, **{column: "a\x1b[31m\nb\u202e"})
     assert scan(frame).cells().get_column(column).item() == "a\\x1b[31m\\nb\\u202e"
     assert scan(frame).summary(column).get_column(column).item() == "a\\x1b[31m\\nb\\u202e"
-
-
-def test_names_that_were_escaped_are_not_escaped_again(tmp_path: Path) -> None:
-    write_cell(tmp_path / "runs", b"a\x1bb\\c")
-    runs = scan(tmp_path / "runs")
-    for table in ("long", "trajectories"):
-        again = scan(export_of(runs, tmp_path / "file.parquet", table))
-        assert again.cells().get_column("cell").to_list() == runs.cells().get_column("cell").to_list()
 
 
 def test_a_frame_can_be_narrowed_like_a_root() -> None:
