@@ -112,15 +112,6 @@ def export(
         return int(answer.height)
     table = declared(name)
     rollouts, cells = runs.rollouts(), runs.cells()
-    footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
-    if name in ("trajectories", "long", "scored"):
-        kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
-        of_file = cells.with_columns(kept)
-        footer |= {FOOTER_CELLS: of_file.write_json(), FOOTER_EMPTY: _empty(of_file, rollouts).write_json()}
-    if name in ("long", "scored"):
-        footer[FOOTER_ROWS] = (
-            n_rows(rollouts.lazy()).select(*KEY, "gen_len", "fork", "n_rows", "n_pmass").collect().write_json()
-        )
     if name == "cells":
         pieces: Iterator[pl.DataFrame] = iter([cells])
     else:
@@ -132,6 +123,15 @@ def export(
         told = (piece.join(known, on="cell", how="left", maintain_order="left").select(wider.names) for piece in pieces)
         # What the footer says of all rows is no use in each of many files.
         return write_partitions(told, path, table=wider, footer={FOOTER_TABLE: name}, by=partition_by)
+    footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
+    if name in ("trajectories", "long", "scored"):
+        kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
+        of_file = cells.with_columns(kept)
+        footer |= {FOOTER_CELLS: of_file.write_json(), FOOTER_EMPTY: _empty(of_file, rollouts).write_json()}
+    if name in ("long", "scored"):
+        footer[FOOTER_ROWS] = (
+            n_rows(rollouts.lazy()).select(*KEY, "gen_len", "fork", "n_rows", "n_pmass").collect().write_json()
+        )
     return write_table(pieces, path, table=table, footer=footer)
 
 

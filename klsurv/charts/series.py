@@ -13,6 +13,8 @@ from klsurv.charts.theme import ALIVE, DASHES, SERIES, dose_colours
 
 # More series than these, with their intervals, make a thicket of one panel.
 CROWD = 4
+# Columns whose values say what they are; a number needs its column.
+NAMES = ("method", "model", "cell")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,4 +84,4 @@ def _named(column: str, value: object) -> str:
         return f"α = {value}"
     if value is None:
         return f"{column} unknown"
-    return str(value) if column in ("method", "model", "cell") else f"{column} {value}"
+    return str(value) if column in NAMES else f"{column} {value}"

@@ -109,6 +109,11 @@ def event_options(function: F) -> F:
     )(function)
 
 
+def _together(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> str:
+    """Columns that were given one by one, as if given at once."""
+    return ",".join(names)
+
+
 def by_option(default: str) -> Callable[[F], F]:
     """Which columns make the groups."""
     shown = True if default else "none"
@@ -116,7 +121,7 @@ def by_option(default: str) -> Callable[[F], F]:
         "--by",
         type=Columns(),
         multiple=True,
-        callback=lambda ctx, param, names: ",".join(names),
+        callback=_together,
         default=(default,) if default else (),
         show_default=shown,
         metavar="COLUMN,…",
@@ -172,7 +177,7 @@ def test_options(function: F) -> F:
             "--stratify",
             type=Columns(),
             multiple=True,
-            callback=lambda ctx, param, names: ",".join(names),
+            callback=_together,
             metavar="COLUMN,…",
             help="Test within each value of these, such as prompt.",
         ),

@@ -38,8 +38,8 @@ def read_frame(
     frame has none of its rows was taken out, and stays out, as do doses and cells of which nothing is left.
 
     Raises:
-        LayoutError: a column is missing or of the wrong type, a key is null or comes twice, a token is missing, a cell
-            has several values of a fact, or a frame is not what `rows` says of it.
+        LayoutError: a column is missing or of the wrong type, a key is null or comes twice, a token is missing, a
+            trajectory has several values of a fact, or a frame is not what `rows` says of it.
         NothingUsableError: no trajectory is left by the selection.
     """
     names = frame.collect_schema().names()

@@ -12,6 +12,7 @@ from klsurv.charts.dose import dose_chart
 from klsurv.charts.figure import Figure
 from klsurv.charts.incidence import incidence_chart
 from klsurv.charts.page import View
+from klsurv.charts.series import NAMES
 from klsurv.charts.survival import survival_chart
 from klsurv.charts.threshold import threshold_chart
 from klsurv.params import By, OutcomeOptions, ScoringOptions, groups, outcome
@@ -65,10 +66,10 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     """A forest of differences."""
     table = runs.compare(by, **how, **options)
     dose = "" if how.get("at_alpha") is None else f" at α = {how['at_alpha']:g}"
-    title = f"Difference of mean tokens alive, by {', '.join(groups(by))}{dose}"
     names, within = groups(by), groups(how.get("stratify") or (), none=True)
+    title = f"Difference of mean tokens alive, by {', '.join(names)}{dose}"
     # A number says nothing by itself, and two of them look like a sum.
-    alone = names[0] if len(names) == 1 and names[0] not in ("cell", "model", "method") else ""
+    alone = names[0] if len(names) == 1 and names[0] not in NAMES else ""
     kind = {"": "", "alpha": "α "}.get(alone, f"{alone} ")
     said = words(runs, title, options, n=compared(runs, how.get("at_alpha")))
     return compare_chart(table, kind=kind, within=within, words=said)

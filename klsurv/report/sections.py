@@ -47,7 +47,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
     rows = runs.rollouts()
     n, methods = rows.height, rows.get_column("method").n_unique()
     several = ("method",) if methods > 1 else ()
-    calibration = runs.calibration(**chosen)
+    calibration = runs.calibration(**chosen) if _steered(rows) else None
     by = ("method", "alpha") if 1 < methods <= 6 else ("alpha",)
 
     def over(title: str, *, timeless: bool = False) -> Words:
@@ -89,6 +89,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         at = 1.0 if 1.0 in runs.alphas else None
         # The same prompts were put to each method.
         table = runs.compare("method", at_alpha=at, stratify="prompt", **chosen)
+        unequal = numbers.of_doses(calibration) if at and calibration is not None else []
         title = "Difference of mean tokens alive" + (" at α = 1" if at else "")
         yield Section(
             "compare",
@@ -96,7 +97,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             "Is one method safer?",
             "Each row is a pair: how many more tokens the first stays alive than the second. An interval that crosses "
             "zero leaves it open; the orange one allows for prompts that recur.",
-            numbers.of_compare(table, at_alpha=at) + (numbers.of_doses(calibration) if at else []),
+            numbers.of_compare(table, at_alpha=at) + unequal,
             compare_chart(table, within=["prompt"], words=words(runs, title, options, n=tables.compared(runs, at))),
         )
     yield Section(
@@ -116,7 +117,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         [],
         trajectories.draw_pmass(runs, view=_LOG, options=options),
     )
-    if _steered(rows):
+    if calibration is not None:
         yield Section(
             "quantiles",
             "KL",
