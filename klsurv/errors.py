@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Self
 
 
 class KlsurvError(Exception):
@@ -29,6 +30,10 @@ class CellError(KlsurvError):
     def reason(self) -> str:
         """The message without the cell's name: file, field, cause."""
         return ": ".join(part for part in (self.file, self.field, self.cause) if part)
+
+    def of_cell(self, name: str) -> Self:
+        """The same error, of the cell of that name."""
+        return type(self)(self.cause, cell=name, file=self.file, field=self.field)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.cause, self.cell, self.file, self.field)

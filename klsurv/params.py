@@ -237,9 +237,9 @@ def groups(by: By, *, none: bool = False, name: str = "by") -> tuple[str, ...]:
     )
     if len(by) == 0 and none:
         return ()
-    check(len(by) > 0, f"name at least one column to group by: {', '.join(GROUPS)}")
-    names = tuple(name.strip() for part in ([by] if isinstance(by, str) else by) for name in part.split(","))
-    for name in names:
-        check(name in GROUPS, f"cannot group by {name!r}: choose from {', '.join(GROUPS)}")
-    check(len(set(names)) == len(names), f"a group is named twice in {', '.join(names)}")
+    check(len(by) > 0, f"{name} must name at least one column: {', '.join(GROUPS)}")
+    names = tuple(column.strip() for part in ([by] if isinstance(by, str) else by) for column in part.split(","))
+    for column in names:
+        check(column in GROUPS, f"{name} cannot be {column!r}: choose from {', '.join(GROUPS)}")
+    check(len(set(names)) == len(names), f"{name} names a column twice: {', '.join(names)}")
     return names

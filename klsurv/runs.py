@@ -91,7 +91,7 @@ def scan(
     )
     load = _loader(source, selection, strict=strict, progress=progress, ahead=ahead)
     name = clean(str(source)) if isinstance(source, (str, os.PathLike, Remote)) else "a frame"
-    return Runs(load, alphas=selection.alphas, tell=tell, executor=executor, name=name)
+    return Runs(load, alphas=selection.alphas, metric=metric, tell=tell, executor=executor, name=name)
 
 
 class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
@@ -102,8 +102,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     `klsurv.params.Event` too: event (`pmass`, or `kl`) and kl_threshold (1 nat). All raise `NothingUsableError` where
     no cell can be used. What must be known of the groups of a statistic (copies, fork grids that differ, pooled doses,
     means that end early, failed measurements, fewer than 5 trajectories, a threshold by which the unsteered model is
-    dead) is told once, as a
-    warning, and kept in `warnings`.
+    dead) is told once, as a warning, and kept in `warnings`.
     """
 
     def __init__(
@@ -111,13 +110,15 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         load: Callable[[], Source],
         *,
         alphas: Sequence[float] | None,
+        metric: Metric,
         tell: Tell | None,
         executor: Executor | None = None,
         name: str = "runs",
     ) -> None:
         super().__init__()
         self._name = name
-        self._load, self._alphas, self._tell, self._executor = load, alphas, tell or warn, executor
+        self._load, self._alphas, self._metric = load, alphas, metric
+        self._tell, self._executor = tell or warn, executor
         # Not functools.cached_property: up to Python 3.11 that is one lock for all instances, and a frame made by other
         # runs is read by a thread of polars while these hold it.
         self._reading = RLock()
@@ -229,6 +230,11 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         if self._alphas is not None:
             return list(self._alphas)
         return self.cells().get_column("alphas").explode().drop_nulls().unique().sort().to_list()
+
+    @property
+    def metric(self) -> Metric:
+        """Which prompt set was scanned."""
+        return self._metric
 
     @property
     def _source(self) -> Source:

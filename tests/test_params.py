@@ -37,6 +37,12 @@ RUNS = frame(life(3), life(None, prompt=1))
         (lambda: quietly(RUNS).compare(tau=1.5), "tau must be a whole number, not 1.5"),
         (lambda: quietly(RUNS).compare(bootstrap="x"), "bootstrap must be a number, not 'x'"),
         (lambda: quietly(RUNS).compare(stratify=3), "stratify must name columns, not be 3"),
+        (lambda: quietly(RUNS).compare(stratify="foo"), "stratify cannot be 'foo': choose from cell"),
+        (lambda: quietly(RUNS).study(lags=8.5), "lags must be a whole number, not 8.5"),
+        (lambda: quietly(RUNS).landmark(landmarks=[20.5]), "each of landmarks must be a whole number, not 20.5"),
+        (lambda: quietly(RUNS).landmark(landmarks=20), "landmarks must be a list of tokens, not 20"),
+        (lambda: quietly(RUNS).landmark(landmarks="20"), "landmarks must be a list of tokens, not '20'"),
+        (lambda: quietly(RUNS).landmark(landmarks=[]), "landmarks must name at least one token"),
         (lambda: quietly(RUNS).summary(normalize_kl="no"), "normalize_kl must be True or False, not 'no'"),
         (lambda: quietly(RUNS).survival(level="x"), "level must be a number, not 'x'"),
         (lambda: quietly(RUNS).plot.spaghetti(columns=2.5), "columns must be a whole number, not 2.5"),
@@ -52,5 +58,7 @@ def test_numbers_of_numpy_and_whole_ones_with_a_point_are_numbers() -> None:
     assert Scoring(threshold=np.float64(0.5), roll=np.int64(9), window=np.int32(4)) == want
     assert Scoring(threshold=Decimal("0.5"), roll=9.0, window=np.array(4.0), normalize_kl=np.bool_(True)) == want
     assert klsurv.scan(RUNS, alphas=np.array([1.0])).alphas == [1.0]
+    assert quietly(RUNS).landmark(landmarks=np.array([2, 1.0, 2])).equals(quietly(RUNS).landmark(landmarks=[1, 2]))
+    assert quietly(RUNS).study(lags=2.0).equals(quietly(RUNS).study(lags=2))
     assert klsurv.scan(RUNS, alphas=[Decimal("1")]).alphas == [1.0]
     assert quietly(RUNS).summary(roll=np.int64(9)).equals(quietly(RUNS).summary(roll=9))

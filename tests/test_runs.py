@@ -81,3 +81,11 @@ def test_a_frame_is_called_one(tmp_path: Path) -> None:
     long = quietly(write_cell(tmp_path, "a").parent).long().collect()
     for source in (long, long.lazy(), long.to_arrow()):
         assert repr(klsurv.scan(source, tell=lambda _: None)) == "<Runs of a frame, not read yet>"
+
+
+def test_many_thresholds_have_no_one_survival_that_failed_measurements_could_change() -> None:
+    runs = quietly(frame(*[life(pmass=[0.9, None, 0.9], prompt=i) for i in range(6)]))
+    runs.threshold(start=0.05, stop=0.2, steps=3)
+    assert [said for said in runs.warnings if "failed" in said] == [
+        "alpha=1.0: 6 trajectories have failed measurements"
+    ]

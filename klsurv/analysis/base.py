@@ -20,7 +20,7 @@ from klsurv.frames.risk import risk
 from klsurv.frames.score import judge, score, windowed
 from klsurv.frames.smooth import early_tokens
 from klsurv.inference import Interval
-from klsurv.params import MOST, Event, Scoring, ScoringOptions, check, outcome, whole
+from klsurv.params import MOST, Event, EventKind, Metric, Scoring, ScoringOptions, check, outcome, whole
 from klsurv.schema import KEY, Table
 from klsurv.source import Piece
 from klsurv.stats import caveats
@@ -42,6 +42,11 @@ class Analysis(ABC):
     @abstractmethod
     def alphas(self) -> list[float]:
         """The doses: those that were asked for, else all that the cells hold, ascending."""
+
+    @property
+    @abstractmethod
+    def metric(self) -> Metric:
+        """Which prompt set was scanned."""
 
     @abstractmethod
     def rollouts(self) -> pl.DataFrame:
@@ -103,19 +108,22 @@ class Analysis(ABC):
         self,
         lives: pl.DataFrame,
         by: Sequence[str],
-        options: ScoringOptions,
+        options: ScoringOptions | None,
         *,
         mixed_are: str = TURNBULL,
         within: Sequence[str] = (),
         choose: str = CHOOSE,
     ) -> Told:
-        """Tell what must be known of the groups, and hand on what that took; they are looked at `within` columns."""
+        """Tell what must be known of the groups, and hand on what that took; they are looked at `within` columns.
+
+        Without `options`, as for many thresholds, there is no one survival that failed measurements could change.
+        """
         if "alpha" not in (*by, *within):
             for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose):
                 self.say(message)
         self._copies_told(lives.get_column("alpha").unique().to_list())
         apart = self._mixed_told(lives, by, mixed_are)
-        failed = self._failed(lives, by, *outcome(options))
+        failed = failing(lives, by, "pmass") if options is None else self._failed(lives, by, *outcome(options))
         sizes = lives.group_by(by).agg(n=pl.len()).sort(by, nulls_last=True)
         for message in (*caveats.of_failures(failed, by=by), *caveats.of_size(sizes, by=by)):
             self.say(message)
@@ -158,9 +166,7 @@ class Analysis(ABC):
 
     def _failed(self, lives: pl.DataFrame, by: Sequence[str], scoring: Scoring, event: Event) -> pl.DataFrame:
         """S at the end of the groups with failed measurements, if each had been a death, and if each a survival."""
-        column = "n_pmass_failed" if event.event == "pmass" else "n_kl_failed"
-        failed = lives.filter(pl.col(column) > 0)
-        bounds = failed.group_by(by).agg(n_failed=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
+        bounds = failing(lives, by, event.event)
         if bounds.is_empty():
             return bounds.with_columns(end_if_died=pl.lit(1.0), end_if_alive=pl.lit(1.0))
         # By key: lives may be fewer than there are trajectories, and their window another.
@@ -200,6 +206,12 @@ def curves(lives: pl.DataFrame, by: Sequence[str], interval: Interval) -> pl.Dat
     if not apart.is_empty():
         bounds = brackets(rows.join(apart.lazy(), on=by, how="semi", nulls_equal=True), by=by).collect()
     return surviving.survival(risk(rows, by=by).collect(), by=by, interval=interval, brackets=bounds)
+
+
+def failing(lives: pl.DataFrame, by: Sequence[str], event: EventKind) -> pl.DataFrame:
+    """The groups with failed measurements of what ends a life, and how many trajectories have some (`n_failed`)."""
+    failed = lives.filter(pl.col("n_pmass_failed" if event == "pmass" else "n_kl_failed") > 0)
+    return failed.group_by(by).agg(n_failed=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
 
 
 def sized(lives: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

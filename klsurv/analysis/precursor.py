@@ -5,7 +5,7 @@ Death is that of pmass (R4). alpha = 0 is left out, as its KL is 0 by definition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,7 +17,7 @@ from klsurv.fanout import Progress, each
 from klsurv.frames.history import before_fork, covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling
-from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups
+from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups, whole
 from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table, typed
 from klsurv.source import Piece
 from klsurv.stats import caveats
@@ -55,6 +55,7 @@ class Precursors(Analysis):
 
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
+        lags = whole(lags, "lags")
         check(1 <= lags <= 10_000, f"lags must be 1 to 10,000 tokens, not {lags}")
         apart(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
@@ -114,32 +115,32 @@ class Precursors(Analysis):
     ) -> pl.DataFrame:
         """The table `landmark`: does the mean KL of the first tokens order the deaths that come after them?
 
-        Of those alive at a landmark and followed beyond it. A row per landmark and alpha, and one (alpha null) for all
-        doses together, whose pairs are within a dose. `bootstrap` draws of whole prompts, from `seed`, give intervals.
+        Of those seen alive at the first fork at or after a landmark and followed beyond it: of one seen dead there it
+        is not known whether it died before the landmark or after. A row per landmark and alpha, and one (alpha null)
+        for all doses together, whose pairs are within a dose. `bootstrap` draws of whole prompts, from `seed`, give
+        intervals.
         """
         from klsurv.stats.landmark import concordances
 
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
-        check(len(landmarks) > 0, "landmarks must name at least one token")
-        for at in landmarks:
-            check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
+        tokens = _tokens(landmarks)
         apart(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
         followed = rows.group_by("row", maintain_order=True).agg(
             pl.col(*dict.fromkeys((*names, "alpha", "prompt"))).first(),
             time=pl.col("fork").last(),
             event=pl.col("event").last(),
+            **{f"seen {at}": pl.col("fork").filter(pl.col("fork") >= at).first() for at in tokens},
         )
         index, draws = _prompts(lives, resampling)
-        tokens = sorted(set(landmarks))
         pieces = ((piece, _rows(lives, piece)) for piece in self.pieces())
         early = pl.concat(each(self.reader, partial(_early, tokens=tokens), pieces))
         found: list[dict[str, Any]] = []
         for group, part in _parts(followed.join(index, on="prompt"), names):
             for at in tokens:
                 alive = (
-                    part.filter(pl.col("time") > at)
+                    part.filter(pl.col("time") > pl.col(f"seen {at}"))
                     .join(early.select("row", early_kl=str(at)), on="row", maintain_order="left")
                     .filter(pl.col("early_kl").is_not_null())
                     .with_columns(prompt="index")
@@ -173,6 +174,17 @@ class Precursors(Analysis):
             yield from found
             if progress is not None:
                 progress(done, len(parts))
+
+
+def _tokens(landmarks: Sequence[int]) -> list[int]:
+    """Landmarks (tokens), checked; ascending, each once."""
+    listed = isinstance(landmarks, Iterable) and not isinstance(landmarks, (str, bytes))
+    check(listed, f"landmarks must be a list of tokens, not {landmarks!r}")
+    tokens = sorted({whole(at, "each of landmarks") for at in landmarks})
+    check(len(tokens) > 0, "landmarks must name at least one token")
+    for at in tokens:
+        check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
+    return tokens
 
 
 def _rows(lives: pl.DataFrame, piece: Piece) -> pl.DataFrame:

@@ -12,23 +12,15 @@ from klsurv.frames.score import score
 from klsurv.frames.story import story
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
-from klsurv.params import Metric, Scoring, ScoringOptions
+from klsurv.params import Scoring, ScoringOptions
 from klsurv.schema import KEY, STORY
 
 
 class Stories(Analysis):
     """Single trajectories."""
 
-    def story(
-        self,
-        cell: str,
-        alpha: float,
-        prompt: int,
-        *,
-        metric: Metric = "pmass_eval",
-        **scoring: Unpack[ScoringOptions],
-    ) -> pl.DataFrame:
-        """The table `story`: one row per fork that the trajectory reached; `metric` is the one that was scanned.
+    def story(self, cell: str, alpha: float, prompt: int, **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
+        """The table `story`: one row per fork that the trajectory reached.
 
         Raises:
             NothingUsableError: there is no such trajectory.
@@ -37,16 +29,16 @@ class Stories(Analysis):
         one = self._one(cell, alpha, prompt).lazy().select(KEY)
         pieces = [piece.read() for piece in self.pieces(alphas=[float(alpha)]) if cell in piece.cells]
         rows = score(pl.concat(pieces).join(one, on=KEY, how="semi"), scoring=chosen)
-        said = self.generation(cell, alpha, prompt, metric=metric)
+        said = self.generation(cell, alpha, prompt)
         answers = pl.DataFrame(
-            [] if said is None else list(zip(said.forks, said.p_true, said.argmax, strict=False)),
+            [] if said is None else said.answers,
             schema={name: STORY.schema[name] for name in ("fork", "p_true", "argmax")},
             orient="row",
         )
         table = story(rows, scoring=chosen).collect()
         return declared(table.join(answers.unique("fork"), on="fork", how="left", maintain_order="left"), (), STORY)
 
-    def generation(self, cell: str, alpha: float, prompt: int, *, metric: Metric = "pmass_eval") -> Generation | None:
+    def generation(self, cell: str, alpha: float, prompt: int) -> Generation | None:
         """What was asked, generated and answered at forks, from the cell's `gens.jsonl`; None where it is not there.
 
         Raises:
@@ -54,7 +46,7 @@ class Stories(Analysis):
         """
         self._one(cell, alpha, prompt)
         path = self.cells().filter(pl.col("cell") == cell).get_column("path").drop_nulls().to_list()
-        found, problem = generations(CellDir.of_row(cell, path[0]), metric=metric) if path else ([], None)
+        found, problem = generations(CellDir.of_row(cell, path[0]), metric=self.metric) if path else ([], None)
         if problem is not None:
             self.say(problem)
         return next((one for one in found if (one.alpha, one.prompt) == (alpha, prompt)), None)

@@ -142,7 +142,7 @@ class Survival(Analysis):
         names = groups(by)
         sweep = Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
         lives = self.judged(Scoring(**scoring))
-        told = self._told(lives, names, scoring, mixed_are=_APART)
+        told = self._told(lives, names, None, mixed_are=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()
         return declared(sweeping.threshold(risks, sized(lives, names), by=names), names, THRESHOLD)

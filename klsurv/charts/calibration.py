@@ -13,6 +13,7 @@ from klsurv.charts.page import Page, Words
 from klsurv.charts.series import Series, series_of, wider
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import FAINT, INK
+from klsurv.schema import BAND
 
 _METHOD = pl.col("method").fill_null("unknown")
 _Y = "p95 KL (nats)"
@@ -29,8 +30,9 @@ def calibration_chart(
 ) -> Figure:
     """Three panels, a series per method: p95 KL by step of the bisection, held-out p95 by dose, c_star by seed.
 
-    `bisection` has the column method too. The grey band is 0.7 to 1.4 of the target. The steps are what the bisection
-    is drawn over: by coefficient its last ones, the closest to the target, would cover each other.
+    `bisection` has the column method too. The grey band is 0.7 to 1.4 of the target, where the cells have one and not
+    several. The steps are what the bisection is drawn over: by coefficient its last ones, the closest to the target,
+    would cover each other.
     """
     methods = cells.select(_METHOD, "cell", "c_star", "seed")
     bisection, heldout, calibration = (table.with_columns(_METHOD) for table in (bisection, heldout, calibration))
@@ -38,18 +40,17 @@ def calibration_chart(
     page = Page(n_panels=3, **view)
     width, height = page.size
     data = Datasets()
-    target = heldout.filter(pl.col("alpha") == 1).get_column("target_kl").drop_nulls().unique().to_list() or [1.0]
+    targets = cells.get_column("target_kl").drop_nulls().unique()
     bisection, heldout = (table.filter(_drawable("kl_p95")) for table in (bisection, heldout))
     heldout = heldout.filter(_drawable("alpha"))
-    band = [0.7 * target[0], 1.4 * target[0]]
+    band = [share * targets[0] for share in BAND] if len(targets) == 1 else []
     searched = log_scale("kl_p95", axis=alt.Y, title=_Y, values=[*band, *bisection.get_column("kl_p95")])
     levels = [*band, *heldout.get_column("kl_p95"), *heldout.get_column("target_kl").drop_nulls()]
     held_y = log_scale("kl_p95", axis=alt.Y, title=_Y, values=levels)
     tried = heldout.get_column("alpha").unique().sort().to_list()
     held_x = log_scale("alpha", axis=alt.X, title="α (dose)", values=tried, ticks=tried)
     last = int(bisection.get_column("step").max() or 1)  # type: ignore[arg-type]
-    path: list[Any] = [_band(band)] * (not bisection.is_empty())
-    doses: list[Any] = [_band(band)] * (not heldout.is_empty())
+    path, doses = ([] if table.is_empty() else _band(band) for table in (bisection, heldout))
     dots: list[Any] = []
     for i, one in enumerate(series):
         more = wider(i, len(series)) / 2
@@ -59,7 +60,8 @@ def calibration_chart(
             one.rows(methods), one.rows(calibration), one, data, str(i), aside=min(8, height / len(series) / 4)
         )
     words.entries = [one.entry() for one in series]
-    words.entries += [Entry("band", FAINT, "0.7–1.4 of the target"), Entry("dashed", FAINT, "target × α²")]
+    words.entries += [Entry("band", FAINT, "{:g}–{:g} of the target".format(*BAND))] * bool(band)
+    words.entries += [Entry("dashed", FAINT, "target × α²")] * (not targets.is_empty())
     for layers, table, text in ((path, bisection, "no history.json"), (doses, heldout, "no held-out KL")):
         if table.is_empty():
             layers.append(note(text, width / 2, height / 2, align="center"))
@@ -106,9 +108,11 @@ def _doses(held: pl.DataFrame, one: Series, data: Datasets, name: str, *, x: alt
     ]
 
 
-def _band(ends: list[float]) -> Any:
-    band = alt.Chart(alt.InlineData([{"low": ends[0], "high": ends[1]}]))
-    return band.mark_rect(fill=FAINT, fillOpacity=0.2).encode(y=alt.Y("low:Q", title=_Y).scale(type="log"), y2="high")
+def _band(ends: list[float]) -> list[Any]:
+    if not ends:
+        return []
+    band = alt.Chart(alt.InlineData([{"low": ends[0], "high": ends[1]}])).mark_rect(fill=FAINT, fillOpacity=0.2)
+    return [band.encode(y=alt.Y("low:Q", title=_Y).scale(type="log"), y2="high")]
 
 
 def _dots(

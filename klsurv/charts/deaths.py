@@ -24,16 +24,15 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
     cells = deaths.get_column("cell").unique().sort().to_list()
     page = Page(n_panels=len(cells), **view)
     data = Datasets()
-    alphas = [f"{alpha:g}" for alpha in deaths.get_column("alpha").unique().sort()]
+    alphas = list(map(str, deaths.get_column("alpha").unique().sort()))
+    deaths = deaths.with_columns(dose=pl.Series(map(str, deaths.get_column("alpha")), dtype=pl.String))
     width, height = page.size
     last = max(1.0, float(deaths.get_column("t").max() or 1))  # type: ignore[arg-type]
     ticks = [t for t in (0, 10, 100, 1000, 10000) if t < 0.7 * last] + [int(last)]
     names = shorts(cells, letters(width))
     panels = []
     for i, cell in enumerate(cells):
-        rows = deaths.filter(pl.col("cell") == cell).with_columns(
-            dose=pl.col("alpha").map_elements(lambda alpha: f"{alpha:g}", return_dtype=pl.String)
-        )
+        rows = deaths.filter(pl.col("cell") == cell)
         prompts = rows.get_column("prompt").unique().sort().to_list()
         x = alt.X("dose:O", title="α (dose)", sort=alphas).scale(domain=alphas).axis(labelAngle=0)
         y = alt.Y("prompt:O", title="prompt" if i == 0 else None).scale(domain=prompts).axis(labelOverlap=True)

@@ -52,7 +52,8 @@ def incidence_chart(
                 )
             )
         if rows.is_empty():
-            layers.append(note("no trajectory was measured", page.size[0] / 2, page.size[1] / 2, align="center"))
+            text = "left out: its fork grids differ" if size else "no trajectory"
+            layers.append(note(text, page.size[0] / 2, page.size[1] / 2, align="center"))
         panels.append(panel(layers, text=f"{group.name or 'all'}   n={size}", size=page.size))
     words.entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]
     return sheet(panels, page=page, words=words, data=data)

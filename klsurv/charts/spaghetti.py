@@ -60,8 +60,8 @@ def spaghetti_chart(
 
     Lines and medians come thinned and in pixels (GeoJSON, identity projection: one datum per stroke), crowded lines
     counted per pixel, ends in tokens and KL. `targets` (nats) are the calibration targets of the cells: the dashed line
-    is a trajectory's own scale, 1, where KL is normalised, target × alpha² else. `unsmoothed` of the lines are shorter
-    than the rolling mean (R2).
+    is a trajectory's own scale, 1, where KL is normalised, else target × alpha², of each target. `unsmoothed` of the
+    lines are shorter than the rolling mean (R2).
     """
     data = Datasets()
     columns = look.columns or columns_for(len(panels))
@@ -77,7 +77,7 @@ def spaghetti_chart(
         Entry("line", DEAD, f"dead (pmass < {scoring.threshold:g})"),
         Entry("line", INK, "median"),
         Entry("tick", INK, "EOS (right-censored)"),
-        Entry("dashed", INK, f"calibration target = {dose}"),
+        *[Entry("dashed", INK, f"calibration target = {dose}")] * (scoring.normalize_kl or bool(targets)),
     ]
     n = sum(panel.n for panel in panels)
     model = short(", ".join(models) or "unknown", _MODELS)
@@ -100,7 +100,7 @@ def _panel(
     axes = panel.axes
     y_title = None
     if first:
-        y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL"
+        y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
     x = time_axis(axes.x_domain, page=Page(n_panels=1), field="t")
     y = {
         "field": "y",

@@ -10,17 +10,18 @@ from klsurv.cli.options import format_option, level_option, output_option, runs_
 from klsurv.cli.running import answer, opened, saving
 from klsurv.inference import Interval
 from klsurv.ingest.remote import Place
+from klsurv.schema import BAND
 
 # Each table's first columns, which are repeated where it is too wide.
 KEYS = {"calibration": 4, "heldout": 5, "bisection": 2}
 CAPTIONS = {
     "calibration": (
-        "kl_p95: held-out, at alpha = 1; ratio: to the target; in_band: within 0.7–1.4.\n"
+        f"kl_p95: held-out, at alpha = 1; ratio: to the target; in_band: within {BAND[0]}–{BAND[1]}.\n"
         "exponent: of kl_p95 in alpha, over n_doses; 2 where KL grows as alpha²."
     ),
     "heldout": (
         "kl_p95: nats, held-out. target_kl: the target × alpha², as KL should grow.\n"
-        "ratio: kl_p95 / target_kl; in_band: within 0.7–1.4."
+        f"ratio: kl_p95 / target_kl; in_band: within {BAND[0]}–{BAND[1]}."
     ),
     "bisection": ("kl_…: nats, on the calibration prompts;\nkl_p95 is what the bisection brings to the target."),
 }

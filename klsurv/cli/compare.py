@@ -75,7 +75,7 @@ def command(
         "bootstrap": bootstrap,
         "seed": seed,
     }
-    groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
+    groups(by), groups(stratify, none=True, name="stratify"), LogRank(test=test, rho=rho, gamma=gamma)
     Interval(level=level), Resampling(draws=bootstrap, seed=seed)
     saving(options)
     with opened(runs, options) as read, progress_bar("resampling prompts") as progress:

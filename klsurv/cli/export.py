@@ -57,7 +57,7 @@ def command(runs: Place, file: Path, name: str, by: str | None, partition_by: st
         raise click.UsageError(f"the table {name} has no groups: --by is for summaries and statistics")
     names = None if by is None else groups(by, none=True)
     scoring = scoring_of(options)
-    parts = () if partition_by is None else groups(partition_by)
+    parts = () if partition_by is None else groups(partition_by, name="partition-by")
     if parts and name not in PARTED:
         raise click.UsageError(f"the table {name} is written as one file: --partition-by is for {', '.join(PARTED)}")
     if parts and file.suffix:

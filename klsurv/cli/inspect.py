@@ -33,8 +33,8 @@ def command(runs: Place, cell: str, alpha: float, prompt: int, format: Any, **op
     scoring = scoring_of(options)
     with opened(runs, options) as read:
         cell = _named(cell, read.cells().get_column("cell").to_list())
-        table = read.story(cell, alpha, prompt, metric=options["metric"], **scoring)
-        said = read.generation(cell, alpha, prompt, metric=options["metric"])
+        table = read.story(cell, alpha, prompt, **scoring)
+        said = read.generation(cell, alpha, prompt)
     from klsurv.output.show import show
     from klsurv.output.tell import tell
 

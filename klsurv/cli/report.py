@@ -25,7 +25,7 @@ def command(runs: Place, output: Path, **options: Any) -> None:
     with opened(runs, options) as read, progress_bar("drawing") as progress:
         from klsurv.report.build import build
 
-        text = build(read, metric=options["metric"], progress=progress, options=scoring)
+        text = build(read, progress=progress, options=scoring)
     with replacing(output) as temporary:
         temporary.write_text(text, encoding="utf-8")
     click.echo(f"saved {clean(str(output))} ({output.stat().st_size / 1e6:.1f} MB)", err=True)

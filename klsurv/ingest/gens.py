@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from klsurv.errors import CellError
 from klsurv.ingest.discover import GENS, CellDir, enter
 from klsurv.ingest.parse import read_lines
-from klsurv.ingest.values import finite, whole
+from klsurv.ingest.values import Json, finite, whole
 from klsurv.params import Metric
 
 # The prompt set of each metric, by the name it has there.
@@ -16,16 +17,14 @@ KINDS: dict[Metric, str] = {"pmass_eval": "eval", "pmass": "qa"}
 
 @dataclass(kw_only=True)
 class Generation:
-    """One line of `gens.jsonl`; `p_true` and `argmax` are parallel to `forks` (tokens), None where not measured."""
+    """One line of `gens.jsonl`; `answers`: fork (tokens), p_true (None: not measured) and argmax of each."""
 
     alpha: float
     prompt: int
     asked: str
     text: str
     gen_len: int | None
-    forks: list[int]
-    p_true: list[float | None]
-    argmax: list[str]
+    answers: list[tuple[int, float | None, str]]
 
 
 def generations(cell: CellDir, *, metric: Metric = "pmass_eval") -> tuple[list[Generation], str | None]:
@@ -37,7 +36,7 @@ def generations(cell: CellDir, *, metric: Metric = "pmass_eval") -> tuple[list[G
             return [], None
         lines, bad = read_lines(path)
     except CellError as error:
-        return [], str(CellError(error.cause, cell=cell.name, file=error.file))
+        return [], str(error.of_cell(cell.name))
     found = []
     for line in lines:
         if line.get("kind", KINDS[metric]) != KINDS[metric]:
@@ -53,13 +52,18 @@ def generations(cell: CellDir, *, metric: Metric = "pmass_eval") -> tuple[list[G
                 asked=_text(line.get("prompt")),
                 text=_text(line.get("gen_text")),
                 gen_len=whole(line.get("gen_len")),
-                forks=[fork for fork in map(whole, _list(line.get("fork_points"))) if fork is not None],
-                p_true=[finite(value) for value in _list(line.get("p_true"))],
-                argmax=[_text(value) for value in _list(line.get("argmax_str"))],
+                answers=_answers(line),
             )
         )
     problem = CellError(f"{bad} lines are not generations", cell=cell.name, file=GENS) if bad else None
     return found, str(problem) if problem else None
+
+
+def _answers(line: Json) -> list[tuple[int, float | None, str]]:
+    forks = _list(line.get("fork_points"))
+    # Each list may be shorter than the forks.
+    columns = zip_longest(forks, *(_list(line.get(name))[: len(forks)] for name in ("p_true", "argmax_str")))
+    return [(fork, finite(p), _text(said)) for at, p, said in columns if (fork := whole(at)) is not None]
 
 
 def _list(value: object) -> list[object]:

@@ -26,7 +26,7 @@ def bisections(cells: Sequence[CellDir]) -> tuple[pl.DataFrame, list[CellError]]
             steps = rows(read_json(cell.path / HISTORY), HISTORY, "")
             table += [{"cell": cell.name, "step": i, **_numbers(step, i)} for i, step in enumerate(steps)]
         except CellError as error:
-            errors.append(CellError(error.cause, cell=cell.name, file=error.file, field=error.field))
+            errors.append(error.of_cell(cell.name))
     return pl.DataFrame(table, schema=BISECTION.schema), errors
 
 

@@ -11,6 +11,8 @@ import vl_convert
 
 _SHOW = """
 const spec = JSON.parse(document.getElementById("spec").textContent);
+// About the figure as within it.
+document.body.style.background = spec.config?.background;
 const actions = {export: true, source: false, compiled: false, editor: false};
 vegaEmbed("#figure", spec, {actions, ast: true, renderer: "svg"});
 """
@@ -22,7 +24,7 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
-<style>body {{ margin: 0; background: #faf7f2; }} #figure {{ overflow-x: auto; }}</style>
+<style>body {{ margin: 0; }} #figure {{ overflow-x: auto; }}</style>
 </head>
 <body>
 <div id="figure"></div>

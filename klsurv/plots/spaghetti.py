@@ -66,7 +66,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
         look=look,
         models=known["model"],
         windows=known["window"] if scoring.window is None else [scoring.window],
-        targets=known["target_kl"] or [1.0],
+        targets=known["target_kl"],
         unsmoothed=unsmoothed.item(),
     )
 

@@ -15,6 +15,7 @@ from klsurv.charts.page import View
 from klsurv.charts.series import NAMES
 from klsurv.charts.survival import survival_chart
 from klsurv.charts.threshold import threshold_chart
+from klsurv.frames.counts import each_dose
 from klsurv.params import By, OutcomeOptions, ScoringOptions, groups, outcome
 from klsurv.plots.words import words
 
@@ -37,7 +38,7 @@ def draw_incidence(runs: Runs, by: By, *, view: View, options: OutcomeOptions) -
     """Stacked areas of died, finished, running."""
     names = groups(by)
     table = runs.incidence(names, **options)
-    n = _present(runs.lifetimes(names, **options), names).select(*names, "n")
+    n = _present(counted(runs, names, options), names)
     said = words(runs, "Break, or finish? Shares died, finished and running by token", options, n=_total(n))
     return incidence_chart(table, by=names, n=n, words=said, view=view)
 
@@ -79,6 +80,12 @@ def compared(runs: Runs, at_alpha: float | None) -> int:
     """How many trajectories are compared."""
     rows = runs.rollouts()
     return rows.height if at_alpha is None else rows.filter(pl.col("alpha") == at_alpha).height
+
+
+def counted(runs: Runs, by: Sequence[str], options: OutcomeOptions) -> pl.DataFrame:
+    """How many trajectories each group has: the columns `by`, and n; of alpha alone, each dose has a row."""
+    n = runs.lives(options).group_by(by).agg(n=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
+    return each_dose(n.lazy(), alphas=runs.alphas).collect() if list(by) == ["alpha"] else n
 
 
 def _present(lives: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

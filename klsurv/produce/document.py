@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from klsurv import durable
 from klsurv.ingest.parse import read_object
 from klsurv.ingest.values import by_alpha
 from klsurv.output.files import replacing
@@ -94,23 +93,9 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    """Let the rename reach the disk too, where directories can be synced; the file itself is safe without."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    with suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with replacing(path) as temporary:
+        durable.write(temporary, text.encode())
+    durable.sync(path.parent)
 
 
 def _object(fields: Mapping[str, str]) -> str:

@@ -97,7 +97,7 @@ class CellWriter:
         except BaseException as error:
             self.close()
             if isinstance(error, CellError):
-                raise CellError(error.cause, cell=self.name, file=error.file, field=error.field) from None
+                raise error.of_cell(self.name) from None
             raise
 
     @property

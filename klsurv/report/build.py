@@ -11,7 +11,7 @@ from klsurv.crew import Crew
 from klsurv.fanout import Progress
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
-from klsurv.params import Metric, Scoring, ScoringOptions
+from klsurv.params import Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.report.page import page
@@ -23,17 +23,13 @@ from klsurv.schema import USABLE
 if TYPE_CHECKING:
     from klsurv.runs import Runs
 
+# A report's ten sections, and their pictures.
+_STEPS = 11
 _LAST = pl.col("fork").list.max().max()
 _SHOWN = ("cell", "status", "model", "method", "seed", "layer", "window", "c_star", "alphas", "reason")
 
 
-def build(
-    runs: Runs,
-    *,
-    metric: Metric = "pmass_eval",
-    progress: Progress | None = None,
-    options: ScoringOptions,
-) -> str:
+def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptions) -> str:
     """The page of these runs.
 
     Raises:
@@ -51,14 +47,16 @@ def build(
             made.append(section)
             drawings.append(pen.submit(picture, section.figure.spec()))
             if progress is not None:
-                progress(len(made), 11)
+                progress(len(made), _STEPS)
         pictures = [drawing.result() for drawing in drawings]
+        if progress is not None:
+            progress(_STEPS, _STEPS)
     finally:
         pen.shutdown(cancel_futures=True)
     usable = cells.filter(pl.col("status").is_in(USABLE))
     texts: dict[Key, Generation] = {}
     for cell, path in usable.select("cell", "path").drop_nulls().rows():
-        found, problem = generations(CellDir.of_row(cell, path), metric=metric)
+        found, problem = generations(CellDir.of_row(cell, path), metric=runs.metric)
         texts |= {(cell, one.alpha, one.prompt): one for one in found}
         if problem is not None:
             runs.say(problem)

@@ -6,6 +6,9 @@ from typing import Any
 
 import polars as pl
 
+from klsurv.schema import BAND
+from klsurv.stats.labels import labels
+
 _MOST = 8
 _NAIVE = "as if trajectories were independent"
 
@@ -17,7 +20,7 @@ def of_lifetimes(table: pl.DataFrame) -> list[str]:
 
 
 def _life(row: dict[str, Any]) -> str:
-    name = f"α = {row['alpha']:g}" + (f", {row['method']}" if row.get("method") is not None else "")
+    name = f"α = {row['alpha']:g}" + (f", {row['method'] or 'unknown'}" if "method" in row else "")
     median = "more than half were never seen dead"
     if row["median"] is not None:
         median = f"half were dead by token {row['median']}"
@@ -46,7 +49,7 @@ def of_dose(table: pl.DataFrame) -> list[str]:
     several = table.partition_by(names, maintain_order=True) if names else [table] * (not table.is_empty())
     for one in several:
         row = one.row(0, named=True)
-        name = f"{row['method']}: " if names else ""
+        name = f"{row['method'] or 'unknown'}: " if names else ""
         half = "between the doses tried there is none at which half are dead"
         if row["ed50"] is not None:
             band = _interval(row["ed50_low"], row["ed50_high"], ".2f")
@@ -70,13 +73,13 @@ def _between(doses: pl.DataFrame, ed50: float) -> str:
 def of_doses(calibration: pl.DataFrame) -> list[str]:
     """The methods whose doses are not what they say, so that a comparison at one alpha is not one at one dose."""
     off = [
-        f"{row['method']} {row['ratio']:.2f}"
-        for row in calibration.iter_rows(named=True)
+        f"{row['ratio']:.2f} for {name}"
+        for name, row in zip(_runs(calibration), calibration.iter_rows(named=True), strict=True)
         if row["in_band"] is not None and not row["in_band"]
     ]
     if not off:
         return []
-    return [f"Doses may not be equal: held-out p95 KL at α = 1 over its target is {', '.join(off[:_MOST])}."]
+    return [f"Doses may not be equal: held-out p95 KL at α = 1 over its target is {'; '.join(off[:_MOST])}."]
 
 
 def of_compare(table: pl.DataFrame, *, at_alpha: float | None) -> list[str]:
@@ -114,7 +117,7 @@ def of_study(table: pl.DataFrame) -> list[str]:
 def of_calibration(table: pl.DataFrame) -> list[str]:
     """Held-out KL against the target, and how KL grows."""
     said = []
-    for row in table.iter_rows(named=True):
+    for name, row in zip(_runs(table), table.iter_rows(named=True), strict=True):
         if row["ratio"] is None:
             continue
         within = "within" if row["in_band"] else "outside"
@@ -124,9 +127,15 @@ def of_calibration(table: pl.DataFrame) -> list[str]:
             if row["c_star_cv"] is not None
             else ""
         )
-        held = f"{row['method']}: held-out p95 KL at α = 1 is {row['ratio']:.2f} of the target, {within} 0.7–1.4"
+        held = f"{name}: held-out p95 KL at α = 1 is {row['ratio']:.2f} of the target, {within} {BAND[0]}–{BAND[1]}"
         said.append(f"{held}{grows}{spread}.")
     return said[:_MOST]
+
+
+def _runs(calibration: pl.DataFrame) -> list[str]:
+    """What each row of the table `calibration` is of: its method, and what else tells it from another."""
+    differ = [name for name in ("model", "layer", "window") if calibration.get_column(name).n_unique() > 1]
+    return labels(calibration, ["method", *differ])
 
 
 def _interval(low: float | None, high: float | None, form: str, note: str = "") -> str:

@@ -124,7 +124,7 @@ def _texts(lives: pl.DataFrame, texts: Mapping[Key, Generation]) -> list[Any]:
             continue
         answers = {
             str(fork): [None if p is None else round(p, 4), argmax[:40]]
-            for fork, p, argmax in zip(one.forks, one.p_true, one.argmax, strict=False)
+            for fork, p, argmax in one.answers
             if p is not None
         }
         found.append([one.asked[:each], one.text[:each], len(one.text), answers])

@@ -65,14 +65,13 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
     )
     doses = runs.lifetimes(**chosen).filter(pl.col("n") > 0)
     table = runs.incidence(**chosen)
-    kept = doses.select("alpha", "n").filter(pl.col("alpha").is_in(table.get_column("alpha").implode()))
     yield Section(
         "incidence",
         "Break or finish",
         "Does it break, or finish?",
         "At each token the three areas add to one: dead, finished before being seen dead, still running.",
         numbers.of_incidence(table),
-        incidence_chart(table, by=["alpha"], n=kept, words=over("Shares by token"), view=_LOG),
+        incidence_chart(table, by=["alpha"], n=doses.select("alpha", "n"), words=over("Shares by token"), view=_LOG),
     )
     if len(runs.alphas) > 1:
         table = runs.dose(several, **chosen)

@@ -21,6 +21,7 @@ from klsurv.schema.measured import (
     USABLE,
 )
 from klsurv.schema.statistics import (
+    BAND,
     BISECTION,
     CALIBRATION,
     COMPARE,
@@ -63,6 +64,7 @@ TABLES = MEASURED | STATISTICS | {STORY.name: STORY, CHANGES.name: CHANGES}
 GROUPED = ("summary", "survival", "lifetimes", "incidence", "dose", "threshold", "study", "hazard", "landmark")
 
 __all__ = [
+    "BAND",
     "BISECTION",
     "CALIBRATION",
     "CELLS",

@@ -28,6 +28,9 @@ _TAU = Column(
 _MEDIAN = Column("median", _I, "tokens", "first fork at which survival is ≤ 0.5; null: not reached")
 _RMST = Column("rmst", _F, "tokens", "restricted mean survival: mean tokens alive before tau, deaths at their forks")
 _END = Column("survival_end", _F, "probability", "survival at the last fork")
+# Held-out p95 KL over its target: a calibration that holds on new prompts is within.
+BAND = (0.7, 1.4)
+_IN_BAND = Column("in_band", "Boolean", "", "whether the ratio is within {:g}–{:g}".format(*BAND))
 _RECOVERY = Column(
     "recovery", _F, "share of deaths", "that have a later fork at or above the threshold; null: no death"
 )
@@ -226,7 +229,7 @@ CALIBRATION = Table(
         Column("c_star_cv", _F, "", "c_star_std / c_star_mean; null with one seed"),
         Column("kl_p95", _F, "nats", "95th percentile of held-out per-token KL at alpha = 1"),
         Column("ratio", _F, "", "kl_p95 over the target"),
-        Column("in_band", "Boolean", "", "whether the ratio is within 0.7–1.4"),
+        _IN_BAND,
         Column("exponent", _F, "", "slope of log kl_p95 on log alpha; 2 where KL grows as alpha²"),
         Column("exponent_low", _F, "", "lower bound (Student's t); null with fewer than 3 doses"),
         Column("exponent_high", _F, "", "upper bound"),
@@ -248,7 +251,7 @@ HELDOUT = Table(
             "target × alpha², as KL should grow; null where targets differ, are unknown or not finite",
         ),
         Column("ratio", _F, "", "kl_p95 / target_kl; null at alpha = 0"),
-        Column("in_band", "Boolean", "", "whether the ratio is within 0.7–1.4"),
+        _IN_BAND,
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Is c_star stable, and does it hold? In: cells, held-out KL quantiles, bisections. Out: the tables of calibration."""
+"""Is c_star stable, and does it hold? In: cells, held-out KL quantiles. Out: the tables of calibration."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import polars as pl
 from scipy.special import stdtrit
 
 from klsurv.inference import Interval
-from klsurv.schema import CALIBRATION, HELDOUT
+from klsurv.schema import BAND, CALIBRATION, HELDOUT
 
 # c_star is of one layer: another has another.
 RUN = ["model", "method", "layer", "window"]
-LOW, HIGH = 0.7, 1.4
 
 
 def heldout(cells: pl.DataFrame, quantiles: pl.DataFrame) -> pl.DataFrame:
@@ -27,7 +26,7 @@ def heldout(cells: pl.DataFrame, quantiles: pl.DataFrame) -> pl.DataFrame:
         .with_columns(target_kl=one * pl.col("alpha").pow(2))
         .with_columns(pl.when(pl.col("target_kl").is_finite()).then("target_kl"))
         .with_columns(ratio=pl.when(pl.col("target_kl") > 0).then(ratio))
-        .with_columns(in_band=pl.col("ratio").is_between(LOW, HIGH))
+        .with_columns(in_band=pl.col("ratio").is_between(*BAND))
         .sort(*RUN, "alpha", nulls_last=True)
         .select(HELDOUT.names)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -32,15 +33,19 @@ def of_size(n: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
 
 
 def of_failures(bounds: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
-    """`bounds`: the columns `by`, n_failed, end_if_died, end_if_alive; of groups with failed measurements only."""
+    """`bounds`: the columns `by`, n_failed and, of one event, end_if_died and end_if_alive, of groups with failures."""
     said = [
-        f"{_name(name)}: {n} trajectories have failed measurements; survival at the end is {died:.3g} if each was a "
-        f"death, {alive:.3g} if each was a survival"
-        for name, (n, died, alive) in zip(
-            _labels(bounds, by), bounds.select("n_failed", "end_if_died", "end_if_alive").rows(), strict=True
-        )
+        f"{_name(name)}: {row['n_failed']} trajectories have failed measurements" + _if(row)
+        for name, row in zip(_labels(bounds, by), bounds.iter_rows(named=True), strict=True)
     ]
     return said[:_MOST] + ([f"{len(said) - _MOST} more groups have failed measurements"] if said[_MOST:] else [])
+
+
+def _if(bounds: dict[str, Any]) -> str:
+    if "end_if_died" not in bounds:
+        return ""
+    died, alive = bounds["end_if_died"], bounds["end_if_alive"]
+    return f"; survival at the end is {died:.3g} if each was a death, {alive:.3g} if each was a survival"
 
 
 def of_grids(mixed: pl.DataFrame, *, by: Sequence[str], consequence: str) -> list[str]:

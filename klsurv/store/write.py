@@ -11,11 +11,11 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from klsurv import durable
 from klsurv.errors import LayoutError, OutputError
 from klsurv.frames.score import measure
 from klsurv.ingest.cell import Cell, Files, load_cell
@@ -98,16 +98,13 @@ def put(table: pl.DataFrame, path: Place, *, footer: Footer, rows: int, run: str
         return _upload(content.getvalue(), path, version)
     temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
     try:
-        with open(temporary, "wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+        durable.write(temporary, content.getbuffer())
         with turn(path.parent):
             if version_of(path) != version:
                 temporary.unlink()
                 return False
             os.replace(temporary, path)
-        _sync(path.parent)
+        durable.sync(path.parent)
         return True
     except OSError as error:
         with suppress(OSError):
@@ -191,11 +188,3 @@ def _rows(cell: Cell, metric: Metric) -> pl.DataFrame:
 def _row(cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = row(cell).row(0, named=True)
     return found
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -344,7 +344,7 @@ def test_the_row_says_which_test_it_is(options: dict[str, Any]) -> None:
         ({"tau": 0}, "tau must be 1 or more"),
         ({"level": 1.0}, "level must lie in"),
         ({"bootstrap": -1}, "bootstrap must be 0 to"),
-        ({"by": "colour"}, "cannot group by 'colour'"),
+        ({"by": "colour"}, "by cannot be 'colour'"),
     ],
 )
 def test_a_parameter_out_of_its_range_is_an_error_that_says_so(options: dict[str, Any], cause: str) -> None:

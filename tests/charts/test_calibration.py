@@ -61,3 +61,17 @@ def test_of_methods_that_coincide_each_is_seen(real_cells: Path) -> None:
     for panel in panels(spec(draw("calibration", real_cells)))[:2]:
         first, last = (layer["mark"]["size"] for layer in layers(panel, "point"))
         assert first > last + 20
+
+
+def test_the_band_is_that_of_the_one_target_and_of_no_target_that_is_not_there(tmp_path: Path) -> None:
+    for name, targets, entries in (
+        ("one", (2.0, ...), ["0.7–1.4 of the target", "target × α²"]),
+        ("two", (2.0, 0.5), ["target × α²"]),
+        ("none", (..., ...), []),
+    ):
+        for i, target in enumerate(targets):
+            write_cell(tmp_path / name, f"c{i}", calib={"target_kl": target, "window": 8 + i})
+        read = spec(draw("calibration", tmp_path / name, options={}))
+        bands = [row for panel in panels(read)[:2] for layer in layers(panel, "rect") for row in rows(read, layer)]
+        assert bands == [{"low": 1.4, "high": 2.8}] * (name == "one")
+        assert legend(read) == ["pca", *entries]

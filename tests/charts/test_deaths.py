@@ -5,9 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import polars as pl
+
 from klsurv.charts.deaths import EARLY_TO_LATE, FINISHED, RUNNING
 from klsurv.frames.deaths import deaths
 from tests.charts.figures import OPTIONS, draw, headings, layers, panels, rows, spec
+from tests.frames.source import trajectory
+from tests.generated import quietly
 from tests.ingest.handmade import write_cell
 
 
@@ -51,3 +55,10 @@ def test_headings_of_cells_with_long_names_differ(tmp_path: Path) -> None:
 def test_the_scale_has_whole_tokens(real_cells: Path) -> None:
     shade = layers(panels(spec(draw("deaths", real_cells)))[0], "rect")[-1]["encoding"]["color"]
     assert shade["legend"]["format"] == ",d"
+
+
+def test_doses_that_look_alike_have_a_column_each() -> None:
+    frame = pl.concat(pl.DataFrame([{"prompt": 0, **trajectory([0.1] * 4, alpha=alpha)}]) for alpha in (1.0, 1.0000001))
+    read = spec(draw("deaths", quietly(frame), options={}))
+    domains = [layer["encoding"]["x"]["scale"]["domain"] for layer in layers(panels(read)[0], "rect")]
+    assert domains and all(domain == ["1.0", "1.0000001"] for domain in domains)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import klsurv
-from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec
+from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
+from tests.generated import quietly
+from tests.ingest.handmade import write_cell
 
 
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
@@ -47,3 +49,16 @@ def test_all_run_before_the_first_that_is_known(tmp_path: Path) -> None:
         died, finished, running = (rows(read, area)[0] for area in layers(panel, "area"))
         assert [row["fork"] for row in (died, finished, running)] == [0, 0, 0]
         assert [row["high"] - row["low"] for row in (died, finished, running)] == [0, 0, 1]
+
+
+def test_a_group_that_is_left_out_says_why_and_one_without_trajectories_that_it_has_none(tmp_path: Path) -> None:
+    write_cell(tmp_path, "a")
+    write_cell(tmp_path, "b", trajectory={"fork_points_full": [0, 3, 4, 8]}, pmass={"fork_points": [0, 3, 4, 8]})
+    runs = quietly(tmp_path, alphas=[1.0, 3.0])
+    read = spec(draw("incidence", runs, options={}))
+    assert [texts(panel) for panel in panels(read)] == [["left out: its fork grids differ"], ["no trajectory"]]
+    assert headings(read) == ["α = 1.0   n=4", "α = 3.0   n=0"]
+    # Of no other estimate, which this figure does not have.
+    assert [said.split(": ")[1] for said in runs.warnings if "grids" in said] == [
+        "left out, as deaths were looked for at other forks in each cell"
+    ]

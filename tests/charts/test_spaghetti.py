@@ -171,7 +171,7 @@ def test_raw_kl_has_its_target_at_alpha_squared_or_a_note_where_that_is_off_scal
     rules = [layers(panel, "rule")[0]["data"]["values"] for panel in panels(read)]
     assert [[row["y"] for row in rule] for rule in rules] == [[0.0], [0.0625], [0.25], [1.0], [2.25], [4.0], []]
     assert layers(panels(read)[-1], "text")[0]["encoding"]["text"]["value"] == "target 16 off-scale"
-    assert layers(panels(read)[0], "point")[0]["encoding"]["y"]["title"] == "per-token KL"
+    assert layers(panels(read)[0], "point")[0]["encoding"]["y"]["title"] == "per-token KL (nats)"
 
 
 def test_columns_wrap_the_panels(real_cells: Path) -> None:

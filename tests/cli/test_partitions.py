@@ -83,7 +83,7 @@ def test_a_fact_that_is_missing_or_odd_is_a_folder_like_any_other(klsurv: Klsurv
     [
         pytest.param(["p", "--table", "summary"], "written as one file", id="a table of groups"),
         pytest.param(["p.parquet"], "without a suffix", id="a file"),
-        pytest.param(["p", "--partition-by", "colour"], "cannot group by 'colour'", id="no such column"),
+        pytest.param(["p", "--partition-by", "colour"], "partition-by cannot be 'colour'", id="no such column"),
     ],
 )
 def test_what_cannot_be_parted_is_wrong_usage(

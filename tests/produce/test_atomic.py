@@ -122,7 +122,7 @@ def test_a_disk_that_is_full_leaves_the_cell_as_it_was(tmp_path: Path, monkeypat
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr("klsurv.produce.document.os.fsync", full)
+            patch.setattr("klsurv.durable.os.fsync", full)
             with pytest.raises(OutputError, match=r"trajectory\.json cannot be written: No space left on device"):
                 add(cell, 1.0)
         assert cell.completed == (0.0,)

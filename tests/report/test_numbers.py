@@ -48,7 +48,9 @@ def test_a_difference_says_at_which_dose_and_how_it_was_tested(runs: klsurv.Runs
 def test_methods_whose_dose_is_not_what_it_says_are_named(runs: klsurv.Runs) -> None:
     table = runs.calibration()
     assert numbers.of_doses(table) == [
-        "Doses may not be equal: held-out p95 KL at α = 1 over its target is mean_diff 0.67."
+        "Doses may not be equal: held-out p95 KL at α = 1 over its target is 0.67 for mean_diff."
     ]
     assert numbers.of_doses(table.filter(pl.col("in_band"))) == []
+    layers = pl.concat([table, table.with_columns(layer=pl.lit(9, pl.Int64), method=pl.lit(None, pl.String))])
+    assert numbers.of_doses(layers)[0].endswith("0.67 for method=mean_diff, layer=18; 0.67 for method=unknown, layer=9.")
     assert numbers.of_doses(table.with_columns(in_band=pl.lit(None, pl.Boolean))) == []

@@ -13,8 +13,8 @@ from statsmodels.tools import add_constant
 
 import klsurv
 from klsurv.inference import Interval
-from klsurv.schema import CALIBRATION, CELLS, HELDOUT
-from klsurv.stats.calibration import HIGH, LOW, RUN, calibration, heldout
+from klsurv.schema import BAND, CALIBRATION, CELLS, HELDOUT
+from klsurv.stats.calibration import RUN, calibration, heldout
 from tests.analysis import lived
 from tests.frames.source import trajectory
 
@@ -128,7 +128,7 @@ def test_held_out_kl_is_held_against_the_target_times_alpha_squared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("p95", "in_band"), [(0.69, False), (LOW, True), (1.0, True), (HIGH, True), (1.41, False), (None, None)]
+    ("p95", "in_band"), [(0.69, False), (BAND[0], True), (1.0, True), (BAND[1], True), (1.41, False), (None, None)]
 )
 def test_the_band_holds_its_ends(p95: float | None, in_band: bool | None) -> None:
     (row,) = calibrated(cells({}), quantiles({1.0: p95}))

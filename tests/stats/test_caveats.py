@@ -91,6 +91,14 @@ def test_failures_are_told_with_both_ends() -> None:
     ]
 
 
+def test_where_there_is_no_one_event_failures_are_told_without_what_they_change() -> None:
+    bounds = pl.DataFrame({"method": [None, "pca"], "n_failed": [3, 1]})
+    assert of_failures(bounds, by=["method"]) == [
+        "method=unknown: 3 trajectories have failed measurements",
+        "method=pca: 1 trajectories have failed measurements",
+    ]
+
+
 def test_past_five_groups_with_failures_the_rest_is_counted() -> None:
     bounds = pl.DataFrame({"alpha": [float(i) for i in range(6)], "n_failed": [1] * 6})
     said = of_failures(bounds.with_columns(end_if_died=0.0, end_if_alive=1.0), by=["alpha"])
@@ -101,13 +109,13 @@ def test_past_five_groups_with_failures_the_rest_is_counted() -> None:
 def test_grids_that_differ_are_told_with_the_groups_and_what_follows() -> None:
     mixed = pl.DataFrame({"method": ["pca", None]})
     assert of_grids(mixed, by=["method"], consequence="left out") == [
-        "the fork grids of the cells differ in method=pca, method=None: left out"
+        "the fork grids of the cells differ in method=pca, method=unknown: left out"
     ]
 
 
 def test_groups_that_were_never_measured_are_named() -> None:
     assert of_unmeasured(pl.DataFrame({"method": ["pca", None]}), by=["method"]) == [
-        "left out, as none was measured at a fork: method=pca, method=None"
+        "left out, as none was measured at a fork: method=pca, method=unknown"
     ]
 
 
@@ -125,7 +133,7 @@ def test_groups_that_end_the_means_early_are_named() -> None:
         "means end at 10, to which prompt=3 was followed; others were followed to 96 (tau)"
     ]
     assert of_reach(limiting, by=["prompt"]) == [
-        "means end at 10, to which prompt=3, prompt=None was followed; others were followed to 96 (tau)"
+        "means end at 10, to which prompt=3, prompt=unknown was followed; others were followed to 96 (tau)"
     ]
 
 

@@ -140,13 +140,14 @@ def answers(*made: Row, landmarks: tuple[int, ...] = (3,), bootstrap: int = 0) -
     return table.to_dicts()
 
 
-def test_who_died_or_was_last_seen_by_the_landmark_is_not_followed() -> None:
+def test_who_was_not_seen_alive_at_the_landmark_or_after_it_is_not_followed() -> None:
     calm = [0.1] * 8
     made = [followed(calm, 4), followed(calm, 2), followed(calm, 8), followed(calm[:3], None), followed(calm, None)]
     counts = [
         (row["landmark"], row["n"], row["n_events"]) for row in answers(*made, landmarks=(8, 3, 4)) if row["alpha"]
     ]
-    assert counts == [(3, 3, 2), (4, 2, 1)]
+    # The one that dies at 4 may have died before 3: its early KL would be that of the dead.
+    assert counts == [(3, 2, 1), (4, 2, 1)]
 
 
 def test_kl_at_or_after_the_landmark_is_not_known() -> None:
@@ -163,7 +164,7 @@ def test_pairs_are_taken_within_a_dose_and_added_up_over_doses() -> None:
         for alpha in (1.0, 100.0)
         for level, dies in ((1.0, 4), (0.5, 8), (0.7, None))
     ]
-    first, second, both = answers(*made)
+    first, second, both = answers(*made, landmarks=(2,))
     # Of each dose: (1, .5) and (1, .7) are concordant, (.5, .7) is not.
     assert [row["alpha"] for row in (first, second, both)] == [1.0, 100.0, None]
     assert [row["n_pairs"] for row in (first, second, both)] == [3, 3, 6]

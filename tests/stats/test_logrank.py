@@ -253,8 +253,8 @@ def test_the_table_has_the_overall_test_then_every_pair_in_order() -> None:
     assert [(row["group_a"], row["group_b"]) for row in rows] == [
         (None, None),
         ("a", "b"),
-        ("a", "None"),
-        ("b", "None"),
+        ("a", "unknown"),
+        ("b", "unknown"),
     ]
     assert [row["df"] for row in rows] == [2, 1, 1, 1]
     assert rows[1]["statistic"] == pytest.approx(outcome(PAIR).statistic)

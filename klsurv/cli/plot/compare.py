@@ -54,7 +54,7 @@ def command(
 ) -> None:
     """Differences of mean tokens alive, with naive and resampled intervals."""
     chosen = outcome_of(options)
-    groups(by), groups(stratify, none=True), LogRank(test=test, rho=rho, gamma=gamma)
+    groups(by), groups(stratify, none=True, name="stratify"), LogRank(test=test, rho=rho, gamma=gamma)
     Interval(level=level), Resampling(draws=bootstrap, seed=seed)
     how: dict[str, Any] = {
         "at_alpha": at_alpha,
