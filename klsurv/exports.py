@@ -12,7 +12,7 @@ import polars as pl
 from klsurv.frames.long import long, n_rows, scored
 from klsurv.frames.score import score
 from klsurv.output.tables import write_partitions, write_table
-from klsurv.params import Event, Scoring, ScoringOptions, said
+from klsurv.params import Event, Scoring, ScoringOptions
 from klsurv.runs import Runs
 from klsurv.schema import (
     FOOTER_CELLS,
@@ -28,9 +28,7 @@ from klsurv.schema import (
     Column,
     Table,
 )
-
-# Tables in which no one dies.
-TIMELESS = ("calibration", "heldout", "bisection")
+from klsurv.wording import death_in
 
 
 def declared(name: str, by: Sequence[str] = ()) -> Table:
@@ -62,20 +60,9 @@ def save_table(
         "klsurv.options": json.dumps(options, default=str, sort_keys=True),
         "klsurv.warnings": json.dumps(runs.warnings, ensure_ascii=False),
     }
-    if what := event_of(name, scoring, event, options):
+    if what := death_in(name, scoring, event, options):
         footer["klsurv.event"] = what
     write_table(iter([table]), path, table=declared(name, by), footer=footer)
-
-
-def event_of(name: str, scoring: Scoring, event: Event, options: Mapping[str, object]) -> str:
-    """What a death is in a table, in words; empty for a table in which no one dies."""
-    if name in TIMELESS:
-        return ""
-    if name == "threshold":
-        forks = options.get("consecutive", 1)
-        at = "first fork" if forks == 1 else f"last of {forks} measured forks in a row"
-        return f"death at the {at} with pmass < the row's threshold"
-    return said(scoring, event)
 
 
 def export(

@@ -156,13 +156,6 @@ def outcome(options: ScoringOptions) -> tuple[Scoring, Event]:
     return Scoring(**chosen), event
 
 
-def said(scoring: Scoring, event: Event) -> str:
-    """The event in words."""
-    if event.event == "pmass":
-        return f"death at the first fork with pmass < {scoring.threshold:g}"
-    return f"death at the first token with KL > {event.kl_threshold:g} nat"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """Which cells and doses are read.

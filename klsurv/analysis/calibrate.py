@@ -17,6 +17,9 @@ from klsurv.schema import USABLE
 class Calibrations(Analysis):
     """Calibration and what it promised."""
 
+    # The last table `heldout`, and the window it is of.
+    _held: tuple[int | None, pl.DataFrame] | None = None
+
     def calibration(self, *, level: float = 0.95, **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
         """The table `calibration`: c_star over seeds, held-out p95 at alpha = 1, exponent of KL in alpha.
 
@@ -33,8 +36,12 @@ class Calibrations(Analysis):
         from klsurv.stats.calibration import RUN, heldout
 
         self._copies_told(self.alphas)
-        quantiles = self.kl_quantiles([*RUN, "alpha"], (95,), Scoring(**scoring))
-        return heldout(self._usable(scoring), quantiles)
+        window = Scoring(**scoring).window
+        # KL is long, and `calibration` and the figure ask for the same again.
+        if self._held is None or self._held[0] != window:
+            quantiles = self.kl_quantiles([*RUN, "alpha"], (95,), Scoring(**scoring))
+            self._held = window, heldout(self._usable(scoring), quantiles)
+        return self._held[1].clone()
 
     def bisection(self) -> pl.DataFrame:
         """The table `bisection`: the steps in which each cell's c_star was found, from its `history.json`.

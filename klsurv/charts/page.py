@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from math import copysign, log1p
 from typing import Any
 
 from klsurv.charts.legend import Entry, legend
@@ -114,15 +113,24 @@ def time_axis(ends: tuple[float, float], *, page: Page, field: str = "fork") -> 
     }
 
 
+def kl_axis(axes: Axes, *, field: str, title: str | None, labels: bool) -> dict[str, Any]:
+    """The KL axis of a panel (R7), as Vega-Lite writes it."""
+    log: dict[str, Any] = {"type": "symlog", "constant": LINEAR_BELOW} if axes.kl_log else {}
+    ticks: dict[str, Any] = {"values": kl_ticks(axes)} if axes.kl_log else {}
+    hidden: dict[str, Any] = {} if labels else NO_LABELS
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "scale": {"domain": list(axes.y_domain), "nice": False, "zero": False, **log},
+        "axis": {"tickCount": 5, "format": "~g", "zindex": 1, **ticks, **hidden},
+    }
+
+
 def kl_ticks(axes: Axes) -> list[float]:
     """Ticks of a symmetric logarithmic KL axis: 0, 0.1, 0.3, 1, …, and 0.03, where there is room for their labels."""
-
-    def pixel(kl: float) -> float:
-        low, at, high = (copysign(log1p(abs(y) / LINEAR_BELOW), y) for y in (axes.y_domain[0], kl, axes.y_max))
-        return axes.height * (at - low) / (high - low)
-
     decades = [m * 10.0**e for e in range(-1, 7) for m in (1, 3) if m * 10.0**e <= axes.y_max]
-    return [0.0, *[0.03] * (axes.y_max >= 0.03 and pixel(0.03) - pixel(0) >= _LINE), *decades]
+    return [0.0, *[0.03] * (axes.y_max >= 0.03 and axes.pixel(0) - axes.pixel(0.03) >= _LINE), *decades]
 
 
 def letters(width: float) -> int:

@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_LABELS, Page, Words, kl_ticks
+from klsurv.charts.page import Page, Words, kl_axis
 from klsurv.charts.sheet import note, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import ALIVE, DEAD, FAINT
@@ -47,16 +47,11 @@ def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, view: di
 def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> Any:
     axes = panel.axes
     x = time((-0.15 if page.log_time else axes.x_domain[0], axes.x_max), page=page, field="t")
-    hidden: dict[str, Any] = {} if page.left(i) else NO_LABELS
-    ticks: dict[str, Any] = {"values": kl_ticks(axes)} if axes.kl_log else {}
-    kind: dict[str, Any] = {"type": "symlog", "constant": 0.1} if axes.kl_log else {}
 
     def y(field: str) -> alt.Y:
-        return (
-            alt.Y(f"{field}:Q", title=y_title if i == 0 else None)
-            .scale(domain=list(axes.y_domain), nice=False, **kind)
-            .axis(tickCount=5, format="~g", zindex=1, **ticks, **hidden)
-        )
+        axis = kl_axis(axes, field=field, title=y_title if i == 0 else None, labels=page.left(i))
+        channel: alt.Y = alt.Y.from_dict(axis, validate=False)
+        return channel
 
     base = alt.Chart(data.add(f"bands {panel.alpha}", panel.bands))
     layers: list[Any] = [

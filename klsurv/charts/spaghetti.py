@@ -11,9 +11,9 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure, features
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_LABELS, SPACING, Page, Words, composed, kl_ticks, short, time_axis
+from klsurv.charts.page import SPACING, Page, Words, composed, kl_axis, short, time_axis
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for
-from klsurv.exprs.axes import LINEAR_BELOW, Axes
+from klsurv.exprs.axes import Axes
 from klsurv.params import Look, Scoring
 
 # The height of a tick (pixels), how far from an edge its middle stays, or Vega would move the panel's title out of its
@@ -102,13 +102,7 @@ def _panel(
     if first:
         y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
     x = time_axis(axes.x_domain, page=Page(n_panels=1), field="t")
-    y = {
-        "field": "y",
-        "type": "quantitative",
-        "title": y_title,
-        "scale": _y_scale(axes),
-        "axis": _y_axis(axes, labels=left),
-    }
+    y = kl_axis(axes, field="y", title=y_title, labels=left)
     levels = [1.0] if scoring.normalize_kl else [target * panel.alpha**2 for target in targets]
     seen = [level for level in levels if level <= axes.y_max]
     name, n = f"alpha {panel.alpha}", panel.n
@@ -217,14 +211,3 @@ def _note(text: str, x: float, y: float, *, align: Literal["right", "center"], h
         "mark": {**letters, "stroke": PAPER, "strokeWidth": halo},
         "encoding": {"text": {"value": text}},
     }
-
-
-def _y_scale(axes: Axes) -> dict[str, Any]:
-    kind = {"type": "symlog", "constant": LINEAR_BELOW} if axes.kl_log else {}
-    return {"domain": list(axes.y_domain), "nice": False, "zero": False, **kind}
-
-
-def _y_axis(axes: Axes, *, labels: bool) -> dict[str, Any]:
-    ticks = {"values": kl_ticks(axes)} if axes.kl_log else {}
-    hidden = {} if labels else NO_LABELS
-    return {"tickCount": 5, "format": "~g", "zindex": 1, **ticks, **hidden}

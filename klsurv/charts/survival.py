@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import copysign, log1p
 from typing import Any
 
 import altair as alt
@@ -16,6 +15,7 @@ from klsurv.charts.series import CROWD, Series, panels_of, wider
 from klsurv.charts.sheet import note, share, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import FAINT, INK, PAPER
+from klsurv.exprs.axes import symlog
 
 # Pixels below a panel: of the first row of numbers at risk, and between rows; and between two numbers.
 _BELOW, _ROW, _APART = 46, 13, 30
@@ -185,7 +185,7 @@ def _at_risk(
     """The number at risk under the first fork, the last, and as many between as there is room for."""
 
     def pixel(fork: float) -> float:
-        at, low, high = (copysign(log1p(abs(t)), t) if page.log_time else t for t in (fork, *ends))
+        at, low, high = (symlog(t, 1) if page.log_time else t for t in (fork, *ends))
         return (at - low) / (high - low) * page.size[0]
 
     shown: list[dict[str, int]] = []

@@ -16,6 +16,7 @@ from klsurv.names import clean
 from klsurv.output.files import TABLES, check_target
 from klsurv.params import ScoringOptions, Selection, outcome
 from klsurv.store.marker import is_store
+from klsurv.wording import death_in
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,15 +96,17 @@ def answer(
     caption: str = "",
 ) -> None:
     """Print a table of statistics, and save it where that was asked for; `keys` columns follow those of the groups."""
-    from klsurv.exports import event_of, save_table
     from klsurv.output.show import show
 
     scoring, event = outcome(chosen)
     asked = {option: value for option, value in options.items() if option not in ("outputs", "format")}
     for path in options["outputs"]:
+        # It loads pyarrow, which takes as long as polars.
+        from klsurv.exports import save_table
+
         save_table(table, path, name=name, by=by, scoring=scoring, event=event, options=asked, runs=runs)
         click.echo(f"saved {clean(str(path))}", err=True)
-    lines = [caption, event_of(name, scoring, event, asked)]
+    lines = [caption, death_in(name, scoring, event, asked)]
     show(table, format=options["format"], keys=len(by) + keys, caption="\n".join(line for line in lines if line))
 
 

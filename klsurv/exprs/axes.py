@@ -13,6 +13,11 @@ LINEAR_BELOW = 0.1
 _FAR = 200
 
 
+def symlog(value: float, linear: float) -> float:
+    """The symmetric logarithm that Vega's scale takes: linear well below `linear`, and odd."""
+    return math.copysign(math.log1p(abs(value) / linear), value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Axes:
     """One panel: its size in pixels, and what its axes span: t from −1 to x_max, y from −5 % of y_max to y_max."""
@@ -46,12 +51,17 @@ class Axes:
 
     def kl(self, pixels: float) -> float:
         """The KL so many pixels below the upper edge."""
-        low, high = map(self._height, self.y_domain)
-        height = high - pixels / self.height * (high - low)
-        return math.copysign(LINEAR_BELOW * math.expm1(abs(height)), height) if self.kl_log else height
+        low, high = map(self._level_of, self.y_domain)
+        level = high - pixels / self.height * (high - low)
+        return math.copysign(LINEAR_BELOW * math.expm1(abs(level)), level) if self.kl_log else level
 
-    def _height(self, kl: float) -> float:
-        return math.copysign(math.log1p(abs(kl) / LINEAR_BELOW), kl) if self.kl_log else kl
+    def pixel(self, kl: float) -> float:
+        """`y` of one KL."""
+        low, high = map(self._level_of, self.y_domain)
+        return (high - self._level_of(kl)) / (high - low) * self.height
+
+    def _level_of(self, kl: float) -> float:
+        return symlog(kl, LINEAR_BELOW) if self.kl_log else kl
 
     def _level(self, kl: pl.Expr) -> pl.Expr:
         return kl.sign() * (kl.abs() / LINEAR_BELOW).log1p() if self.kl_log else kl

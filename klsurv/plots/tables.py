@@ -59,7 +59,9 @@ def draw_threshold(runs: Runs, by: By, *, view: View, options: ScoringOptions, *
     n = _total(table.select(*names, "n").unique())
     said = words(runs, "Deaths, survival and recovery against the threshold of pmass", options, n=n, timeless=True)
     forks = how.get("consecutive", 1)
-    said.subtitle += f" Death at the {'first fork' if forks == 1 else f'last of {forks} forks in a row'} below it."
+    said.subtitle += (
+        f" Death at the {'first fork' if forks == 1 else f'last of {forks} measured forks in a row'} below it."
+    )
     return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, view=view)
 
 

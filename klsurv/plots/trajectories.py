@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 _MOST_LINES, _MOST_CELLS = 400, 60
 
 
-def draw_quantiles(runs: Runs, *, view: View, options: ScoringOptions, kl_log: bool = False) -> Figure:
-    """Quantiles of KL over tokens, a panel per alpha, on the axes of the spaghetti."""
+def draw_quantiles(
+    runs: Runs, *, view: View, options: ScoringOptions, kl_log: bool = False, drawn: Drawn | None = None
+) -> Figure:
+    """Quantiles of KL over tokens, a panel per alpha, on the axes of the spaghetti; of what is `drawn` already."""
     scoring = Scoring(**options)
-    drawn = Drawn(runs, scoring=scoring)
+    drawn = drawn or Drawn(runs, scoring=scoring)
     y_max = drawn.top()
     counted = spaghetti.panels(runs.judged_told(scoring).lazy())
     rows = each_dose(counted, alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv.charts.page import Words, short
-from klsurv.params import ScoringOptions, outcome, said
+from klsurv.params import ScoringOptions, outcome
+from klsurv.wording import death
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -29,5 +30,6 @@ def words(runs: Runs, title: str, options: ScoringOptions, *, n: int | None = No
     if n is not None:
         parts.append(f"n={n} trajectories.")
     if not timeless:
-        parts.append(said(scoring, event)[0].upper() + said(scoring, event)[1:] + ".")
+        what = death(scoring, event)
+        parts.append(what[0].upper() + what[1:] + ".")
     return Words(title, " ".join(parts))

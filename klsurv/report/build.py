@@ -43,7 +43,7 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
     pen = Crew(1)
     try:
         drawings = []
-        for section in sections(runs, options):
+        for section in sections(runs, options, drawn=drawn):
             made.append(section)
             drawings.append(pen.submit(picture, section.figure.spec()))
             if progress is not None:
@@ -80,7 +80,7 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
                 {name: _shown(value) for name, value in row.items()}
                 for row in cells.select(_SHOWN).iter_rows(named=True)
             ],
-            "sections": [vars(section) | {"picture": drawn} for section, drawn in zip(made, pictures, strict=True)],
+            "sections": [vars(section) | {"picture": image} for section, image in zip(made, pictures, strict=True)],
             "made": f"Made by klsurv {__version__}. {scoring}",
         },
         payload=payload(lives, cells, alphas=runs.alphas, facts=facts, lines=lines(drawn), texts=texts),

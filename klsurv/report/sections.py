@@ -17,6 +17,7 @@ from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.survival import survival_chart
 from klsurv.params import ScoringOptions
 from klsurv.plots import tables, trajectories
+from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.report import numbers
 from klsurv.stats.hazard import can_fit
@@ -41,8 +42,11 @@ class Section:
     figure: Figure
 
 
-def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
-    """One after the other; a chart that the data do not support (one method, no steered dose, …) is left out."""
+def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[Section]:
+    """One after the other; a chart that the data do not support (one method, no steered dose, …) is left out.
+
+    `drawn` is the smoothed KL of the runs.
+    """
     chosen: dict[str, Any] = dict(options)
     rows = runs.rollouts()
     n, methods = rows.height, rows.get_column("method").n_unique()
@@ -50,8 +54,8 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
     calibration = runs.calibration(**chosen) if _steered(rows) else None
     by = ("method", "alpha") if 1 < methods <= 6 else ("alpha",)
 
-    def over(title: str, *, timeless: bool = False) -> Words:
-        return words(runs, title, options, n=n, timeless=timeless)
+    def over(title: str) -> Words:
+        return words(runs, title, options, n=n)
 
     lives = runs.lifetimes(by, **chosen).filter(pl.col("n") > 0)
     yield Section(
@@ -63,7 +67,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
         numbers.of_lifetimes(lives),
         survival_chart(runs.survival(by, **chosen), lives, by=by, words=over("Survival by dose"), view=_LOG),
     )
-    doses = runs.lifetimes(**chosen).filter(pl.col("n") > 0)
+    doses = lives if by == ("alpha",) else runs.lifetimes(**chosen).filter(pl.col("n") > 0)
     table = runs.incidence(**chosen)
     yield Section(
         "incidence",
@@ -123,7 +127,7 @@ def sections(runs: Runs, options: ScoringOptions) -> Iterator[Section]:
             "How does KL run?",
             "Bands hold the middle 80 and 50 % of trajectories; the median turns from blue to orange as they die.",
             [],
-            trajectories.draw_quantiles(runs, view=_LINEAR, options=options),
+            trajectories.draw_quantiles(runs, view=_LINEAR, options=options, drawn=drawn),
         )
         table = runs.study(**chosen)
         ratios = runs.hazard(**chosen) if can_fit() else None

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -25,6 +26,15 @@ def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
             command = group.get_command(context, name)
             assert command is not None
             yield from commands(command, (*path, name))
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that a command loads."""
+    command = [sys.executable, "-X", "importtime", "-m", "klsurv", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(re.findall(r"\| +([\w.]+)$", result.stderr, flags=re.MULTILINE))
+    assert "klsurv.cli" in loaded
+    return loaded
 
 
 @pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
@@ -52,11 +62,12 @@ def test_the_help_lists_every_command_in_the_order_in_which_one_meets_them(klsur
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["compare", "--help"], ["plot", "--help"]])
 def test_help_loads_no_heavy_library(arguments: list[str]) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "klsurv", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    loaded = set(re.findall(r"\| +([\w.]+)$", result.stderr, flags=re.MULTILINE))
-    assert "klsurv.cli" in loaded
-    assert loaded & set(HEAVY) == set()
+    assert loaded_by(*arguments) & set(HEAVY) == set()
+
+
+def test_a_table_that_is_printed_loads_nothing_that_writes_files_or_draws(real_cells: Path) -> None:
+    loaded = loaded_by("survival", str(real_cells), "--threshold", "0.3", "--by", "method,alpha")
+    assert "polars" in loaded and loaded & {"pyarrow", "altair", "pandas", "vl_convert", "scipy"} == set()
 
 
 def test_importing_klsurv_loads_no_library() -> None:

@@ -52,5 +52,7 @@ def test_methods_whose_dose_is_not_what_it_says_are_named(runs: klsurv.Runs) -> 
     ]
     assert numbers.of_doses(table.filter(pl.col("in_band"))) == []
     layers = pl.concat([table, table.with_columns(layer=pl.lit(9, pl.Int64), method=pl.lit(None, pl.String))])
-    assert numbers.of_doses(layers)[0].endswith("0.67 for method=mean_diff, layer=18; 0.67 for method=unknown, layer=9.")
+    assert numbers.of_doses(layers)[0].endswith(
+        "0.67 for method=mean_diff, layer=18; 0.67 for method=unknown, layer=9."
+    )
     assert numbers.of_doses(table.with_columns(in_band=pl.lit(None, pl.Boolean))) == []

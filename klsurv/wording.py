@@ -1,0 +1,28 @@
+"""What a death is, in words. In: scoring, event, and the table or figure it is said of. Out: a phrase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from klsurv.params import Event, Scoring
+
+# Tables in which no one dies.
+TIMELESS = ("calibration", "heldout", "bisection")
+
+
+def death(scoring: Scoring, event: Event) -> str:
+    """The event that was chosen."""
+    if event.event == "pmass":
+        return f"death at the first fork with pmass < {scoring.threshold:g}"
+    return f"death at the first token with KL > {event.kl_threshold:g} nat"
+
+
+def death_in(table: str, scoring: Scoring, event: Event, options: Mapping[str, object]) -> str:
+    """What it is in the table of that name; empty for one in which no one dies."""
+    if table in TIMELESS:
+        return ""
+    if table == "threshold":
+        forks = options.get("consecutive", 1)
+        at = "first fork" if forks == 1 else f"last of {forks} measured forks in a row"
+        return f"death at the {at} with pmass < the row's threshold"
+    return death(scoring, event)
