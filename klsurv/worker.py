@@ -33,5 +33,5 @@ def serve() -> None:
             pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
         except BrokenPipeError:
-            # Who asked was killed. What is left in the buffer must not be written at exit.
+            # Who asked was killed. What is left in the buffer is not to be written at exit.
             os._exit(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from klsurv.cli.schema import NAMES
 from klsurv.schema import GROUPED, TABLES
 from klsurv.schema.describe import describe
 
@@ -19,7 +18,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def reference() -> Iterator[str]:
     """A section for each table, as `klsurv schema` has it: its row key and its columns."""
-    for name in NAMES:
+    for name in TABLES:
         yield f"\n## {name}\n"
         before = ", after the columns of the group" if name in GROUPED else ""
         yield f"One row per {TABLES[name].rows}. The columns{before}:\n"

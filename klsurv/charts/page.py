@@ -11,6 +11,8 @@ from klsurv.charts.legend import Entry, legend
 from klsurv.charts.theme import columns_for, config, panel_size
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
 
+# What a panel says of trajectories that are not drawn (R3).
+NO_SCALE = "without a scale (early KL 0 or failed)"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 SPACING = 22
 # The labels of an axis that has those of the first panel in its row. Empty, not none: so titles stay on one line.

@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure, features
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import SPACING, Page, Words, composed, kl_axis, short, time_axis
+from klsurv.charts.page import NO_SCALE, SPACING, Page, Words, composed, kl_axis, short, time_axis
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for
 from klsurv.exprs.axes import Axes
 from klsurv.params import Look, Scoring
@@ -136,7 +136,7 @@ def _panel(
     for i, text in enumerate(notes):
         layers += [_note(text, axes.width - 2, 3 + 13 * i, align="right", halo=halo) for halo in (3, 0)]
     if panel.n_skipped == panel.n:
-        text = f"{n} without a scale (early KL ≤ 0)" if n else "no trajectory"
+        text = f"{n} {NO_SCALE}" if n else "no trajectory"
         # Where the dashed line is not.
         y_note = axes.height * (0.25 if axes.y_max > 2 and not axes.kl_log else 0.6)
         layers.append(_note(text, axes.width / 2, y_note, align="center"))

@@ -32,7 +32,7 @@ def command(directory: Path) -> None:
     check_on_disk(directory)
     there = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
     if not os.path.isdir(there) or not os.access(there, os.W_OK):
-        raise click.UsageError(f"{clean(str(directory))}: {clean(str(there))} is no directory, or must not be written")
+        raise click.UsageError(f"{clean(str(directory))}: {clean(str(there))} is not a directory, or not writable")
     cells = unpack(directory)
     click.echo(f"unpacked {len(cells)} run cells into {clean(str(directory))}\n{WHY}\n", err=True)
 

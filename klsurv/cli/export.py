@@ -9,20 +9,19 @@ import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
 from klsurv.cli.running import opened, reading, writable
-from klsurv.cli.schema import NAMES
 from klsurv.cli.values import Columns
 from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import TABLES
 from klsurv.params import GROUPS, groups
+from klsurv.schema import GROUPED
+from klsurv.schema import TABLES as DECLARED
 
 # What only their commands show.
 NOT_EXPORTED = ("check", "story", "changes")
-EXPORTED = [name for name in NAMES if name not in NOT_EXPORTED]
+EXPORTED = [name for name in DECLARED if name not in NOT_EXPORTED]
 PARTED = ("trajectories", "long", "scored")
 NESTED = ("cells", "trajectories")
-# Those without groups of one's choice.
-UNGROUPED = ("cells", "trajectories", "long", "scored", "calibration", "heldout", "bisection")
 
 
 @click.command("export")
@@ -53,7 +52,7 @@ def command(runs: Place, file: Path, name: str, by: str | None, partition_by: st
     Parquet and arrow files carry each column's unit and meaning; parquet of trajectories, long or scored can be given
     as RUNS again.
     """
-    if by is not None and name in UNGROUPED:
+    if by is not None and name not in (*GROUPED, "compare"):
         raise click.UsageError(f"the table {name} has no groups: --by is for summaries and statistics")
     names = None if by is None else groups(by, none=True)
     scoring = scoring_of(options)

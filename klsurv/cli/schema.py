@@ -7,39 +7,18 @@ from typing import Any
 import rich_click as click
 
 from klsurv.cli.options import format_option
+from klsurv.schema import TABLES
 
-NAMES = (
-    "cells",
-    "check",
-    "trajectories",
-    "long",
-    "scored",
-    "summary",
-    "survival",
-    "lifetimes",
-    "incidence",
-    "compare",
-    "dose",
-    "threshold",
-    "study",
-    "hazard",
-    "landmark",
-    "calibration",
-    "heldout",
-    "bisection",
-    "story",
-    "changes",
-)
 # Commands whose tables have other names than they.
 COMMANDS = {"precursor": ["study", "hazard", "landmark"], "inspect": ["story"], "ingest": ["changes"]}
 
 
-@click.command("schema", epilog=f"TABLE: {', '.join(NAMES)}.")
-@click.argument("table", type=click.Choice([*NAMES, *COMMANDS]), metavar="[TABLE]", required=False)
+@click.command("schema", epilog=f"TABLE: {', '.join(TABLES)}.")
+@click.argument("table", type=click.Choice([*TABLES, *COMMANDS]), metavar="[TABLE]", required=False)
 @format_option
 def command(table: str | None, format: Any) -> None:
     """What each column means: of one TABLE, of those of a command, or of all."""
     from klsurv.output.rows import show_texts
     from klsurv.schema.describe import describe
 
-    show_texts(describe(COMMANDS.get(table, [table]) if table else list(NAMES)), format=format, keys=2)
+    show_texts(describe(COMMANDS.get(table, [table]) if table else list(TABLES)), format=format, keys=2)

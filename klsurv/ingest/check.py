@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from klsurv.errors import CellError
 from klsurv.ingest.discover import PMASS, TRAJECTORY
+from klsurv.ingest.parse import Document
 from klsurv.ingest.values import ROUNDING, Json, Numbers, by_alpha, get, numbers, rows, show, tokens
 from klsurv.limits import within
 from klsurv.params import Metric
@@ -45,7 +46,7 @@ def check_forks(pmass: Json) -> list[int]:
     return forks
 
 
-def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metric) -> tuple[list[Dose], list[str]]:
+def check_doses(trajectory: Document, pmass: Json, *, forks: list[int], metric: Metric) -> tuple[list[Dose], list[str]]:
     """The doses that both files hold, ascending, and notes on what was left out.
 
     While a sweep is running one file can be an alpha ahead of the other, and one can hold fewer prompts: what both
@@ -64,7 +65,6 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
 
     kls = by_alpha(get(trajectory, _KL, TRAJECTORY), TRAJECTORY, _KL)
     lengths = by_alpha(pmass.get("gen_lens_eval", {}), PMASS, "gen_lens_eval")
-    booleans = getattr(trajectory, "booleans", True)
     notes = [
         *_ahead(kls.keys() - masses.keys(), TRAJECTORY, PMASS),
         *_ahead(masses.keys() - kls.keys(), PMASS, TRAJECTORY),
@@ -73,7 +73,7 @@ def check_doses(trajectory: Json, pmass: Json, *, forks: list[int], metric: Metr
     for alpha in sorted(kls.keys() & masses.keys()):
         key, value = kls[alpha]
         kl_rows = _per_prompt(value, TRAJECTORY, f"{_KL}[{show(key)}]")
-        kl = [_kl_row(row, f"{_KL}[{show(key)}][{i}]", booleans) for i, row in enumerate(kl_rows)]
+        kl = [_kl_row(row, f"{_KL}[{show(key)}][{i}]", trajectory.booleans) for i, row in enumerate(kl_rows)]
         mass = _pmass_rows(masses[alpha], metric, forks)
         used = min(len(kl), len(mass))
         if len(kl) != len(mass):

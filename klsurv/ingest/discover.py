@@ -137,7 +137,7 @@ def enter(cell: CellDir) -> None:
     """Make sure that the cell's directory can be entered.
 
     Raises:
-        CellError: it is a link that leads nowhere, or must not be read.
+        CellError: it is a link that leads nowhere, or cannot be read.
     """
     if isinstance(cell.path, Remote):
         return
@@ -150,7 +150,7 @@ def enter(cell: CellDir) -> None:
 
 
 def _is_cell(path: Path) -> bool:
-    """Whether a directory has a cell's file, or may have: one that must not be looked into is told of."""
+    """Whether a directory has a cell's file, or may have: one that cannot be looked into is told of."""
     try:
         if path.is_symlink() and not path.exists():
             return True

@@ -51,7 +51,7 @@ class Remote:
         return Remote(self.bucket, self.key.rpartition("/")[0])
 
     def absolute(self) -> Remote:
-        """Itself: an url is the same from everywhere."""
+        """Itself: a URL is the same from everywhere."""
         return self
 
     def stat(self) -> Stamp:

@@ -35,7 +35,7 @@ _RETRIES = 2
 
 
 def missing(url: str) -> FileNotFoundError:
-    """That there is no object at an url."""
+    """That there is no object at a URL."""
     return FileNotFoundError(errno.ENOENT, "there is no such object", url)
 
 
@@ -69,7 +69,7 @@ def _endpoint(environment: dict[str, str]) -> str:
 
 
 def _checked(endpoint: str) -> None:
-    """Make sure that an endpoint is an url, at which obstore would panic if it is none."""
+    """Make sure that an endpoint is a URL, at which obstore would panic if it is none."""
     try:
         url = urlsplit(endpoint)
         good = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)

@@ -26,7 +26,7 @@ def check_frame(read: pl.DataFrame) -> None:
         read = read.with_columns(t=pl.int_ranges(0, pl.col("kl").list.len()), lost=no, several=none, changed=no)
     measured = pl.col("pmass").list
     rules = {
-        "has not the rows that klsurv wrote: the file was changed since, and must be written without its metadata": (
+        "does not have the rows that klsurv wrote: the file was edited; save it without klsurv's metadata": (
             pl.col("changed")
         ),
         "comes twice": pl.struct(KEY).is_duplicated(),

@@ -21,7 +21,7 @@ def check_target(path: Path, suffixes: tuple[str, ...]) -> None:
     """Make sure, before any work is done, that `path` has one of the suffixes and can be written.
 
     Raises:
-        OutputError: it has another suffix, is a directory, or its folder is missing or must not be written.
+        OutputError: it has another suffix, is a directory, or its folder is missing or not writable.
         ParameterError: it is in a bucket.
     """
     check_on_disk(path)
@@ -33,7 +33,7 @@ def check_target(path: Path, suffixes: tuple[str, ...]) -> None:
     if not os.path.isdir(path.parent):
         raise OutputError(f"{name}: there is no folder {clean(str(path.parent))}")
     if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"{name}: its folder must not be written")
+        raise OutputError(f"{name}: its folder is not writable")
     try:
         os.path.lexists(path) or path.stat()
     except FileNotFoundError:

@@ -65,7 +65,6 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
         "threshold": scoring.threshold,
         "x_max": max(1, *(longest or 0 for longest in lives.select(pl.col("length").max(), _LAST).row(0))),
         "y_max": drawn.top(),
-        "normalized": scoring.normalize_kl,
     }
     left_out = cells.height - usable.height
     used = f"{usable.height} of {cells.height} cells were used"

@@ -51,7 +51,7 @@ const paintLines = (panel) => {
   }
   if (!panel.members.some(drawn)) {
     pen.textAlign = "center";
-    pen.fillText("none is drawn: there is no KL to scale", x(D.x_max / 2), y(D.y_max / 2) + 3);
+    pen.fillText("none is drawn: early KL is 0 or failed", x(D.x_max / 2), y(D.y_max / 2) + 3);
   }
   // What is above the axis leaves the panel; it does not run along its edge.
   pen.beginPath();
@@ -83,9 +83,6 @@ const stroke = (pen, i, alive, x, y) => {
     const height = y(value);
     if (open) pen.lineTo(x(t), height); else pen.moveTo(x(t), height);
     open = (t < state.death[i]) === alive;
-    if (!open) pen.moveTo(x(t), height);
-    else continue;
-    open = false;
   }
   pen.stroke();
 };

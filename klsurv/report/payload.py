@@ -67,9 +67,8 @@ def payload(
     body = {
         **facts,
         "alphas": list(alphas),
-        "cells": cells.select("cell", "model", "method", "seed", "window", "status", "reason").to_dicts(),
+        "cells": cells.select("cell", "model", "method").to_dicts(),
         "grids": [list(grid) for grid in grids],
-        "points": POINTS,
         "scale": {"smallest": SMALLEST, "largest": LARGEST, "steps": STEPS, "missing": MISSING},
         "n": lives.height,
         "cell": _packed([number[name] for name in lives.get_column("cell")], "<u4"),

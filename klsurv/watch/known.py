@@ -29,7 +29,7 @@ State = Literal["ok", "partial", "in flight", "skipped", "broken", "vanished", "
 class Look:
     """What a cell's files were just before they were read, and when that was (ns since 1970).
 
-    None stands for one that is not there or must not be read: rights change without its time being another.
+    None stands for one that is not there or cannot be read: rights change without its time being another.
     """
 
     files: Mapping[str, Stamp | None]

@@ -41,7 +41,7 @@ def test_the_median_is_coloured_and_as_wide_as_the_share_alive(real_cells: Path)
 def test_a_dose_without_kl_keeps_its_panel_and_says_why(real_cells: Path) -> None:
     read = spec(draw("quantiles", real_cells))
     assert headings(read)[0] == "α = 0.0   n=16"
-    assert texts(panels(read)[0]) == ["16 without a scale (KL = 0)"]
+    assert texts(panels(read)[0]) == ["16 without a scale (early KL 0 or failed)"]
 
 
 def test_time_and_kl_may_be_logarithmic(real_cells: Path) -> None:

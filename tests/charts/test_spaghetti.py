@@ -157,7 +157,7 @@ def test_title_and_legend_say_threshold_model_window_and_what_each_mark_means(dr
 def test_an_alpha_without_lines_keeps_its_panel_and_says_why(drawn: dict[str, Any]) -> None:
     empty = panels(drawn)[0]
     assert drawn["datasets"][layers(empty, "geoshape")[0]["data"]["name"]] == []
-    assert layers(empty, "text")[0]["encoding"]["text"]["value"] == "16 without a scale (early KL ≤ 0)"
+    assert layers(empty, "text")[0]["encoding"]["text"]["value"] == "16 without a scale (early KL 0 or failed)"
 
 
 def test_an_alpha_that_no_cell_has_keeps_an_empty_panel(real_cells: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from klsurv.cli.plot import CHARTS
-from klsurv.cli.schema import NAMES
 from klsurv.params import GROUPS
+from klsurv.schema import TABLES
 from tests.cli.test_help import HEAVY
 from tests.conftest import Klsurv
 
@@ -64,7 +64,7 @@ def completed(installed: dict[str, str], words: list[str]) -> list[str]:
         ("plot incidence runs --by alpha,m", ["alpha,model", "alpha,method"]),
         ("export runs out.parquet --table su", ["summary", "survival"]),
         ("export runs out --partition-by s", ["seed"]),
-        ("schema l", [name for name in NAMES if name.startswith("l")]),
+        ("schema l", [name for name in TABLES if name.startswith("l")]),
         ("summary ", ["compopt -o default", ""]),
         ("report runs -o r", ["compopt -o default", ""]),
         ("summary runs --alphas ", [""]),

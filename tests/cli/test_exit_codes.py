@@ -264,7 +264,7 @@ def test_wrong_usage_exits_with_2_before_anything_is_read_or_written(
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_must_not_be_written_exits_with_2(klsurv: Klsurv, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o555)
-    said(klsurv("export", MISSING, tmp_path / "locked" / "a.csv"), 2, "must not be written")
+    said(klsurv("export", MISSING, tmp_path / "locked" / "a.csv"), 2, "not writable")
 
 
 def test_names_in_messages_are_escaped_or_literal(klsurv: Klsurv, good: Path) -> None:

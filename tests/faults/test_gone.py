@@ -97,14 +97,14 @@ def test_a_cell_that_must_not_be_read_is_told_and_stops_no_other(place: Path) ->
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["export", "RUNS", "LOCKED/a.csv"], 2, "must not be written"),
+        (["export", "RUNS", "LOCKED/a.csv"], 2, "not writable"),
         (["export", "RUNS", "LOCKED/a", "--partition-by", "cell"], 1, "Permission denied"),
-        (["plot", "survival", "RUNS", "-o", "LOCKED/a.svg"], 2, "must not be written"),
-        (["convert", "RUNS", "LOCKED/a.parquet"], 2, "must not be written"),
+        (["plot", "survival", "RUNS", "-o", "LOCKED/a.svg"], 2, "not writable"),
+        (["convert", "RUNS", "LOCKED/a.parquet"], 2, "not writable"),
         (["convert", "TABLE", "LOCKED"], 1, "Permission denied"),
         (["ingest", "RUNS", "LOCKED/store"], 1, "Permission denied"),
         (["ingest", "RUNS", "LOCKED"], 1, "Permission denied"),
-        (["demo", "LOCKED"], 2, "must not be written"),
+        (["demo", "LOCKED"], 2, "not writable"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -58,7 +58,7 @@ def test_a_trajectory_that_lost_rows_is_refused(real_cells: Path, tmp_path: Path
         return table.filter(pc.less(table["t"], 50))
 
     path = rewritten(real_cells, tmp_path / "some.parquet", layout, change)
-    with pytest.raises(LayoutError, match="has not the rows that klsurv wrote: the file was changed since"):
+    with pytest.raises(LayoutError, match="does not have the rows that klsurv wrote: the file was edited"):
         quietly(path).summary()
     # As it says: without the metadata they are what they are.
     pq.write_table(pq.read_table(path).replace_schema_metadata(), path)
@@ -69,7 +69,7 @@ def test_a_pmass_where_there_was_no_fork_is_refused(real_cells: Path, tmp_path: 
     def change(table: pa.Table) -> pa.Table:
         return table.set_column(table.schema.get_field_index("pmass"), "pmass", pc.fill_null(table["pmass"], 0.5))
 
-    with pytest.raises(LayoutError, match="has not the rows that klsurv wrote"):
+    with pytest.raises(LayoutError, match="does not have the rows that klsurv wrote"):
         quietly(rewritten(real_cells, tmp_path / "some.parquet", "long", change)).summary()
 
 
@@ -79,7 +79,7 @@ def tenfold(table: pa.Table) -> pa.Table:
 
 @pytest.mark.parametrize("layout", ["long", "scored"])
 def test_a_trajectory_that_was_not_there_is_refused(real_cells: Path, tmp_path: Path, layout: str) -> None:
-    with pytest.raises(LayoutError, match="has not the rows that klsurv wrote"):
+    with pytest.raises(LayoutError, match="does not have the rows that klsurv wrote"):
         quietly(rewritten(real_cells, tmp_path / "some.parquet", layout, tenfold)).summary()
 
 
@@ -134,7 +134,7 @@ def test_a_pmass_that_was_taken_out_is_refused(real_cells: Path, tmp_path: Path)
         none = pa.nulls(len(table), pa.float64())
         return table.set_column(table.schema.get_field_index("pmass"), "pmass", none)
 
-    with pytest.raises(LayoutError, match="has not the rows that klsurv wrote"):
+    with pytest.raises(LayoutError, match="does not have the rows that klsurv wrote"):
         quietly(rewritten(real_cells, tmp_path / "some.parquet", "long", change)).summary()
 
 

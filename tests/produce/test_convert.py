@@ -228,7 +228,7 @@ def test_values_that_the_footer_does_not_know_of_are_refused(real_cells: Path, t
     held = pl.read_parquet(tmp_path / "long.parquet")
     more = pl.concat([held, held.tail(3).with_columns(alpha=pl.lit(8.0))])
     more.write_parquet(tmp_path / "more.parquet", metadata=pl.read_parquet_metadata(tmp_path / "long.parquet"))
-    with pytest.raises(LayoutError, match=r"alpha 8\.0, prompt 7 has not the rows that klsurv wrote"):
+    with pytest.raises(LayoutError, match=r"alpha 8\.0, prompt 7 does not have the rows that klsurv wrote"):
         quiet(tmp_path / "more.parquet", tmp_path / "cells")
 
 
