@@ -44,7 +44,8 @@ seen to die. n is the number of trajectories, in each group where there are seve
 forks, and what follows from it.
 
 **How to read.** Each entry is a percentage ± its Monte-Carlo standard error; **bold** is outside of what is aimed
-for, by however little. An interval covers if it holds the truth, its ends included.
+for, by however little; what is for information is not marked. An interval covers if it holds the truth, its ends
+included.
 """
 
 _SURVIVAL = """
@@ -79,10 +80,16 @@ _CLUSTERED = """
 
 The same prompts in both groups, each with 4 trajectories in either (as over 4 seeds), on the log-spaced grid. Log
 hazards vary over prompts with a standard deviation of 1, alike in both groups: then the naive interval, which takes
-all as independent, is too wide. Or they vary by 0.5, and by 1 for a prompt in one group and the other apart: then it
-is too narrow. The prompt bootstrap is right in both. Beside it, the plain percentiles of the same draws, which with
+all as independent, is too wide. Or they vary by 0.5 and, separately in each group, by 1: then it is too narrow. The
+prompt bootstrap is right in both. Beside it, the plain percentiles of the same draws, which with
 few prompts are too narrow; klsurv moves them outwards by Student's t and √(n / (n − 1)) (Hesterberg 2015). {draws:,}
 draws.
+"""
+_POOLED = """
+S at fork 31 ({truth:.3f}) of *one* group that pools several trajectories of each prompt, as over seeds; prompts differ
+as in the first rows above (aim: 93–97). The interval of `klsurv survival` takes trajectories to be independent: right
+with one of each prompt, too narrow with more, and klsurv warns. Then make the pooled column a group (`--by
+seed,alpha`), or quote `klsurv dose` and `klsurv compare`, which draw whole prompts again.
 """
 _STRATA = """
 The size of the log-rank test on such data where the groups die alike on average (for information). Stratifying by
@@ -140,6 +147,7 @@ def _page(pool: ProcessPoolExecutor, *, runs: int, seed: int) -> str:
         for n in reversed(PROMPTS)
     }
     doses = {n: start(shares.of_doses, SHARED, prompts=n, runs=half, draws=draws) for n in SIZES}
+    pooled = {n: start(shares.of_pooled, SHARED, prompts=n, runs=fewer) for n in PROMPTS}
     curves, lives, tests = (
         {(design, n): start(function, design, n=n, runs=runs) for design in DESIGNS for n in SIZES}
         for function in (shares.of_survival, shares.of_lifetimes, shares.of_tests)
@@ -152,7 +160,12 @@ def _page(pool: ProcessPoolExecutor, *, runs: int, seed: int) -> str:
         _CLUSTERED.format(draws=draws),
         _prompts(_done(prompts), ("naive", "prompt bootstrap", "plain percentiles"), COVER_PROMPTS),
         _STRATA,
-        _prompts(_done(prompts), ("log-rank", "log-rank by prompt"), SIZE),
+        _prompts(_done(prompts), ("log-rank", "log-rank by prompt"), None),
+        _POOLED.format(truth=SHARED.survival()[SHARED.forks.index(shares.AT_FORK)]),
+        _table(
+            ("prompts", *(f"{each} of each prompt" for each in shares.EACH)),
+            ((str(n), *_shown(found.values(), COVER)) for n, found in _done(pooled).items()),
+        ),
         _DOSES,
         _table(
             ("prompts", "restricted mean", "S(96)", "ED50"),
@@ -205,7 +218,7 @@ def _tests(found: dict[tuple[Design, int], Found]) -> str:
     return _table(("test", *names), ((test, *_shown((x[test] for x in found.values()), SIZE)) for test in tests))
 
 
-def _prompts(found: dict[tuple[Design, int], Found], names: Sequence[str], aim: Aim) -> str:
+def _prompts(found: dict[tuple[Design, int], Found], names: Sequence[str], aim: Aim | None) -> str:
     rows = [
         (design.name, str(n), *_shown((found[design, n][name] for name in names), aim))
         for design in (SHARED, APART)

@@ -29,6 +29,8 @@ GROUPS = ["run", "group"]
 # Hazards of the two groups whose difference is estimated; of the strata; of the doses.
 PAIR = (1.0, 0.5)
 LAYERS = (0.5, 1.0, 2.0)
+# Trajectories of each prompt in a group that pools seeds, and the fork at which S is looked at.
+EACH, AT_FORK = (1, 2, 4, 8), 31
 DOSES = {0.25: 0.2, 0.5: 0.5, 1.0: 1.0, 1.5: 1.7, 2.0: 2.8}
 # Prompts that differ in how fragile they are, alike under all methods; and prompts whom one method suits, one not.
 SHARED = replace(LOG, name="prompts differ, alike in both groups", frailty=1.0)
@@ -75,6 +77,23 @@ def of_survival(design: Design, *, n: int, runs: int, seed: int) -> dict[tuple[i
         covers = pl.col("truth").is_between("ci_low", "ci_high")
         for fork, hits, total in rows.group_by("fork").agg(covers.sum(), n=pl.len()).rows():
             found[fork, scale] = Share(hits, total)
+    return found
+
+
+def of_pooled(design: Design, *, prompts: int, runs: int, seed: int) -> Shares:
+    """Coverage of S at a fork where each prompt has several trajectories in a group, which the interval cannot know."""
+    rng, at = _rng(seed, design, prompts), design.forks.index(AT_FORK)
+    truth = float(design.survival()[at])
+    found = {}
+    for each in EACH:
+        data = [clustered(design, rng, prompts=prompts, each=each, ratios=(1.0,)) for _ in range(runs)]
+        n_risk, n_events = (
+            np.stack([x.sum(axis=0) for x in column]).astype(np.int64)
+            for column in ([one.n_risk for one in data], [one.n_events for one in data])
+        )
+        table = surviving.survival(risk(design, n_risk, n_events), by=GROUPS, interval=INTERVAL)
+        covered = table.filter(fork=AT_FORK).select(pl.lit(truth).is_between("ci_low", "ci_high"))
+        found[f"{each} of each prompt"] = Share(covered.to_series().sum(), covered.height)
     return found
 
 

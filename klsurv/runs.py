@@ -101,8 +101,8 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     calib_tokens (20), normalize_kl (True), window (each cell's own). Those that speak of death take those of
     `klsurv.params.Event` too: event (`pmass`, or `kl`) and kl_threshold (1 nat). All raise `NothingUsableError` where
     no cell can be used. What must be known of the groups of a statistic (copies, fork grids that differ, pooled doses,
-    means that end early, failed measurements, fewer than 5 trajectories, a threshold by which the unsteered model is
-    dead) is told once, as a warning, and kept in `warnings`.
+    prompts that recur, means that end early, failed measurements, fewer than 5 trajectories, a threshold by which the
+    unsteered model is dead) is told once, as a warning, and kept in `warnings`.
     """
 
     def __init__(

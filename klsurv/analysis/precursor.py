@@ -154,6 +154,10 @@ class Precursors(Analysis):
         """Scored trajectories with their index `row`, and their steered person-forks."""
         lives = self.judged_told(scoring)
         self._told(lives, [*by, "alpha"], options, mixed_are=_MIXED)
+        kinds = [name for name in ("model", "method", "layer") if name not in by and "cell" not in by]
+        together = [name for name in kinds if lives.get_column(name).n_unique() > 1]
+        for message in caveats.of_together(together):
+            self.say(message)
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
         deaths = rows.filter("event").get_column("fork")
         for message in caveats.of_beginnings(deaths.len(), at_once=deaths.filter(deaths == 0).len()):

@@ -13,8 +13,9 @@ from klsurv.frames.event import recovery
 from klsurv.frames.steps import steps as steps_of
 from klsurv.frames.thresholds import at_thresholds, ranges
 from klsurv.inference import Interval, Scale, Sweep
-from klsurv.params import By, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
+from klsurv.params import GROUPS, By, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.schema import INCIDENCE, LIFETIMES, SUMMARY, SURVIVAL, THRESHOLD
+from klsurv.stats import caveats
 from klsurv.stats import incidence as competing
 from klsurv.stats import survival as surviving
 from klsurv.stats import threshold as sweeping
@@ -62,6 +63,7 @@ class Survival(Analysis):
         names, interval = groups(by), Interval(ci=ci, level=level)
         lives = self.lives(options)
         self._told(lives, names, options)
+        self._recurring_told(lives, names)
         table = curves(lives, names, interval)
         if outcome(options)[1].event == "kl":
             first = pl.col("fork") == pl.col("fork").min().over(names)
@@ -85,6 +87,7 @@ class Survival(Analysis):
         scoring, event = outcome(options)
         lives = self.lives(options)
         told = self._told(lives, names, options)
+        self._recurring_told(lives, names)
         curve = curves(lives, names, interval)
         self._reach_told(curve, names, tau)
         parts = [
@@ -109,6 +112,7 @@ class Survival(Analysis):
         names = groups(by)
         lives = self.lives(options)
         told = self._told(lives, names, options, mixed_are=_APART)
+        self._recurring_told(lives, names)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         rows = steps_of(kept.lazy(), by=names).collect()
         table = competing.incidence(rows, by=names)
@@ -146,6 +150,16 @@ class Survival(Analysis):
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()
         return declared(sweeping.threshold(risks, sized(lives, names), by=names), names, THRESHOLD)
+
+    def _recurring_told(self, lives: pl.DataFrame, by: Sequence[str]) -> None:
+        """Tell if a group has several trajectories of a prompt, which errors without a bootstrap cannot know."""
+        others = [name for name in GROUPS if name not in (*by, "prompt")]
+        prompts = lives.group_by(*dict.fromkeys((*by, "prompt"))).agg(pl.len(), pl.col(others).n_unique())
+        most = prompts.select(pl.col("len", *others).max().fill_null(0)).row(0, named=True)
+        # Cells differ in any case.
+        apart = [name for name in others if name != "cell" and most[name] > 1] or ["cell"]
+        for message in caveats.of_recurring(most["len"], apart=apart):
+            self.say(message)
 
     def _each_dose(self, table: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
         return each_dose(table.lazy(), alphas=self.alphas).collect() if by == ("alpha",) else table

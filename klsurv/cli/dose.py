@@ -26,7 +26,7 @@ CAPTION = (
     "rmst: mean tokens alive before tau. …_low, …_high: whole prompts resampled.\n"
     "trend_…, ed50: of all doses of a group, and repeated in its rows.\n"
     "trend_p: as if trajectories were independent.\n"
-    "ed50: alpha at which half are dead by tau; S is made to fall with alpha first."
+    "ed50: alpha at which S at tau is 0.5; S is made to fall with alpha first."
 )
 
 

@@ -21,7 +21,7 @@ from klsurv.params import groups
 
 CAPTION = (
     "Shares of all trajectories: each has died, finished its answer, or is running.\n"
-    "No independence of the two is assumed. …_error: standard errors."
+    "No independence of the two is assumed. …_error: as if trajectories were independent."
 )
 
 

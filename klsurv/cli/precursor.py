@@ -27,6 +27,7 @@ CAPTIONS = {
         "died: mean KL before a death; alive: of those of its alpha alive at that fork.\n"
         "lag −1: the token before it. An early death has few tokens before it (n_deaths):\n"
         "compare died with alive, not one lag with another.\n"
+        "Death came after the fork before: the tokens since then may be of the dead.\n"
         "…_low, …_high: whole prompts resampled.\n"
         "Deaths at fork 0, and those none of their alpha outlived, are left out."
     ),
@@ -35,8 +36,9 @@ CAPTIONS = {
         "death. ci_…, p: clustered by prompt."
     ),
     "landmark": (
-        "Concordance of mean KL up to the landmark with later death, in pairs of one\n"
-        "alpha; 0.5: chance; above: high KL dies first. No alpha: over all doses.\n"
+        "n: seen alive at the first fork at or after the landmark, and followed beyond it.\n"
+        "Concordance of mean KL up to the landmark with death after that fork, in pairs of\n"
+        "one alpha; 0.5: chance; above: high KL dies first. No alpha: over all doses.\n"
         "ci_…: whole prompts resampled."
     ),
 }

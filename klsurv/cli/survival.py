@@ -29,7 +29,10 @@ LIVES = (
     "…_left: the fork before, since deaths came between it and theirs.\n"
     "end_if_…: S at the end if each failed measurement were a death, or a survival."
 )
-EOS = "Ended answers count as if they might have gone on: see `klsurv incidence`."
+EOS = (
+    "Intervals take trajectories to be independent, which those of one prompt are not.\n"
+    "Ended answers count as if they might have gone on: see `klsurv incidence`."
+)
 
 
 @click.command("survival")

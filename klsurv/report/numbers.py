@@ -50,10 +50,10 @@ def of_dose(table: pl.DataFrame) -> list[str]:
     for one in several:
         row = one.row(0, named=True)
         name = f"{row['method'] or 'unknown'}: " if names else ""
-        half = "between the doses tried there is none at which half are dead"
+        half = "between the doses tried there is none at which S is 0.5"
         if row["ed50"] is not None:
             band = _interval(row["ed50_low"], row["ed50_high"], ".2f")
-            half = f"half are dead by token {row['tau']} at α = {row['ed50']:.2f}{band}{_between(one, row['ed50'])}"
+            half = f"S at token {row['tau']} is 0.5 at α = {row['ed50']:.2f}{band}{_between(one, row['ed50'])}"
         trend = ""
         if row["trend_p"] is not None:
             trend = f"; trend of deaths with α: z = {row['trend_z']:.2f}, p = {row['trend_p']:.2g}, {_NAIVE}"

@@ -84,7 +84,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Dose",
             "What does the dose do?",
             "Left: mean tokens alive; right: the share alive at the end. Bars: whole prompts drawn again. A ring "
-            "marks the dose at which half are dead.",
+            "marks the dose at which S is 0.5 (ED50).",
             numbers.of_dose(table),
             dose_chart(table, by=several, words=over("Dose–response"), view=_LINEAR),
         )
@@ -108,7 +108,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         "Threshold",
         "How much of it is the threshold?",
         "What would have been found at other thresholds; where lines are steep the choice matters, and a high share of "
-        "recovered deaths says that the threshold lies within the noise.",
+        "recovered deaths that many were not for good.",
         numbers.of_threshold(doses),
         tables.draw_threshold(runs, "alpha", view=_LINEAR, options=options),
     )
@@ -136,7 +136,8 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Before death",
             "What did KL do before death?",
             "Orange: those about to be seen dead, at 0. Blue: those of the same dose, alive at that fork. "
-            "Where the bands part, KL knew before the fork did.",
+            "Where the bands part, KL differed before death was seen. Death came after the fork before: the tokens "
+            "since then may be those of the dead.",
             numbers.of_study(table),
             precursor_chart(table, ratios, words=over("KL before death"), view=_LINEAR),
         )

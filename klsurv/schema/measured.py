@@ -135,7 +135,7 @@ SUMMARY = Table(
             "tau",
             "Int64",
             "tokens",
-            "where rmst is restricted: the smallest last fork of the groups in which any is still at risk",
+            "where rmst is restricted: the smallest last fork of the groups in which any is still alive after it",
         ),
     ),
 )

@@ -72,6 +72,27 @@ def of_unmeasured(groups: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
     return [f"left out, as none was measured at a fork: {_listed([_name(label) for label in _labels(groups, by)])}"]
 
 
+def of_recurring(most: int, *, apart: Sequence[str]) -> list[str]:
+    """Of the `most` trajectories of one prompt in a group, by which columns they could be told `apart`."""
+    if most < 2:
+        return []
+    return [
+        f"groups hold up to {most} trajectories of one prompt, which intervals and errors take to be independent, and "
+        f"are too narrow: tell them apart by {', '.join(apart)} (--by), or see compare and dose, which draw whole "
+        "prompts"
+    ]
+
+
+def of_together(columns: Sequence[str]) -> list[str]:
+    """`columns` of which groups hold several values, where precursors of death are looked for."""
+    if not columns:
+        return []
+    return [
+        f"groups hold several values of {' and '.join(columns)}: one with higher KL and more deaths looks like a "
+        f"precursor; tell them apart by {', '.join(columns)} (--by)"
+    ]
+
+
 def of_control(controls: pl.DataFrame, *, threshold: float) -> list[str]:
     """`controls`: each model, its trajectories at alpha 0 (n), and how many died at their first fork (`at_once`)."""
     dead = controls.filter(pl.col("n") >= FEW, pl.col("n") == pl.col("at_once"))

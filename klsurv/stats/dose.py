@@ -66,7 +66,7 @@ def dose(
 
 
 def ed50(survival: Floats, alphas: Floats, n: Floats) -> Floats:
-    """The dose at which half are dead, of curves of shape (draws, doses).
+    """The dose at which S is a half, of curves of shape (draws, doses).
 
     −∞ if fewer are alive at the least dose, ∞ if more are at the greatest, NaN where a dose has no value.
     Survival is made to fall with the dose first (isotonic regression, weighted by n; Robertson et al. 1988), then the

@@ -26,6 +26,10 @@ COPIES = (
     "SmolLM2-135M-Instruct_mean_diff_s0_w96 and SmolLM2-135M-Instruct_pca_s0_w96 hold the same 8 trajectories "
     "(alpha 0.0): they are one piece of evidence, not several"
 )
+RECUR = (
+    "groups hold up to {} trajectories of one prompt, which intervals and errors take to be independent, and are too "
+    "narrow: tell them apart by {} (--by), or see compare and dose, which draw whole prompts"
+)
 
 Result = subprocess.CompletedProcess[str]
 

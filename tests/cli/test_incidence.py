@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.cli.tables import COPIES, OPTIONS, SCORING, printed, quiet, told
+from tests.cli.tables import COPIES, OPTIONS, RECUR, SCORING, printed, quiet, told
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell
 
@@ -26,7 +26,7 @@ def test_it_prints_what_the_library_returns(
 ) -> None:
     runs = quiet(real_cells)
     want = runs.incidence(**SCORING, **asked)
-    assert runs.warnings == [COPIES]
+    assert runs.warnings == [COPIES, *[RECUR.format(2, "method")] * ("by" not in asked)]
     printed(klsurv("incidence", real_cells, *OPTIONS, *options, "--format", format), want, runs, format=format)
 
 
@@ -38,7 +38,8 @@ def test_what_it_saves_says_how_it_was_made(klsurv: Klsurv, real_cells: Path, tm
     printed(result, want, runs, saved=[path])
     assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
     event = "death at the first fork with pmass < 0.3"
-    told(path, "incidence", event=event, options={"by": "alpha", "event": "pmass"}, warnings=[COPIES])
+    warnings = [COPIES, RECUR.format(2, "method")]
+    told(path, "incidence", event=event, options={"by": "alpha", "event": "pmass"}, warnings=warnings)
 
 
 def test_a_group_that_mixes_fork_grids_is_left_out_with_a_warning(klsurv: Klsurv, tmp_path: Path) -> None:

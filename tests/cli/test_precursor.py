@@ -38,8 +38,10 @@ def test_it_prints_the_study_that_the_library_returns(
     runs = quiet(real_cells)
     want = runs.study(**SCORING, **asked)
     assert want.filter(pl.col("n_deaths") > 1).height > 0
+    together = "groups hold several values of method: one with higher KL and more deaths looks like a precursor"
     assert runs.warnings == [
         COPIES,
+        *[f"{together}; tell them apart by method (--by)"] * ("by" not in asked),
         "33 of 39 deaths are at token 0, before any KL, and are left out of what precedes a death",
     ]
     printed(klsurv("precursor", real_cells, *OPTIONS, *options, "--format", format), want, runs, format=format)

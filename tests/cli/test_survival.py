@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.cli.tables import COPIES, OPTIONS, SCORING, parsed, printed, quiet, told
+from tests.cli.tables import COPIES, OPTIONS, RECUR, SCORING, parsed, printed, quiet, told
 from tests.cli.terminal import on_terminal
 from tests.conftest import Klsurv
 from tests.ingest.handmade import NAN, write_cell
@@ -30,7 +30,8 @@ def test_it_prints_what_the_library_returns(
     runs = quiet(real_cells)
     want = runs.survival(**SCORING, **asked)
     pooled = asked.get("by") == "cell"
-    assert runs.warnings[pooled:] == [COPIES] and all("pool 7 doses" in text for text in runs.warnings[:pooled])
+    recur = RECUR.format(*((7, "alpha") if pooled else (2, "method")))
+    assert runs.warnings[pooled:] == [COPIES, recur] and all("pool 7 doses" in said for said in runs.warnings[:pooled])
     printed(klsurv("survival", real_cells, *OPTIONS, *options, "--format", format), want, runs, format=format)
 
 
@@ -95,7 +96,8 @@ def test_a_dose_that_no_cell_has_keeps_its_row_in_the_summary(klsurv: Klsurv, re
     want = runs.lifetimes(**SCORING)
     assert want.select("alpha", "n", "median").rows() == [(1.0, 16, None), (7.5, 0, None)]
     printed(klsurv("survival", real_cells, "--summary", "--alphas", "1,7.5", *OPTIONS, "--format", "json"), want, runs)
-    assert runs.warnings == ["no cell has alpha 7.5; there is 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0"]
+    absent = "no cell has alpha 7.5; there is 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0"
+    assert runs.warnings == [absent, RECUR.format(2, "method")]
 
 
 def test_what_must_be_known_of_the_groups_is_told_once_each(klsurv: Klsurv, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_the_report_has_what_was_generated(
     places: Places, klsurv: Klsurv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Its charts take long, and are the same.
-    monkeypatch.setattr("klsurv.report.build.sections", lambda *_: iter(()))
+    monkeypatch.setattr("klsurv.report.build.sections", lambda *_, drawn: iter(()))
     page = tmp_path / "report.html"
     done = klsurv("report", places.remote_store, "-o", page, "--threshold", "0.3", "--model-contains", "pca")
     assert done.returncode == 0, done.stderr

@@ -20,6 +20,6 @@ def test_some_columns_have_their_dtypes() -> None:
 
 
 def test_declarations_are_told_without_loading_polars() -> None:
-    script = "import sys, klsurv.cli.schema as s, klsurv.schema.describe as d, klsurv.output.rows as r\n"
-    script += "r.show_texts(d.describe(s.NAMES), format='csv')\nassert 'polars' not in sys.modules"
+    script = "import sys, klsurv.schema as s, klsurv.schema.describe as d, klsurv.output.rows as r\n"
+    script += "r.show_texts(d.describe(s.TABLES), format='csv')\nassert 'polars' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)

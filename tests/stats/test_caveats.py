@@ -14,8 +14,10 @@ from klsurv.stats.caveats import (
     of_other_grids,
     of_pooling,
     of_reach,
+    of_recurring,
     of_size,
     of_tau,
+    of_together,
     of_unmeasured,
 )
 
@@ -169,4 +171,20 @@ def test_what_other_grids_mean_is_told() -> None:
     assert of_other_grids(True) == [
         "the fork grids of the groups differ: tests are made within each grid alone, so that groups of two grids have "
         "none, and their means compare deaths that were looked for at other forks"
+    ]
+
+
+def test_prompts_that_recur_are_told_with_what_tells_them_apart() -> None:
+    assert of_recurring(1, apart=["method"]) == []
+    assert of_recurring(3, apart=["method", "seed"]) == [
+        "groups hold up to 3 trajectories of one prompt, which intervals and errors take to be independent, and are "
+        "too narrow: tell them apart by method, seed (--by), or see compare and dose, which draw whole prompts"
+    ]
+
+
+def test_methods_that_are_together_may_look_like_a_precursor() -> None:
+    assert of_together([]) == []
+    assert of_together(["model", "method"]) == [
+        "groups hold several values of model and method: one with higher KL and more deaths looks like a "
+        "precursor; tell them apart by model, method (--by)"
     ]
