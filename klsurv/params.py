@@ -182,6 +182,23 @@ class Selection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the panels of a figure are laid out.
+
+    Attributes:
+        columns: panels per row; None chooses rows of equal length, at most four wide.
+        log_time: a logarithmic time axis, linear below 1 token, for fork grids that crowd the start.
+    """
+
+    columns: int | None = None
+    log_time: bool = False
+
+    def __post_init__(self) -> None:
+        plain(self)
+        check(self.columns is None or 1 <= self.columns <= 100, f"columns must lie in 1…100, not {self.columns}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Look:
     """How the spaghetti figure is drawn.
 
@@ -199,7 +216,8 @@ class Look:
 
     def __post_init__(self) -> None:
         plain(self)
-        check(self.columns is None or 1 <= self.columns <= 100, f"columns must lie in 1…100, not {self.columns}")
+        # Checked there.
+        Layout(columns=self.columns)
         check(self.line_lw is None or 0 < self.line_lw <= 20, f"line_lw must lie in (0, 20], not {self.line_lw}")
         check(
             self.line_alpha is None or 0 < self.line_alpha <= 1, f"line_alpha must lie in (0, 1], not {self.line_alpha}"

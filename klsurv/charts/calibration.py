@@ -13,6 +13,7 @@ from klsurv.charts.page import Page, Words
 from klsurv.charts.series import Series, series_of, wider
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import FAINT, INK
+from klsurv.params import Layout
 from klsurv.schema import BAND
 
 _METHOD = pl.col("method").fill_null("unknown")
@@ -26,7 +27,7 @@ def calibration_chart(
     cells: pl.DataFrame,
     *,
     words: Words,
-    view: dict[str, Any],
+    layout: Layout,
 ) -> Figure:
     """Three panels, a series per method: p95 KL by step of the bisection, held-out p95 by dose, c_star by seed.
 
@@ -37,7 +38,7 @@ def calibration_chart(
     methods = cells.select(_METHOD, "cell", "c_star", "seed")
     bisection, heldout, calibration = (table.with_columns(_METHOD) for table in (bisection, heldout, calibration))
     series = series_of(methods, by=["method"])
-    page = Page(n_panels=3, **view)
+    page = Page(n_panels=3, layout=layout)
     width, height = page.size
     data = Datasets()
     targets = cells.get_column("target_kl").drop_nulls().unique()
@@ -59,9 +60,9 @@ def calibration_chart(
         dots += _dots(
             one.rows(methods), one.rows(calibration), one, data, str(i), aside=min(8, height / len(series) / 4)
         )
-    words.entries = [one.entry() for one in series]
-    words.entries += [Entry("band", FAINT, "{:g}–{:g} of the target".format(*BAND))] * bool(band)
-    words.entries += [Entry("dashed", FAINT, "target × α²")] * (not targets.is_empty())
+    entries = [one.entry() for one in series]
+    entries += [Entry("band", FAINT, "{:g}–{:g} of the target".format(*BAND))] * bool(band)
+    entries += [Entry("dashed", FAINT, "target × α²")] * (not targets.is_empty())
     for layers, table, text in ((path, bisection, "no history.json"), (doses, heldout, "no held-out KL")):
         if table.is_empty():
             layers.append(note(text, width / 2, height / 2, align="center"))
@@ -72,7 +73,7 @@ def calibration_chart(
         panel(doses, text="held-out prompts", size=page.size),
         panel(dots, text=f"c_star of {n} cell{'s' * (n != 1)}{'; mean, 95 % interval' * known}", size=page.size),
     ]
-    return sheet(panels, page=page, words=words, data=data)
+    return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
 def _drawable(column: str) -> pl.Expr:

@@ -67,7 +67,7 @@ def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str
         layers.append(note("no pair to compare", _WIDTH / 2, height / 2 - 6, align="center"))
     else:
         layers.append(note(f"difference (thick interval), p{inside} after Holm", _WIDTH + 14, -18, size=11))
-    words.entries = [
+    entries = [
         Entry("line", ALIVE, "as if independent", width=1.6),
         Entry("line", DEAD, "whole prompts resampled", width=2.6),
     ]
@@ -75,7 +75,7 @@ def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str
     parts = [f"τ = {taus[0]} tokens"] if taus else []
     parts.append(f"{n} pair{'s' * (n != 1)}" if n <= MOST else f"the {MOST} largest differences of {n} pairs")
     framed = panel(layers, text="   ".join(parts), size=(_WIDTH, height))
-    return sheet([framed], page=Page(n_panels=1), words=words, data=data)
+    return sheet([framed], page=Page(n_panels=1), entries=entries, words=words, data=data)
 
 
 def _numbers(row: dict[str, Any]) -> str:

@@ -13,16 +13,17 @@ from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words, letters, shorts
 from klsurv.charts.sheet import panel, sheet
 from klsurv.charts.theme import DEAD, INK, PAPER
+from klsurv.params import Layout
 
 # From an early death to a late one; even the latest is darker than who lives, so that grey print tells them apart.
 EARLY_TO_LATE = ("#3d1404", "#6b2a06", "#9a4607", DEAD)
 RUNNING, FINISHED = "#a9c6dc", "#ece6da"
 
 
-def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) -> Figure:
+def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figure:
     """A panel per cell; `deaths` has cell, alpha, prompt, outcome (died, eos, running) and t (its token)."""
     cells = deaths.get_column("cell").unique().sort().to_list()
-    page = Page(n_panels=len(cells), **view)
+    page = Page(n_panels=len(cells), layout=layout)
     data = Datasets()
     alphas = list(map(str, deaths.get_column("alpha").unique().sort()))
     deaths = deaths.with_columns(dose=pl.Series(map(str, deaths.get_column("alpha")), dtype=pl.String))
@@ -70,9 +71,9 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, view: dict[str, Any]) ->
             )
         tall = max(60, min(2 * height, 17 * len(prompts)))
         panels.append(panel(layers, text=names[i], size=(width, tall)))
-    words.entries = [
+    entries = [
         Entry("band", DEAD, "died (darker: earlier)", opacity=1),
         Entry("band", FINISHED, "finished alive (EOS)", opacity=1),
         Entry("band", RUNNING, "alive at the end of the window", opacity=1),
     ]
-    return sheet(panels, page=page, words=words, data=data)
+    return sheet(panels, page=page, entries=entries, words=words, data=data)

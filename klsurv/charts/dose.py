@@ -14,9 +14,10 @@ from klsurv.charts.page import Page, Words
 from klsurv.charts.series import CROWD, Series, series_of
 from klsurv.charts.sheet import note, panel, share, sheet
 from klsurv.charts.theme import FAINT, INK, PAPER
+from klsurv.params import Layout
 
 
-def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, view: dict[str, Any]) -> Figure:
+def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: Layout) -> Figure:
     """Two panels, the restricted mean to tau and S(tau), a series per group; ED50 and its interval about S = 0.5.
 
     More than 4 groups have two panels each, the others in grey: their bars would cover each other.
@@ -25,7 +26,7 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, view: dic
     series = series_of(dose, by=by)
     apart = len(series) > CROWD
     together = [[one] for one in enumerate(series)] if apart else [list(enumerate(series))]
-    page = Page(n_panels=2 * len(together), **view)
+    page = Page(n_panels=2 * len(together), layout=layout)
     data = Datasets()
     tau: int | None = dose.get_column("tau").max()  # type: ignore[assignment]
     until = "τ" if tau is None else f"τ = {tau} tokens"
@@ -49,16 +50,16 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, view: dic
                 layers.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 3, align="center"))
             panels.append(panel(layers, text=text, size=page.size))
     if apart:
-        words.entries = [Entry("line", FAINT, "the other groups", width=1)]
+        entries = [Entry("line", FAINT, "the other groups", width=1)]
     else:
-        words.entries = [one.entry() for one in series if len(series) > 1]
-    words.entries.append(Entry("bar", series[0].colour if len(series) == 1 else INK, "interval, prompts resampled"))
+        entries = [one.entry() for one in series if len(series) > 1]
+    entries.append(Entry("bar", series[0].colour if len(series) == 1 else INK, "interval, prompts resampled"))
     if dose.get_column("ed50").count():
         stacked = ", one above the other" * (1 < len(series) <= CROWD)
-        words.entries.append(Entry("dot", INK, f"ED50 and its interval{stacked}"))
+        entries.append(Entry("dot", INK, f"ED50 and its interval{stacked}"))
     if apart:
-        words.entries.append(Entry("dashed", FAINT, f"S = 0.5 at {until}"))
-    return sheet(panels, page=page, words=words, data=data)
+        entries.append(Entry("dashed", FAINT, f"S = 0.5 at {until}"))
+    return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
 def _panel(

@@ -14,20 +14,21 @@ from klsurv.charts.page import Page, Words, span
 from klsurv.charts.series import series_of
 from klsurv.charts.sheet import note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FINISHED, PAPER
+from klsurv.params import Layout
 
 # From the bottom up.
 STATES = (("p_died", "died", DEAD), ("p_finished", "finished (EOS)", FINISHED), ("p_running", "still running", ALIVE))
 
 
 def incidence_chart(
-    incidence: pl.DataFrame, *, by: Sequence[str], n: pl.DataFrame, words: Words, view: dict[str, Any]
+    incidence: pl.DataFrame, *, by: Sequence[str], n: pl.DataFrame, words: Words, layout: Layout
 ) -> Figure:
     """A panel per group: the shares that have died, have finished and run on, which add to 1 at each token.
 
     `n` has the columns `by`, and n.
     """
     groups = series_of(n, by=by)
-    page = Page(n_panels=len(groups), **view)
+    page = Page(n_panels=len(groups), layout=layout)
     data = Datasets()
     ends = span(float(incidence.get_column("fork").max() or 1), page=page, room=False)  # type: ignore[arg-type]
     panels = []
@@ -55,8 +56,8 @@ def incidence_chart(
             text = "left out: its fork grids differ" if size else "no trajectory"
             layers.append(note(text, page.size[0] / 2, page.size[1] / 2, align="center"))
         panels.append(panel(layers, text=f"{group.name or 'all'}   n={size}", size=page.size))
-    words.entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]
-    return sheet(panels, page=page, words=words, data=data)
+    entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]
+    return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
 def _steps(rows: pl.DataFrame, *, name: str, x_max: float) -> pl.DataFrame:

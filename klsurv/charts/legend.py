@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ def _advance(text: str) -> float:
     return sum(3.5 if c in _NARROW else 10.2 if c in _WIDE else 8.3 if c.isupper() else 6.5 for c in text)
 
 
-def legend(entries: list[Entry], *, width: int) -> dict[str, Any]:
+def legend(entries: Sequence[Entry], *, width: int) -> dict[str, Any]:
     """The entries from left to right, going on in a new line where `width` pixels do not hold them."""
     placed: list[tuple[Entry, float, float]] = []
     x, row = 0.0, 0

@@ -10,6 +10,7 @@ from typing import Any
 from klsurv.charts.legend import Entry, legend
 from klsurv.charts.theme import columns_for, config, panel_size
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
+from klsurv.params import Layout
 
 # What a panel says of trajectories that are not drawn (R3).
 NO_SCALE = "without a scale (early KL 0 or failed)"
@@ -23,27 +24,27 @@ _LETTER, _LINE = 6.6, 12
 _SHORT = 5
 
 
-# The fields of a page that a user chooses.
-View = dict[str, Any]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """How a figure of `n_panels` is laid out: the panels in a row and their size (pixels), and how time is drawn."""
 
     n_panels: int
-    columns: int | None = None
-    log_time: bool = False
+    layout: Layout = field(default_factory=Layout)
+
+    @property
+    def log_time(self) -> bool:
+        """Whether the time axis is logarithmic."""
+        return self.layout.log_time
 
     @property
     def across(self) -> int:
         """Panels in a row."""
-        return min(self.columns or columns_for(self.n_panels), max(self.n_panels, 1))
+        return min(self.layout.columns or columns_for(self.n_panels), max(self.n_panels, 1))
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of a panel."""
-        return panel_size(self.columns or columns_for(self.n_panels))
+        return panel_size(self.layout.columns or columns_for(self.n_panels))
 
     @property
     def width(self) -> int:
@@ -55,23 +56,27 @@ class Page:
         return i % self.across == 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Words:
     """What is written over a figure: what it shows, and of what."""
 
     title: str
     subtitle: str
-    entries: list[Entry] = field(default_factory=list)
 
 
 def composed(
-    panels: Sequence[dict[str, Any]], *, words: Words, columns: int, width: int, row_gap: int = 14
+    panels: Sequence[dict[str, Any]],
+    *,
+    page: Page,
+    entries: Sequence[Entry],
+    words: Words,
+    row_gap: int = 14,
 ) -> dict[str, Any]:
-    """Panels, as Vega-Lite has them, in rows under a legend (`width` pixels) and a title.
+    """Panels, as Vega-Lite has them, in rows under a legend of `entries` and a title.
 
     Written out: altair copies each panel at every step of composition, which takes longer than all else of a chart.
     """
-    rows = {"concat": list(panels), "columns": columns, "spacing": {"row": row_gap, "column": SPACING}}
+    rows = {"concat": list(panels), "columns": page.across, "spacing": {"row": row_gap, "column": SPACING}}
     return {
         "$schema": _SCHEMA,
         "config": config(),
@@ -82,7 +87,7 @@ def composed(
             "fontWeight": "bold",
             "offset": 8,
         },
-        "vconcat": [*([legend(words.entries, width=width)] if words.entries else []), rows],
+        "vconcat": [*([legend(entries, width=page.width)] if entries else []), rows],
         "spacing": 12,
     }
 
@@ -98,13 +103,13 @@ def span(last: float, *, page: Page, room: bool = True) -> tuple[float, float]:
     return -0.02 * last * room, 1.04 * last
 
 
-def time_axis(ends: tuple[float, float], *, page: Page, field: str = "fork") -> dict[str, Any]:
+def time_axis(ends: tuple[float, float], *, log_time: bool, field: str = "fork") -> dict[str, Any]:
     """The time axis of a panel, as Vega-Lite writes it; with `log_time` logarithmic, but linear below 1 token."""
-    log: dict[str, Any] = {"type": "symlog", "constant": 1} if page.log_time else {}
+    log: dict[str, Any] = {"type": "symlog", "constant": 1} if log_time else {}
     ticks: dict[str, Any] = {"tickCount": 5, "tickMinStep": 1}
     if ends[1] < _SHORT:
         ticks = {"values": list(range(int(ends[1]) + 1)), "format": "d"}
-    elif page.log_time:
+    elif log_time:
         ticks = {"values": [v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]]}
     return {
         "field": field,

@@ -12,7 +12,7 @@ from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words, span
 from klsurv.charts.sheet import note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
-from klsurv.params import Look
+from klsurv.params import Layout, Look
 
 
 def pmass_chart(
@@ -23,24 +23,24 @@ def pmass_chart(
     alphas: list[float],
     threshold: float,
     words: Words,
-    view: dict[str, Any],
+    layout: Layout,
 ) -> Figure:
     """A panel per alpha: lines of trajectories that die in orange, of others in blue; `frames.bands` has the tables.
 
     `counts` (alpha, n, n_died) are of all trajectories, of which `lines` may be some.
     """
-    page = Page(n_panels=len(alphas), **view)
+    page = Page(n_panels=len(alphas), layout=layout)
     data = Datasets()
     ends = span(float(lines.get_column("t").max() or 1), page=page)  # type: ignore[arg-type]
     panels = [_panel(alpha, i, lines, bands, counts, threshold, data, page, ends) for i, alpha in enumerate(alphas)]
-    words.entries = [
+    entries = [
         Entry("line", ALIVE, "stays alive"),
         Entry("line", DEAD, "dies"),
         Entry("band", FAINT, "p10–p90"),
         Entry("line", INK, "median"),
         Entry("dashed", INK, f"threshold {threshold:g}"),
     ]
-    return sheet(panels, page=page, words=words, data=data)
+    return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
 def _panel(

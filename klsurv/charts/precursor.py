@@ -12,6 +12,7 @@ from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
+from klsurv.params import Layout
 
 TITLES = {"raw": "smoothed KL (nats)", "relative": "KL / own p95"}
 COVARIATES = {"log2_early_kl": "early KL × 2", "log2_spike": "spike × 2", "log2_alpha": "α × 2"}
@@ -21,7 +22,7 @@ _LEAST, _MOST = 0.01, 100.0
 _BELOW, _APART = 46, 34
 
 
-def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: Words, view: dict[str, Any]) -> Figure:
+def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: Words, layout: Layout) -> Figure:
     """Two panels of the event study, raw and relative, the dying against the living; then hazard ratios, if there are.
 
     Bands are of resampled prompts. The forks of the hazard model, its baseline, are not drawn.
@@ -29,7 +30,7 @@ def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: 
     ratios = pl.DataFrame()
     if hazard is not None:
         ratios = hazard.filter(pl.col("hazard_ratio").is_finite() & pl.col("covariate").is_in(list(COVARIATES)))
-    page = Page(n_panels=2 if ratios.is_empty() else 3, **view)
+    page = Page(n_panels=2 if ratios.is_empty() else 3, layout=layout)
     data = Datasets()
     panels = [
         _study(study.filter(pl.col("measure") == measure), measure, data, page, first=i == 0)
@@ -37,12 +38,12 @@ def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: 
     ]
     if not ratios.is_empty():
         panels.append(_forest(ratios, data, page))
-    words.entries = [
+    entries = [
         Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
         Entry("band", FAINT, "prompts resampled"),
     ]
-    return sheet(panels, page=page, words=words, data=data)
+    return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
 def _study(rows: pl.DataFrame, measure: str, data: Datasets, page: Page, *, first: bool) -> Any:

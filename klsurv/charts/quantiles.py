@@ -15,6 +15,7 @@ from klsurv.charts.sheet import note, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import ALIVE, DEAD, FAINT
 from klsurv.exprs.axes import Axes
+from klsurv.params import Layout
 
 # The median by the share alive, none, half and all: its colour and, for grey print, its width.
 STOPS, WIDTHS = (DEAD, "#6b5b4f", ALIVE), (1.2, 2.1, 3.0)
@@ -30,18 +31,18 @@ class Bands:
     bands: pl.DataFrame
 
 
-def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, view: dict[str, Any]) -> Figure:
+def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, layout: Layout) -> Figure:
     """A panel per alpha; the median is blue and wide where all present live, orange and thin where all are dead."""
-    page = Page(n_panels=len(panels), **view)
+    page = Page(n_panels=len(panels), layout=layout)
     data = Datasets()
     drawn = [_panel(panel, i, data, page, y_title) for i, panel in enumerate(panels)]
-    words.entries = [
+    entries = [
         Entry("band", FAINT, "p10–p90", opacity=0.25),
         Entry("band", FAINT, "p25–p75", opacity=0.5),
     ]
     stops = zip(("all dead", "half alive", "median, all alive"), STOPS, WIDTHS, strict=True)
-    words.entries += [Entry("line", colour, text, width=width) for text, colour, width in reversed(list(stops))]
-    return sheet(drawn, page=page, words=words, data=data)
+    entries += [Entry("line", colour, text, width=width) for text, colour, width in reversed(list(stops))]
+    return sheet(drawn, page=page, entries=entries, words=words, data=data)
 
 
 def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> Any:

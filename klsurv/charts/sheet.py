@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import sqrt
 from typing import Any, Literal
 
 import altair as alt
 
 from klsurv.charts.figure import Datasets, Figure
+from klsurv.charts.legend import Entry
 from klsurv.charts.page import NO_LABELS, Page, Words, composed, letters, short, time_axis
 from klsurv.charts.theme import FAINT
 
 
-def sheet(panels: Sequence[Any], *, page: Page, words: Words, data: Datasets, row_gap: int = 14) -> Figure:
-    """The panels in rows, under a title and a legend."""
+def sheet(
+    panels: Sequence[Any],
+    *,
+    page: Page,
+    entries: Sequence[Entry] = (),
+    words: Words,
+    data: Datasets,
+    row_gap: int = 14,
+) -> Figure:
+    """The panels in rows, under a title and a legend of `entries`."""
     panels = panels or [alt.layer(note("nothing to show", 0, 20), width=page.width, height=60)]
     context: dict[str, Any] = {"top_level": False, "datasets": {}}
     drawn = [panel.to_dict(validate=False, context=context) for panel in panels]
-    shown = replace(words, title=short(words.title, 110), subtitle=short(words.subtitle, 130))
-    chart = composed(drawn, words=shown, columns=page.across, width=page.width, row_gap=row_gap)
+    shown = Words(short(words.title, 110), short(words.subtitle, 130))
+    chart = composed(drawn, page=page, entries=entries, words=shown, row_gap=row_gap)
     return Figure({**chart, "datasets": context["datasets"]}, data)
 
 
@@ -35,7 +43,7 @@ def panel(layers: Sequence[Any], *, text: str, size: tuple[int, int]) -> Any:
 
 def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X:
     """The time axis of a panel."""
-    axis: alt.X = alt.X.from_dict(time_axis(ends, page=page, field=field), validate=False)
+    axis: alt.X = alt.X.from_dict(time_axis(ends, log_time=page.log_time, field=field), validate=False)
     return axis
 
 

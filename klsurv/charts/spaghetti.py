@@ -11,10 +11,10 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure, features
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_SCALE, SPACING, Page, Words, composed, kl_axis, short, time_axis
-from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER, columns_for
+from klsurv.charts.page import NO_SCALE, Page, Words, composed, kl_axis, short, time_axis
+from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER
 from klsurv.exprs.axes import Axes
-from klsurv.params import Look, Scoring
+from klsurv.params import Layout, Look, Scoring
 
 # The height of a tick (pixels), how far from an edge its middle stays, or Vega would move the panel's title out of its
 # way, and how many in a panel can all be black.
@@ -64,13 +64,11 @@ def spaghetti_chart(
     lines are shorter than the rolling mean (R2).
     """
     data = Datasets()
-    columns = look.columns or columns_for(len(panels))
+    page = Page(n_panels=len(panels), layout=Layout(columns=look.columns))
     drawn = [
-        _panel(panel, data, scoring=scoring, look=look, targets=targets, first=i == 0, left=i % columns == 0)
+        _panel(panel, data, scoring=scoring, look=look, targets=targets, first=i == 0, left=page.left(i))
         for i, panel in enumerate(panels)
     ]
-    across = min(columns, len(panels))
-    width = across * panels[0].axes.width + (across - 1) * SPACING
     dose = "1 (own early p95)" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
     entries = [
         Entry("line", ALIVE, f"alive (pmass ≥ {scoring.threshold:g})"),
@@ -86,9 +84,8 @@ def spaghetti_chart(
     words = Words(
         f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
         f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}{shorter}.",
-        entries,
     )
-    chart = composed(drawn, words=words, columns=columns, width=width)
+    chart = composed(drawn, page=page, entries=entries, words=words)
     pictures = {_picture_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}
     strokes = {_median_name(panel): cache(panel.medians) for panel in panels if _has_median(panel)}
     return Figure(chart, data, pictures, strokes)
@@ -101,7 +98,7 @@ def _panel(
     y_title = None
     if first:
         y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
-    x = time_axis(axes.x_domain, page=Page(n_panels=1), field="t")
+    x = time_axis(axes.x_domain, log_time=False, field="t")
     y = kl_axis(axes, field="y", title=y_title, labels=left)
     levels = [1.0] if scoring.normalize_kl else [target * panel.alpha**2 for target in targets]
     seen = [level for level in levels if level <= axes.y_max]

@@ -16,6 +16,7 @@ from klsurv.charts.sheet import note, share, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import FAINT, INK, PAPER
 from klsurv.exprs.axes import symlog
+from klsurv.params import Layout
 
 # Pixels below a panel: of the first row of numbers at risk, and between rows; and between two numbers.
 _BELOW, _ROW, _APART = 46, 13, 30
@@ -31,7 +32,7 @@ def survival_chart(
     *,
     by: Sequence[str],
     words: Words,
-    view: dict[str, Any],
+    layout: Layout,
     gaps: bool = True,
 ) -> Figure:
     """Panels, and a curve per group in each, as `panels_of` has them; where it is one, those of other panels in grey.
@@ -42,7 +43,7 @@ def survival_chart(
     than 4 in a panel are drawn without band and gaps, which would cover each other.
     """
     panels, series = panels_of(lifetimes, by=by)
-    page = Page(n_panels=len(panels), **view)
+    page = Page(n_panels=len(panels), layout=layout)
     data = Datasets()
     ends = span(float(survival.get_column("fork").max() or 1), page=page)  # type: ignore[arg-type]
     context = survival.select(*by, "fork", "survival") if len(series) == 1 and len(panels) > 1 else None
@@ -50,17 +51,17 @@ def survival_chart(
         _panel(panel, survival, lifetimes, series, context, data, by=by, i=i, page=page, ends=ends, gaps=gaps)
         for i, panel in enumerate(panels)
     ]
-    words.entries = [s.entry() for s in series if len(series) > 1]
+    entries = [s.entry() for s in series if len(series) > 1]
     colour, band = (series[0].colour, _BAND) if len(series) == 1 else (FAINT, 0.25)
     if len(series) <= CROWD:
-        words.entries.append(Entry("band", colour, "interval of S", opacity=band))
+        entries.append(Entry("band", colour, "interval of S", opacity=band))
         if gaps:
             gap = 1 - (1 - band) * (1 - _GAP)
-            words.entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap, dash=_EDGE))
-    words.entries.append(Entry("dot", INK, "median"))
+            entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap, dash=_EDGE))
+    entries.append(Entry("dot", INK, "median"))
     if context is not None:
-        words.entries.append(Entry("line", FAINT, f"the other {'doses' if 'alpha' in by else 'groups'}", width=1))
-    return sheet(drawn, page=page, words=words, data=data, row_gap=20)
+        entries.append(Entry("line", FAINT, f"the other {'doses' if 'alpha' in by else 'groups'}", width=1))
+    return sheet(drawn, page=page, entries=entries, words=words, data=data, row_gap=20)
 
 
 def _panel(

@@ -14,12 +14,13 @@ from klsurv.charts.page import Page, Words
 from klsurv.charts.series import series_of
 from klsurv.charts.sheet import note, panel, share, sheet
 from klsurv.charts.theme import INK
+from klsurv.params import Layout
 
 PANELS = (("died", "share that died"), ("survival_end", "S at the end"), ("recovery", "share of deaths that recover"))
 
 
 def threshold_chart(
-    table: pl.DataFrame, *, by: Sequence[str], threshold: float, words: Words, view: dict[str, Any]
+    table: pl.DataFrame, *, by: Sequence[str], threshold: float, words: Words, layout: Layout
 ) -> Figure:
     """Three panels with a line per group: the share that died, survival at the end, the share of deaths that recover.
 
@@ -27,7 +28,7 @@ def threshold_chart(
     """
     rows = table.with_columns(died=pl.col("n_events") / pl.col("n"))
     series = series_of(table, by=by)
-    page = Page(n_panels=len(PANELS), **view)
+    page = Page(n_panels=len(PANELS), layout=layout)
     data = Datasets()
     rule = (
         alt.Chart(alt.InlineData([{"threshold": threshold}]))
@@ -56,6 +57,6 @@ def threshold_chart(
                 )
             )
         panels.append(panel(layers, text=text, size=page.size))
-    words.entries = [one.entry() for one in series if one.name]
-    words.entries.append(Entry("dashed", INK, f"threshold {threshold:g}"))
-    return sheet(panels, page=page, words=words, data=data)
+    entries = [one.entry() for one in series if one.name]
+    entries.append(Entry("dashed", INK, f"threshold {threshold:g}"))
+    return sheet(panels, page=page, entries=entries, words=words, data=data)

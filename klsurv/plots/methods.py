@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Unpack
 
 from klsurv.inference import Scale, Test
-from klsurv.params import By, Look, OutcomeOptions, Scoring, ScoringOptions
+from klsurv.params import By, Layout, Look, OutcomeOptions, Scoring, ScoringOptions
 from klsurv.plots import tables, trajectories
 from klsurv.plots.spaghetti import draw_spaghetti
 
@@ -59,8 +59,8 @@ class Plots:
         **options: Unpack[OutcomeOptions],
     ) -> alt.VConcatChart:
         """Kaplan–Meier steps with bands, medians and numbers at risk; a panel per alpha, a curve per other group."""
-        view = _view(columns, log_time)
-        return tables.draw_survival(self._runs, by, view=view, options=options, ci=ci, level=level).with_data()
+        layout = Layout(columns=columns, log_time=log_time)
+        return tables.draw_survival(self._runs, by, layout=layout, options=options, ci=ci, level=level).with_data()
 
     def quantiles(
         self,
@@ -71,14 +71,16 @@ class Plots:
         **scoring: Unpack[ScoringOptions],
     ) -> alt.VConcatChart:
         """Quantiles of KL over tokens on the axes of the spaghetti, the median coloured by the share alive."""
-        view = _view(columns, log_time)
-        return trajectories.draw_quantiles(self._runs, view=view, options=scoring, kl_log=kl_log).with_data()
+        layout = Layout(columns=columns, log_time=log_time)
+        return trajectories.draw_quantiles(self._runs, layout=layout, options=scoring, kl_log=kl_log).with_data()
 
     def pmass(
         self, *, columns: int | None = None, log_time: bool = False, **scoring: Unpack[ScoringOptions]
     ) -> alt.VConcatChart:
         """Each trajectory's pmass at forks, its p10–p90 band and median, and the threshold."""
-        return trajectories.draw_pmass(self._runs, view=_view(columns, log_time), options=scoring).with_data()
+        return trajectories.draw_pmass(
+            self._runs, layout=Layout(columns=columns, log_time=log_time), options=scoring
+        ).with_data()
 
     def incidence(
         self,
@@ -89,7 +91,9 @@ class Plots:
         **options: Unpack[OutcomeOptions],
     ) -> alt.VConcatChart:
         """The shares that have died, finished and run on, stacked, a panel per group."""
-        return tables.draw_incidence(self._runs, by, view=_view(columns, log_time), options=options).with_data()
+        return tables.draw_incidence(
+            self._runs, by, layout=Layout(columns=columns, log_time=log_time), options=options
+        ).with_data()
 
     def dose(
         self,
@@ -104,7 +108,7 @@ class Plots:
     ) -> alt.VConcatChart:
         """Restricted mean and survival at tau against alpha, with bands and ED50."""
         how = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
-        return tables.draw_dose(self._runs, by, view=_view(columns), options=options, **how).with_data()
+        return tables.draw_dose(self._runs, by, layout=Layout(columns=columns), options=options, **how).with_data()
 
     def threshold(
         self,
@@ -119,7 +123,7 @@ class Plots:
     ) -> alt.VConcatChart:
         """Deaths, survival at the end and recovery against the threshold."""
         how = {"start": start, "stop": stop, "steps": steps, "consecutive": consecutive}
-        return tables.draw_threshold(self._runs, by, view=_view(columns), options=scoring, **how).with_data()
+        return tables.draw_threshold(self._runs, by, layout=Layout(columns=columns), options=scoring, **how).with_data()
 
     def precursor(
         self,
@@ -133,15 +137,17 @@ class Plots:
     ) -> alt.VConcatChart:
         """KL before death against those alive at the same fork, and hazard ratios if statsmodels is installed."""
         how = {"lags": lags, "level": level, "bootstrap": bootstrap, "seed": seed}
-        return trajectories.draw_precursor(self._runs, view=_view(columns), options=scoring, **how).with_data()
+        return trajectories.draw_precursor(
+            self._runs, layout=Layout(columns=columns), options=scoring, **how
+        ).with_data()
 
     def calibration(self, *, columns: int | None = None, **scoring: Unpack[ScoringOptions]) -> alt.VConcatChart:
         """The bisection's path, held-out KL by dose against the target, c_star by seed."""
-        return trajectories.draw_calibration(self._runs, view=_view(columns), options=scoring).with_data()
+        return trajectories.draw_calibration(self._runs, layout=Layout(columns=columns), options=scoring).with_data()
 
     def deaths(self, *, columns: int | None = None, **options: Unpack[OutcomeOptions]) -> alt.VConcatChart:
         """When each prompt died at each alpha, a panel per cell."""
-        return trajectories.draw_deaths(self._runs, view=_view(columns), options=options).with_data()
+        return trajectories.draw_deaths(self._runs, layout=Layout(columns=columns), options=options).with_data()
 
     def compare(
         self,
@@ -171,8 +177,3 @@ class Plots:
             "seed": seed,
         }
         return tables.draw_compare(self._runs, by, options=options, **how).with_data()
-
-
-def _view(columns: int | None, log_time: bool = False) -> dict[str, Any]:
-    Look(columns=columns)
-    return {"columns": columns, "log_time": log_time}

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv.charts.figure import Figure
+from klsurv.charts.page import Page
 from klsurv.charts.picture import picture_url
 from klsurv.charts.spaghetti import Panel, spaghetti_chart
-from klsurv.charts.theme import columns_for, panel_size
 from klsurv.exprs.axes import Axes
 from klsurv.fanout import beside
 from klsurv.frames import spaghetti
 from klsurv.frames.counts import each_dose
 from klsurv.frames.ink import PIXELS, edges, ink
-from klsurv.params import Look, Scoring
+from klsurv.params import Layout, Look, Scoring
 from klsurv.plots.drawn import Drawn
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
             lives.filter("drawn", pl.col("length") < scoring.roll).select(pl.len()),
         ]
     )
-    width, height = panel_size(look.columns or columns_for(len(runs.alphas)))
+    width, height = Page(n_panels=len(runs.alphas), layout=Layout(columns=look.columns)).size
     rows = each_dose(counts.lazy(), alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
     crowded = look.crowded(max(rows.get_column("n").to_list(), default=0))
     drawn = Drawn(runs, scoring=scoring)

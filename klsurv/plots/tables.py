@@ -11,19 +11,18 @@ from klsurv.charts.compare import compare_chart
 from klsurv.charts.dose import dose_chart
 from klsurv.charts.figure import Figure
 from klsurv.charts.incidence import incidence_chart
-from klsurv.charts.page import View
 from klsurv.charts.series import NAMES
 from klsurv.charts.survival import survival_chart
 from klsurv.charts.threshold import threshold_chart
 from klsurv.frames.counts import each_dose
-from klsurv.params import By, OutcomeOptions, ScoringOptions, groups, outcome
+from klsurv.params import By, Layout, OutcomeOptions, ScoringOptions, groups, outcome
 from klsurv.plots.words import words
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
 
 
-def draw_survival(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **how: Any) -> Figure:
+def draw_survival(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions, **how: Any) -> Figure:
     """Kaplan–Meier curves."""
     names = groups(by)
     table, lives = runs.survival(names, **how, **options), runs.lifetimes(names, **how, **options)
@@ -31,38 +30,36 @@ def draw_survival(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **
     said = words(runs, "Kaplan–Meier survival: share still alive at each token", options, n=_total(lives))
     # KL is measured at each token, pmass at forks.
     gaps = outcome(options)[1].event == "pmass"
-    return survival_chart(table, lives, by=names, words=said, view=view, gaps=gaps)
+    return survival_chart(table, lives, by=names, words=said, layout=layout, gaps=gaps)
 
 
-def draw_incidence(runs: Runs, by: By, *, view: View, options: OutcomeOptions) -> Figure:
+def draw_incidence(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions) -> Figure:
     """Stacked areas of died, finished, running."""
     names = groups(by)
     table = runs.incidence(names, **options)
     n = _present(counted(runs, names, options), names)
     said = words(runs, "Break, or finish? Shares died, finished and running by token", options, n=_total(n))
-    return incidence_chart(table, by=names, n=n, words=said, view=view)
+    return incidence_chart(table, by=names, n=n, words=said, layout=layout)
 
 
-def draw_dose(runs: Runs, by: By, *, view: View, options: OutcomeOptions, **how: Any) -> Figure:
+def draw_dose(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions, **how: Any) -> Figure:
     """Restricted mean and survival against alpha."""
     names = groups(by, none=True)
     table = runs.dose(names, **how, **options)
     said = words(runs, "Dose–response: how long, and how many, at each α", options, n=_total(table))
-    return dose_chart(table, by=names, words=said, view=view)
+    return dose_chart(table, by=names, words=said, layout=layout)
 
 
-def draw_threshold(runs: Runs, by: By, *, view: View, options: ScoringOptions, **how: Any) -> Figure:
+def draw_threshold(runs: Runs, by: By, *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
     """Deaths, survival and recovery against the threshold."""
     names = groups(by)
     scoring, _ = outcome(options)
     table = runs.threshold(names, **how, **options)
     n = _total(table.select(*names, "n").unique())
-    said = words(runs, "Deaths, survival and recovery against the threshold of pmass", options, n=n, timeless=True)
     forks = how.get("consecutive", 1)
-    said.subtitle += (
-        f" Death at the {'first fork' if forks == 1 else f'last of {forks} measured forks in a row'} below it."
-    )
-    return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, view=view)
+    event = f"death at the {'first fork' if forks == 1 else f'last of {forks} measured forks in a row'} below it"
+    said = words(runs, "Deaths, survival and recovery against the threshold of pmass", options, n=n, event=event)
+    return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, layout=layout)
 
 
 def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> Figure:

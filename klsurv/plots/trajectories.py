@@ -10,7 +10,7 @@ import polars as pl
 from klsurv.charts.calibration import calibration_chart
 from klsurv.charts.deaths import deaths_chart
 from klsurv.charts.figure import Figure
-from klsurv.charts.page import Page, View
+from klsurv.charts.page import Page
 from klsurv.charts.pmass import pmass_chart
 from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.quantiles import Bands, quantiles_chart
@@ -19,7 +19,7 @@ from klsurv.frames import spaghetti
 from klsurv.frames.bands import kl_bands, pmass_bands, pmass_counts, pmass_lines
 from klsurv.frames.counts import each_dose
 from klsurv.frames.deaths import deaths
-from klsurv.params import OutcomeOptions, Scoring, ScoringOptions
+from klsurv.params import Layout, OutcomeOptions, Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.schema import USABLE
@@ -32,7 +32,7 @@ _MOST_LINES, _MOST_CELLS = 400, 60
 
 
 def draw_quantiles(
-    runs: Runs, *, view: View, options: ScoringOptions, kl_log: bool = False, drawn: Drawn | None = None
+    runs: Runs, *, layout: Layout, options: ScoringOptions, kl_log: bool = False, drawn: Drawn | None = None
 ) -> Figure:
     """Quantiles of KL over tokens, a panel per alpha, on the axes of the spaghetti; of what is `drawn` already."""
     scoring = Scoring(**options)
@@ -40,7 +40,7 @@ def draw_quantiles(
     y_max = drawn.top()
     counted = spaghetti.panels(runs.judged_told(scoring).lazy())
     rows = each_dose(counted, alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
-    width, height = Page(n_panels=len(runs.alphas), **view).size
+    width, height = Page(n_panels=len(runs.alphas), layout=layout).size
     panels = []
     for row in rows.iter_rows(named=True):
         axes = Axes(width=width, height=height, x_max=row["x_max"], y_max=y_max, kl_log=kl_log)
@@ -49,10 +49,10 @@ def draw_quantiles(
         panels.append(Bands(alpha=row["alpha"], n=row["n"], axes=axes, bands=bands))
     y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
     said = words(runs, "Quantiles of KL over tokens", options, n=sum(panel.n for panel in panels))
-    return quantiles_chart(panels, y_title=y_title, words=said, view=view)
+    return quantiles_chart(panels, y_title=y_title, words=said, layout=layout)
 
 
-def draw_pmass(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
+def draw_pmass(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
     """Pmass at forks, a panel per alpha."""
     scoring = Scoring(**options)
     lives = runs.judged_told(scoring)
@@ -62,10 +62,10 @@ def draw_pmass(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
     crowded = max(counts.get_column("n").to_list(), default=0) > _MOST_LINES
     what = f"a line for {_MOST_LINES} of each panel's trajectories" if crowded else "a line per trajectory"
     said = words(runs, f"pmass at each fork, {what}", options, n=lives.height)
-    return pmass_chart(lines, bands, counts, alphas=runs.alphas, threshold=scoring.threshold, words=said, view=view)
+    return pmass_chart(lines, bands, counts, alphas=runs.alphas, threshold=scoring.threshold, words=said, layout=layout)
 
 
-def draw_deaths(runs: Runs, *, view: View, options: OutcomeOptions) -> Figure:
+def draw_deaths(runs: Runs, *, layout: Layout, options: OutcomeOptions) -> Figure:
     """When each prompt died at each alpha, a panel per cell."""
     table = deaths(runs.lives(options).lazy()).collect()
     cells = table.get_column("cell").unique().sort()
@@ -73,10 +73,10 @@ def draw_deaths(runs: Runs, *, view: View, options: OutcomeOptions) -> Figure:
         runs.say(f"the map of deaths shows the first {_MOST_CELLS} of {len(cells)} cells: --where chooses others")
         table = table.filter(pl.col("cell").is_in(cells.head(_MOST_CELLS).implode()))
     said = words(runs, "Prompt or dose? Token of death by prompt and α", options, n=table.height)
-    return deaths_chart(table, words=said, view=view)
+    return deaths_chart(table, words=said, layout=layout)
 
 
-def draw_precursor(runs: Runs, *, view: View, options: ScoringOptions, **how: Any) -> Figure:
+def draw_precursor(runs: Runs, *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
     """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found."""
     from klsurv.stats.hazard import can_fit
 
@@ -84,12 +84,14 @@ def draw_precursor(runs: Runs, *, view: View, options: ScoringOptions, **how: An
     ratios = runs.hazard((), **options) if can_fit() else None
     steered = runs.rollouts().filter(pl.col("alpha") != 0).height
     said = words(runs, "KL before death: the dying against the living", options, n=steered)
-    return precursor_chart(study, ratios, words=said, view=view)
+    return precursor_chart(study, ratios, words=said, layout=layout)
 
 
-def draw_calibration(runs: Runs, *, view: View, options: ScoringOptions) -> Figure:
+def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
     """The path to c_star, held-out KL against the target, c_star by seed."""
     cells = runs.cells().filter(pl.col("status").is_in(USABLE))
     path = runs.bisection().join(cells.select("cell", "method"), on="cell", maintain_order="left")
-    said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, timeless=True)
-    return calibration_chart(path, runs.heldout(**options), runs.calibration(**options), cells, words=said, view=view)
+    said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, event="")
+    return calibration_chart(
+        path, runs.heldout(**options), runs.calibration(**options), cells, words=said, layout=layout
+    )

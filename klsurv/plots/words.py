@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from klsurv.runs import Runs
 
 
-def words(runs: Runs, title: str, options: ScoringOptions, *, n: int | None = None, timeless: bool = False) -> Words:
-    """Title and subtitle; `n` trajectories, where that says something; `timeless` figures speak of no death."""
+def words(
+    runs: Runs,
+    title: str,
+    options: ScoringOptions,
+    *,
+    n: int | None = None,
+    event: str | None = None,
+) -> Words:
+    """Title and subtitle; `n` trajectories, where that says something; `event`: what a death is (none: empty)."""
     rows = runs.rollouts()
     models = rows.get_column("model").drop_nulls().unique().sort().to_list()
-    scoring, event = outcome(options)
+    scoring, chosen = outcome(options)
     windows = (
         [scoring.window] if scoring.window else rows.select(pl.col("window").unique().sort()).to_series().to_list()
     )
@@ -29,7 +36,7 @@ def words(runs: Runs, title: str, options: ScoringOptions, *, n: int | None = No
         parts.append(f"α = {runs.alphas[0]}.")
     if n is not None:
         parts.append(f"n={n} trajectories.")
-    if not timeless:
-        what = death(scoring, event)
+    what = death(scoring, chosen) if event is None else event
+    if what:
         parts.append(what[0].upper() + what[1:] + ".")
     return Words(title, " ".join(parts))

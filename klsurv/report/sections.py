@@ -15,7 +15,7 @@ from klsurv.charts.incidence import incidence_chart
 from klsurv.charts.page import Words
 from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.survival import survival_chart
-from klsurv.params import ScoringOptions
+from klsurv.params import Layout, ScoringOptions
 from klsurv.plots import tables, trajectories
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
@@ -25,8 +25,7 @@ from klsurv.stats.hazard import can_fit
 if TYPE_CHECKING:
     from klsurv.runs import Runs
 
-_LINEAR: dict[str, Any] = {"columns": None, "log_time": False}
-_LOG: dict[str, Any] = {"columns": None, "log_time": True}
+_LINEAR, _LOG = Layout(), Layout(log_time=True)
 _MOST_CELLS = 12
 
 
@@ -65,7 +64,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         "Each step down is a fork at which trajectories were first seen dead; the band is the 95 % interval, the "
         "shaded steps the tokens between two forks, where the time of death is not known.",
         numbers.of_lifetimes(lives),
-        survival_chart(runs.survival(by, **chosen), lives, by=by, words=over("Survival by dose"), view=_LOG),
+        survival_chart(runs.survival(by, **chosen), lives, by=by, words=over("Survival by dose"), layout=_LOG),
     )
     doses = lives if by == ("alpha",) else runs.lifetimes(**chosen).filter(pl.col("n") > 0)
     table = runs.incidence(**chosen)
@@ -75,7 +74,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         "Does it break, or finish?",
         "At each token the three areas add to one: dead, finished before being seen dead, still running.",
         numbers.of_incidence(table),
-        incidence_chart(table, by=["alpha"], n=doses.select("alpha", "n"), words=over("Shares by token"), view=_LOG),
+        incidence_chart(table, by=["alpha"], n=doses.select("alpha", "n"), words=over("Shares by token"), layout=_LOG),
     )
     if len(runs.alphas) > 1:
         table = runs.dose(several, **chosen)
@@ -86,7 +85,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Left: mean tokens alive; right: the share alive at the end. Bars: whole prompts drawn again. A ring "
             "marks the dose at which S is 0.5 (ED50).",
             numbers.of_dose(table),
-            dose_chart(table, by=several, words=over("Dose–response"), view=_LINEAR),
+            dose_chart(table, by=several, words=over("Dose–response"), layout=_LINEAR),
         )
     if methods > 1:
         at = 1.0 if 1.0 in runs.alphas else None
@@ -110,7 +109,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         "What would have been found at other thresholds; where lines are steep the choice matters, and a high share of "
         "recovered deaths that many were not for good.",
         numbers.of_threshold(doses),
-        tables.draw_threshold(runs, "alpha", view=_LINEAR, options=options),
+        tables.draw_threshold(runs, "alpha", layout=_LINEAR, options=options),
     )
     yield Section(
         "pmass",
@@ -118,7 +117,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         "What was measured at the forks?",
         "Each thin line is one trajectory; black is the median, the band holds the middle 80 %.",
         [],
-        trajectories.draw_pmass(runs, view=_LOG, options=options),
+        trajectories.draw_pmass(runs, layout=_LOG, options=options),
     )
     if calibration is not None:
         yield Section(
@@ -127,7 +126,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "How does KL run?",
             "Bands hold the middle 80 and 50 % of trajectories; the median turns from blue to orange as they die.",
             [],
-            trajectories.draw_quantiles(runs, view=_LINEAR, options=options, drawn=drawn),
+            trajectories.draw_quantiles(runs, layout=_LINEAR, options=options, drawn=drawn),
         )
         table = runs.study(**chosen)
         ratios = runs.hazard(**chosen) if can_fit() else None
@@ -139,7 +138,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Where the bands part, KL differed before death was seen. Death came after the fork before: the tokens "
             "since then may be those of the dead.",
             numbers.of_study(table),
-            precursor_chart(table, ratios, words=over("KL before death"), view=_LINEAR),
+            precursor_chart(table, ratios, words=over("KL before death"), layout=_LINEAR),
         )
         yield Section(
             "calibration",
@@ -148,7 +147,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Left: the search for the dose at which p95 KL meets the target. Middle: p95 KL on prompts it has not seen "
             "against the target. Right: the coefficient of each seed.",
             numbers.of_calibration(calibration),
-            trajectories.draw_calibration(runs, view=_LINEAR, options=options),
+            trajectories.draw_calibration(runs, layout=_LINEAR, options=options),
         )
     if rows.get_column("cell").n_unique() <= _MOST_CELLS:
         yield Section(
@@ -157,7 +156,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Prompt or dose?",
             "A row is a prompt, a column a dose. Rows of one colour speak for the prompt, columns for the dose.",
             [],
-            trajectories.draw_deaths(runs, view=_LINEAR, options=chosen),  # type: ignore[arg-type]
+            trajectories.draw_deaths(runs, layout=_LINEAR, options=chosen),  # type: ignore[arg-type]
         )
 
 

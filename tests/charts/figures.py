@@ -18,6 +18,7 @@ import klsurv
 from klsurv.charts.figure import Figure
 from klsurv.data import unpack
 from klsurv.output.images import svg_of
+from klsurv.params import Layout
 from klsurv.plots import tables, trajectories
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -51,14 +52,14 @@ def draw(chart: str, root: Any, **how: Any) -> Figure:
 
 
 def _draw(chart: str, root: Any, *, alphas: list[float] | None = None, options: Any = OPTIONS, **how: Any) -> Figure:
-    """The figure of a root, or of runs; `how` replaces what the chart is called with, `view` how it is laid out."""
+    """The figure of a root, or of runs; `how` replaces what the chart is called with, `layout` how it is laid out."""
     function, usual = CHARTS[chart]
-    view = {} if chart == "compare" else {"view": {"columns": None, "log_time": False, **how.pop("view", {})}}
+    layout = {} if chart == "compare" else {"layout": how.pop("layout", Layout())}
     # What the runs warn of, duplicates and pooled doses, is tested elsewhere.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", klsurv.KlsurvWarning)
         runs = root if isinstance(root, klsurv.Runs) else klsurv.scan(root, alphas=alphas)
-        figure: Figure = function(runs, options=options, **view, **{**usual, **how})
+        figure: Figure = function(runs, options=options, **layout, **{**usual, **how})
     return figure
 
 

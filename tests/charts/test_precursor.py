@@ -10,9 +10,8 @@ import pytest
 import klsurv
 from klsurv.charts.page import Words
 from klsurv.charts.precursor import precursor_chart
+from klsurv.params import Layout
 from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec
-
-VIEW = {"columns": None, "log_time": False}
 
 
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
@@ -38,13 +37,13 @@ def hazard(**columns: list[float]) -> pl.DataFrame:
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
 def test_a_forest_has_the_covariates_without_the_baseline(real_cells: Path) -> None:
     study = klsurv.scan(real_cells).study((), **FEW, **OPTIONS)
-    read = spec(precursor_chart(study, hazard(), words=Words("", ""), view=VIEW))
+    read = spec(precursor_chart(study, hazard(), words=Words("", ""), layout=Layout()))
     assert headings(read)[2] == "hazard ratios   n=40 forks, 9 deaths"
     point = layers(panels(read)[2], "point")[0]
     assert [row["covariate"] for row in rows(read, point)] == ["early KL × 2", "spike × 2", "α × 2"]
     low, high = point["encoding"]["x"]["scale"]["domain"]
     assert low < 0.5 and high > 12 and all(low <= tick <= high for tick in point["encoding"]["x"]["axis"]["values"])
-    wild = precursor_chart(study, hazard(ci_high=[1e300, 6, 12, 9]), words=Words("", ""), view=VIEW)
+    wild = precursor_chart(study, hazard(ci_high=[1e300, 6, 12, 9]), words=Words("", ""), layout=Layout())
     assert layers(panels(spec(wild))[2], "point")[0]["encoding"]["x"]["scale"]["domain"][1] < 200
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from klsurv.charts.quantiles import STOPS
+from klsurv.params import Layout
 from tests.charts.figures import draw, headings, layers, legend, panels, rows, spec, texts
 from tests.charts.test_spaghetti import spec as spaghetti
 
@@ -45,7 +46,7 @@ def test_a_dose_without_kl_keeps_its_panel_and_says_why(real_cells: Path) -> Non
 
 
 def test_time_and_kl_may_be_logarithmic(real_cells: Path) -> None:
-    read: dict[str, Any] = spec(draw("quantiles", real_cells, kl_log=True, view={"log_time": True}))
+    read: dict[str, Any] = spec(draw("quantiles", real_cells, kl_log=True, layout=Layout(log_time=True)))
     encoding = layers(panels(read)[1], "rule")[0]["encoding"]
     assert encoding["x"]["scale"]["type"] == encoding["y"]["scale"]["type"] == "symlog"
     assert encoding["x"]["axis"]["values"] == [0, 1, 3, 10, 30]

@@ -10,11 +10,15 @@ from klsurv.charts.legend import Entry, legend
 from klsurv.charts.page import Page, Words, kl_ticks, short, shorts, span
 from klsurv.charts.sheet import log_scale, panel, share, sheet, time
 from klsurv.exprs.axes import Axes
+from klsurv.params import Layout
 
 
 def test_a_page_has_at_most_four_panels_in_a_row_unless_it_is_told() -> None:
     assert [Page(n_panels=n).across for n in (0, 1, 4, 5, 8, 9)] == [1, 1, 4, 3, 4, 3]
-    assert Page(n_panels=8, columns=2).across == 2 and Page(n_panels=1, columns=5).across == 1
+    assert (
+        Page(n_panels=8, layout=Layout(columns=2)).across == 2
+        and Page(n_panels=1, layout=Layout(columns=5)).across == 1
+    )
     assert [Page(n_panels=8).left(i) for i in range(5)] == [True, False, False, False, True]
 
 
@@ -43,7 +47,7 @@ def test_a_heading_is_no_wider_than_its_panel() -> None:
 
 
 def test_time_begins_before_0_and_ends_past_the_last_fork() -> None:
-    page, log = Page(n_panels=1), Page(n_panels=1, log_time=True)
+    page, log = Page(n_panels=1), Page(n_panels=1, layout=Layout(log_time=True))
     assert span(100, page=page) == (-2, 104) and span(100, page=page, room=False) == (0, 104)
     assert span(100, page=log) == (-0.15, 125) and span(0, page=page)[1] > 0
     axis = time(span(100, page=log), page=log).to_dict()
@@ -52,7 +56,7 @@ def test_time_begins_before_0_and_ends_past_the_last_fork() -> None:
 
 @pytest.mark.parametrize(("last", "want"), [(1, [0, 1]), (2, [0, 1, 2]), (3, [0, 1, 2, 3])])
 def test_a_short_time_axis_has_a_tick_per_token_and_none_between(last: int, want: list[int]) -> None:
-    for page in (Page(n_panels=1), Page(n_panels=1, log_time=True)):
+    for page in (Page(n_panels=1), Page(n_panels=1, layout=Layout(log_time=True))):
         axis = time(span(last, page=page), page=page).to_dict()["axis"]
         assert [tick for tick in axis["values"] if tick <= last] == want and axis["format"] == "d"
     assert time((-1, 2), page=Page(n_panels=1)).to_dict()["axis"]["values"] == [0, 1, 2]

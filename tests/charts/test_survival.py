@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import klsurv
+from klsurv.params import Layout
 from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
 
 
@@ -42,8 +43,8 @@ def test_steps_are_the_table_from_one_at_token_0_to_the_right_edge(real_cells: P
 
 
 def test_numbers_at_risk_start_with_all_and_stand_under_forks_of_the_same_axis(real_cells: Path) -> None:
-    for view in ({}, {"log_time": True}):
-        read = spec(draw("survival", real_cells, view=view))
+    for layout in (Layout(), Layout(log_time=True)):
+        read = spec(draw("survival", real_cells, layout=layout))
         for panel in panels(read):
             numbers = next(layer for layer in layers(panel, "text") if "field" in layer["encoding"]["text"])
             shown = rows(read, numbers)

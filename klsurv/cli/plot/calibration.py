@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
 from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 @columns_option
 def command(runs: Place, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
     """The bisection's path, held-out KL by dose against the target, c_star by seed."""
-    look, chosen = view(options), scoring_of(options)
+    layout, chosen = layout_of(options), scoring_of(options)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.trajectories import draw_calibration
 
-        return draw_calibration(read, view=look, options=chosen)
+        return draw_calibration(read, layout=layout, options=chosen)
 
     draw(runs, outputs, scale, options, make, title="calibration")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.cli.options import event_options, outcome_of, runs_options, scoring_options
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
 from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 @columns_option
 def command(runs: Place, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
     """Prompt or dose? When each prompt died at each alpha, a panel per cell."""
-    look, chosen = view(options), outcome_of(options)
+    layout, chosen = layout_of(options), outcome_of(options)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.trajectories import draw_deaths
 
-        return draw_deaths(read, view=look, options=chosen)
+        return draw_deaths(read, layout=layout, options=chosen)
 
     draw(runs, outputs, scale, options, make, title="deaths")

@@ -16,7 +16,7 @@ from klsurv.cli.options import (
     scoring_options,
     tau_option,
 )
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
 from klsurv.inference import Interval, Resampling
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
@@ -47,13 +47,13 @@ def command(
     **options: Any,
 ) -> None:
     """Restricted mean and survival against alpha, with bands and ED50."""
-    names, look, chosen = groups(by, none=True), view(options), outcome_of(options)
+    names, layout, chosen = groups(by, none=True), layout_of(options), outcome_of(options)
     how = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
     Interval(level=level), Resampling(draws=bootstrap, seed=seed)
 
     def make(read: Runs, progress: Any) -> Figure:
         from klsurv.plots.tables import draw_dose
 
-        return draw_dose(read, names, view=look, options=chosen, progress=progress, **how)
+        return draw_dose(read, names, layout=layout, options=chosen, progress=progress, **how)
 
     draw(runs, outputs, scale, options, make, title="dose–response")

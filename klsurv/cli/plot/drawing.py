@@ -15,7 +15,7 @@ from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import PICTURES
 from klsurv.output.pen import Pen
-from klsurv.params import Look
+from klsurv.params import Layout
 
 if TYPE_CHECKING:
     from klsurv.charts.figure import Figure
@@ -61,11 +61,9 @@ def time_option(function: F) -> F:
     )(function)
 
 
-def view(options: dict[str, Any]) -> dict[str, Any]:
+def layout_of(options: dict[str, Any]) -> Layout:
     """How panels are laid out, checked; takes these options out of `options`."""
-    chosen = {"columns": options.pop("columns", None), "log_time": options.pop("log_time", False)}
-    Look(columns=chosen["columns"])
-    return chosen
+    return Layout(columns=options.pop("columns", None), log_time=options.pop("log_time", False))
 
 
 def draw(

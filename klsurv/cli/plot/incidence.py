@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.cli.options import by_option, event_options, outcome_of, runs_options, scoring_options
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options, time_option
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 @time_option
 def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, **options: Any) -> None:
     """Break, or finish? Shares that died, finished and run on, stacked, a panel per group."""
-    names, look, chosen = groups(by), view(options), outcome_of(options)
+    names, layout, chosen = groups(by), layout_of(options), outcome_of(options)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.tables import draw_incidence
 
-        return draw_incidence(read, names, view=look, options=chosen)
+        return draw_incidence(read, names, layout=layout, options=chosen)
 
     draw(runs, outputs, scale, options, make, title="incidence")

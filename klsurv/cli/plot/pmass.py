@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.cli.options import runs_options, scoring_of, scoring_options
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options, time_option
 from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 @time_option
 def command(runs: Place, outputs: tuple[Path, ...], scale: float, **options: Any) -> None:
     """Pmass at forks, a thin line per trajectory, a panel per alpha."""
-    look, chosen = view(options), scoring_of(options)
+    layout, chosen = layout_of(options), scoring_of(options)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.trajectories import draw_pmass
 
-        return draw_pmass(read, view=look, options=chosen)
+        return draw_pmass(read, layout=layout, options=chosen)
 
     draw(runs, outputs, scale, options, make, title="pmass at forks")

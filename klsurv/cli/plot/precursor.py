@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.cli.options import bootstrap_options, runs_options, scoring_of, scoring_options
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
 from klsurv.inference import Interval, Resampling
 from klsurv.ingest.remote import Place
 
@@ -35,13 +35,13 @@ def command(
     **options: Any,
 ) -> None:
     """KL before death against those alive at the same fork, and hazard ratios (with statsmodels)."""
-    look, chosen = view(options), scoring_of(options)
+    layout, chosen = layout_of(options), scoring_of(options)
     how = {"lags": lags, "level": level, "bootstrap": bootstrap, "seed": seed}
     Interval(level=level), Resampling(draws=bootstrap, seed=seed)
 
     def make(read: Runs, progress: Any) -> Figure:
         from klsurv.plots.trajectories import draw_precursor
 
-        return draw_precursor(read, view=look, options=chosen, progress=progress, **how)
+        return draw_precursor(read, layout=layout, options=chosen, progress=progress, **how)
 
     draw(runs, outputs, scale, options, make, title="KL before death")

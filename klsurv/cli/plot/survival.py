@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.cli.options import by_option, event_options, level_option, outcome_of, runs_options, scoring_options
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, time_option, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options, time_option
 from klsurv.inference import SCALES, Interval
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
@@ -32,12 +32,12 @@ def command(
     runs: Place, outputs: tuple[Path, ...], scale: float, by: str, ci: Any, level: float, **options: Any
 ) -> None:
     """Kaplan–Meier curves with bands and numbers at risk, a panel per alpha."""
-    names, look, chosen = groups(by), view(options), outcome_of(options)
+    names, layout, chosen = groups(by), layout_of(options), outcome_of(options)
     Interval(ci=ci, level=level)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.tables import draw_survival
 
-        return draw_survival(read, names, view=look, options=chosen, ci=ci, level=level)
+        return draw_survival(read, names, layout=layout, options=chosen, ci=ci, level=level)
 
     draw(runs, outputs, scale, options, make, title="survival")

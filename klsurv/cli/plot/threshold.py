@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from klsurv.cli.options import by_option, runs_options, scoring_of, scoring_options, sweep_options
-from klsurv.cli.plot.drawing import columns_option, draw, output_options, view
+from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
 from klsurv.inference import Sweep
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
@@ -37,13 +37,13 @@ def command(
     **options: Any,
 ) -> None:
     """Deaths, survival and recovery against the threshold."""
-    names, look, chosen = groups(by), view(options), scoring_of(options)
+    names, layout, chosen = groups(by), layout_of(options), scoring_of(options)
     how = {"start": start, "stop": stop, "steps": steps, "consecutive": consecutive}
     Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.tables import draw_threshold
 
-        return draw_threshold(read, names, view=look, options=chosen, **how)
+        return draw_threshold(read, names, layout=layout, options=chosen, **how)
 
     draw(runs, outputs, scale, options, make, title="threshold")
