@@ -60,3 +60,10 @@ def test_the_kl_at_so_many_pixels_is_placed_there(kl_log: bool) -> None:
     assert (axes.kl(0), axes.kl(105)) == pytest.approx(axes.y_domain[::-1])
     for height in (0.0, 4.0, 52.5, 99.0, 104.0):
         assert pixels(axes.y(pl.lit(axes.kl(height)))) == pytest.approx([height])
+
+
+@pytest.mark.parametrize("kl_log", [False, True])
+def test_one_kl_is_placed_where_a_column_of_it_is(kl_log: bool) -> None:
+    axes = Axes(width=202, height=105, x_max=100.0, y_max=2.0, kl_log=kl_log)
+    values = [-0.1, -0.02, 0.0, 0.03, 0.5, 2.0]
+    assert [axes.pixel(kl) for kl in values] == pytest.approx(pixels(axes.y(pl.lit(pl.Series(values)))))

@@ -176,6 +176,7 @@ def test_what_other_grids_mean_is_told() -> None:
 
 def test_prompts_that_recur_are_told_with_what_tells_them_apart() -> None:
     assert of_recurring(1, apart=["method"]) == []
+    assert len(of_recurring(2, apart=["method"])) == 1
     assert of_recurring(3, apart=["method", "seed"]) == [
         "groups hold up to 3 trajectories of one prompt, which intervals and errors take to be independent, and are "
         "too narrow: tell them apart by method, seed (--by), or see compare and dose, which draw whole prompts"
