@@ -35,7 +35,7 @@ def declared(name: str, by: Sequence[str] = ()) -> Table:
     """The table as declared; one that is grouped has the columns of its groups in front."""
     table = TABLES[name]
     groups: list[Column] = [GROUP_COLUMNS[group] for group in by] if name in GROUPED else []
-    return Table(name, table.rows, (*groups, *table.columns))
+    return Table(name, table.row_key, (*groups, *table.columns))
 
 
 def save_table(
@@ -105,7 +105,7 @@ def export(
         pieces = _by_cell(name, runs, Scoring(**scoring))
     if partition_by:
         facts = [fact for fact in partition_by if fact not in table.names]
-        wider = Table(name, table.rows, (*(GROUP_COLUMNS[fact] for fact in facts), *table.columns))
+        wider = Table(name, table.row_key, (*(GROUP_COLUMNS[fact] for fact in facts), *table.columns))
         known = rollouts.select("cell", *facts).unique()
         told = (piece.join(known, on="cell", how="left", maintain_order="left").select(wider.names) for piece in pieces)
         # What the footer says of all rows is no use in each of many files.

@@ -33,9 +33,9 @@ Make = Callable[[], T]
 
 @contextmanager
 def beside(*, now: bool) -> Iterator[Callable[[Make[T]], Make[T]]]:
-    """Turns what makes something into what waits for it: threads begin `now`, or it is made when it is asked for.
+    """Gives `late(make)`, a function that returns what `make` does: begun `now` in a thread, or run when it is called.
 
-    Where the block fails, nothing more is begun; all that was asked for in it is made otherwise, wanted or not.
+    Where the block raises, tasks that have not begun are cancelled; otherwise all of them run, wanted or not.
     """
     if not now:
         yield lambda make: make

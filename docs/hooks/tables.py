@@ -21,7 +21,7 @@ def reference() -> Iterator[str]:
     for name in TABLES:
         yield f"\n## {name}\n"
         before = ", after the columns of the group" if name in GROUPED else ""
-        yield f"One row per {TABLES[name].rows}. The columns{before}:\n"
+        yield f"One row per {TABLES[name].row_key}. The columns{before}:\n"
         yield "| column | dtype | unit | meaning |"
         yield "| :-- | :-- | :-- | :-- |"
         for row in describe([name]):

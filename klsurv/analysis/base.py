@@ -114,9 +114,10 @@ class Analysis(ABC):
         within: Sequence[str] = (),
         choose: str = CHOOSE,
     ) -> Told:
-        """Tell what must be known of the groups, and hand on what that took; they are looked at `within` columns.
+        """Warn of pooled doses, copies, mixed grids, failures and small groups; returns the mixed and failed groups.
 
-        Without `options`, as for many thresholds, there is no one survival that failed measurements could change.
+        Groups are looked at `within` columns. Without `options`, as for many thresholds, there is no one survival that
+        failed measurements could change.
         """
         if "alpha" not in (*by, *within):
             for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose):
@@ -231,15 +232,15 @@ def tau_at(tau: int | None) -> int | None:
     return tau
 
 
-def apart(names: Sequence[str], others: Sequence[str], use: str) -> None:
+def distinct(names: Sequence[str], others: Sequence[str], use: str) -> None:
     """Make sure that no column is used twice."""
     if twice := [name for name in names if name in others]:
         raise ParameterError(f"{', '.join(twice)} cannot make groups: {use}")
 
 
-def declared(table: pl.DataFrame, by: Sequence[str], name: Table) -> pl.DataFrame:
-    """The columns of the groups, then those declared."""
-    return table.select(*by, *name.names)
+def arranged(rows: pl.DataFrame, by: Sequence[str], table: Table) -> pl.DataFrame:
+    """The columns of the groups, then those that the table declares."""
+    return rows.select(*by, *table.names)
 
 
 def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:

@@ -10,9 +10,9 @@ import polars as pl
 from klsurv.analysis.base import (
     Analysis,
     Told,
-    apart,
+    arranged,
     curves,
-    declared,
+    distinct,
     sized,
     tau_at,
     unmeasured,
@@ -76,7 +76,7 @@ class Comparisons(Analysis):
             >>> table.select("group_a", "group_b", "rmst_diff", "boot_low", "boot_high").row(-1)
             ('mean_diff', 'pca', 60.0, 24.0, 96.0)
         """
-        from klsurv.analysis.draws import count, resampled
+        from klsurv.analysis.counting import count, resampled
         from klsurv.stats import compare as comparing
 
         names, strata, family = (
@@ -90,7 +90,7 @@ class Comparisons(Analysis):
             raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
         at_alpha = None if at_alpha is None else number(at_alpha, "at_alpha")
         check(at_alpha is None or math.isfinite(at_alpha), f"at_alpha must be a finite number, not {at_alpha}")
-        apart((*names, *ordered), strata, "the test is stratified by it")
+        distinct((*names, *ordered), strata, "the test is stratified by it")
         lives = self.lives(options)
         if at_alpha is not None:
             lives = lives.filter(pl.col("alpha") == at_alpha)
@@ -120,7 +120,7 @@ class Comparisons(Analysis):
             trend=comparing.Trend(count(lives, [*within, *ordered], strata), within, ordered[0]) if ordered else None,
         )
         paired = pl.col("rmst_diff").is_not_null()
-        return declared(compared.with_columns(tau=pl.when(paired).then(pl.lit(reach, pl.Int64))), (), COMPARE)
+        return arranged(compared.with_columns(tau=pl.when(paired).then(pl.lit(reach, pl.Int64))), (), COMPARE)
 
     def dose(
         self,
@@ -137,12 +137,12 @@ class Comparisons(Analysis):
 
         `by` names columns beside alpha, none by default; for the other parameters and errors see `compare`.
         """
-        from klsurv.analysis.draws import count, resampled
+        from klsurv.analysis.counting import count, resampled
         from klsurv.stats.dose import dose
 
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_at(tau)
-        apart(names, ["alpha"], "dose has a row for each alpha already")
+        distinct(names, ["alpha"], "dose has a row for each alpha already")
         doses = (*names, "alpha")
         lives = self.lives(options)
         told = self._told(lives, doses, options, mixed_are=_TESTED)
@@ -163,13 +163,13 @@ class Comparisons(Analysis):
             lives, table, by=doses, tau=reach, resampling=resampling, progress=progress, executor=self.executor
         )
         answered = dose(means, count(lives, doses, strata), draws, by=names, interval=interval)
-        return declared(answered, names, DOSE)
+        return arranged(answered, names, DOSE)
 
     def _by_grid(
         self, lives: pl.DataFrame, strata: tuple[str, ...], told: Told
     ) -> tuple[pl.DataFrame, tuple[str, ...]]:
         """Tests are within each grid; tells of it where it is the groups that differ, as no other caveat does."""
-        from klsurv.analysis.draws import by_grid
+        from klsurv.analysis.counting import by_grid
 
         lives, within = by_grid(lives, strata)
         for message in caveats.of_other_grids(within != strata and told.mixed.is_empty()):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, apart, of_cells
+from klsurv.analysis.base import Analysis, distinct, of_cells
 from klsurv.exprs.measure import early_mean
 from klsurv.fanout import Progress, each
 from klsurv.frames.history import before_fork, covariates, intervals
@@ -57,7 +57,7 @@ class Precursors(Analysis):
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
         lags = whole(lags, "lags")
         check(1 <= lags <= 10_000, f"lags must be 1 to 10,000 tokens, not {lags}")
-        apart(names, ["alpha"], _WITHIN)
+        distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
         shared = ["alpha", "fork", *names]
         some_die = pl.col("event").any().over(shared) & ~pl.col("event").all().over(shared)
@@ -86,7 +86,7 @@ class Precursors(Analysis):
         from klsurv.stats import hazard
 
         names, interval, scoring = groups(by, none=True), Interval(level=level), Scoring(**options)
-        apart(names, ["alpha"], _WITHIN)
+        distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
         known = list(self._at_forks(partial(_covariates, scoring=scoring), lives, rows))
         found: list[dict[str, Any]] = []
@@ -125,7 +125,7 @@ class Precursors(Analysis):
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
         tokens = _tokens(landmarks)
-        apart(names, ["alpha"], _WITHIN)
+        distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
         followed = rows.group_by("row", maintain_order=True).agg(
             pl.col(*dict.fromkeys((*names, "alpha", "prompt"))).first(),

@@ -6,7 +6,7 @@ from typing import Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, declared
+from klsurv.analysis.base import Analysis, arranged
 from klsurv.errors import NothingUsableError
 from klsurv.frames.score import score
 from klsurv.frames.story import story
@@ -36,7 +36,7 @@ class Stories(Analysis):
             orient="row",
         )
         table = story(rows, scoring=chosen).collect()
-        return declared(table.join(answers.unique("fork"), on="fork", how="left", maintain_order="left"), (), STORY)
+        return arranged(table.join(answers.unique("fork"), on="fork", how="left", maintain_order="left"), (), STORY)
 
     def generation(self, cell: str, alpha: float, prompt: int) -> Generation | None:
         """What was asked, generated and answered at forks, from the cell's `gens.jsonl`; None where it is not there.

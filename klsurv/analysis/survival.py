@@ -7,7 +7,7 @@ from typing import Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, curves, declared, sized, tau_at
+from klsurv.analysis.base import Analysis, arranged, curves, sized, tau_at
 from klsurv.frames.counts import each_dose
 from klsurv.frames.event import recovery
 from klsurv.frames.steps import steps as steps_of
@@ -45,7 +45,7 @@ class Survival(Analysis):
         self._mixed_told(lives, names)
         quantiles = self.kl_quantiles(names, (50, 95, 99), chosen)
         table = outcomes(lives, names).join(quantiles, on=names, how="left", nulls_equal=True, maintain_order="left")
-        return declared(self._each_dose(table, names), names, SUMMARY)
+        return arranged(self._each_dose(table, names), names, SUMMARY)
 
     def survival(
         self, by: By = "alpha", *, ci: Scale = "log-log", level: float = 0.95, **options: Unpack[OutcomeOptions]
@@ -68,7 +68,7 @@ class Survival(Analysis):
         if outcome(options)[1].event == "kl":
             first = pl.col("fork") == pl.col("fork").min().over(names)
             table = table.filter(first | (pl.col("n_events") > 0) | (pl.col("n_censored") > 0))
-        return declared(table, names, SURVIVAL)
+        return arranged(table, names, SURVIVAL)
 
     def lifetimes(
         self,
@@ -102,7 +102,7 @@ class Survival(Analysis):
         table = sized(lives, names)
         for part in parts:
             table = table.join(part, on=names, how="left", nulls_equal=True, maintain_order="left")
-        return declared(self._each_dose(table, names), names, LIFETIMES)
+        return arranged(self._each_dose(table, names), names, LIFETIMES)
 
     def incidence(self, by: By = "alpha", **options: Unpack[OutcomeOptions]) -> pl.DataFrame:
         """The table `incidence`: P(died), P(finished), P(running) by each fork, EOS competing with death.
@@ -121,7 +121,7 @@ class Survival(Analysis):
             before = pl.col("p_running").shift(1).over(names).fill_null(1.0)
             last = pl.col("fork") == pl.col("fork").max().over(names)
             table = table.filter((pl.col("p_running") != before) | last)
-        return declared(table, names, INCIDENCE)
+        return arranged(table, names, INCIDENCE)
 
     def threshold(
         self,
@@ -149,7 +149,7 @@ class Survival(Analysis):
         told = self._told(lives, names, None, mixed_are=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()
-        return declared(sweeping.threshold(risks, sized(lives, names), by=names), names, THRESHOLD)
+        return arranged(sweeping.threshold(risks, sized(lives, names), by=names), names, THRESHOLD)
 
     def _recurring_told(self, lives: pl.DataFrame, by: Sequence[str]) -> None:
         """Tell if a group has several trajectories of a prompt, which errors without a bootstrap cannot know."""

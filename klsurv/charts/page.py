@@ -146,9 +146,10 @@ def letters(width: float) -> int:
 
 
 def shorts(names: Sequence[str], most: int) -> list[str]:
-    """Each as `short` has it; where one is too long, words that all begin with, then that all end with, give way.
+    """Names no longer than `most`: of too long ones the words at which all begin are cut, then those at which all end.
 
-    Where two would look alike for it, letters give way in place of words.
+    `tiny-model_pca`, `tiny-model_random` become `…pca`, `…random`. What is still too long is cut as `short` does; where
+    two would then look alike, letters are cut in place of words.
     """
     too_long = max(map(len, names), default=0) - most
     plainly = [short(name, most) for name in names]

@@ -1,4 +1,4 @@
-"""What all charts with panels share. In: panels, legend entries, words. Out: one figure; and the time axis, notes."""
+"""What all charts with panels share. In: panels, legend entries, words. Out: one figure; also axes and notes."""
 
 from __future__ import annotations
 

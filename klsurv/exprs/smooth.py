@@ -15,9 +15,9 @@ def padded(x: pl.Expr, *, width: int) -> pl.Expr:
 
 
 def unpadded(means: pl.Expr, x: pl.Expr, *, width: int) -> pl.Expr:
-    """Of `means`, one for each value of the padded lists and those before it, a list as long as `x`.
+    """Cut rolling `means` of padded lists back to the length of `x`; a list shorter than `width` is `x` itself.
 
-    Where `x` is shorter than `width`, it is `x` itself.
+    There is a mean for each padded value and those before it: the first `width` − 1 reach into the list before.
     """
     return pl.when(_short(x, width)).then(x).otherwise(means.list.slice(width - 1))
 

@@ -32,10 +32,10 @@ def intervals(trajectories: pl.LazyFrame, *, keep: Sequence[str]) -> pl.LazyFram
 
 
 def before_fork(at_fork: pl.LazyFrame, *, fork: int, n_lags: int, scoring: Scoring) -> pl.LazyFrame:
-    """What `lags` takes of KL: rows at risk at the fork, where it comes no later than their KL ends.
+    """The raw KL before a fork that `lags` needs, of rows at risk there whose KL reaches the fork.
 
-    `at_fork` has them with `kl`, in whose place are `raw`, the tokens that the last `n_lags` means hold, and `early`,
-    those that the scale takes (nats), both lists of values before the fork.
+    In place of `kl` come two lists of values before the fork (nats): `raw`, the tokens that the last `n_lags` means
+    hold, and `early`, those from which the scale is taken.
     """
     # Enough before the first lag for its mean, and never so short that it would be left raw.
     reach = min(fork, max(n_lags + scoring.roll // 2, scoring.roll))

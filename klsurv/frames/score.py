@@ -2,6 +2,9 @@
 
 What takes KL is measured first (`measure`), so that any scoring can be tried on rows that no longer hold it (`judge`):
 a sweep of ten thousand cells fits into memory without its KL.
+
+Rows are called by how far they have come, one per cell, alpha and prompt in each: `source` (raw, with KL as a list),
+*rollouts* (measured, without KL), *lives* (scored, and observed for an event: who died where).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def between(drawn: pl.LazyFrame, start: int, stop: int) -> pl.LazyFrame:
 
 
 def heights(drawn: pl.LazyFrame) -> pl.LazyFrame:
-    """Among which are the values that the y axis makes room for (`high`): `group` (one, 0) and x, lists."""
+    """Drawn values as `stats.quantiles` takes them: one `group` (0) and lists x, of which `high` says what counts."""
     return drawn.select(x="y", group=pl.lit(0, pl.UInt32))
 
 

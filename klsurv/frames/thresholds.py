@@ -14,10 +14,10 @@ from klsurv.inference import Sweep
 
 
 def ranges(trajectories: pl.LazyFrame, *, by: Sequence[str], sweep: Sweep) -> pl.LazyFrame:
-    """Count the forks that bound the same ranges: `by`, fork, alive, dead, back, n (Int64).
+    """How many forks fare alike under each threshold: `by`, fork, alive, dead, back, n (Int64).
 
-    Of the thresholds in ascending order, the first `alive` have the fork at risk, those after the first `dead` of them
-    a death there, and the first `back` of all are reached again at a later fork. Death takes `sweep.consecutive`
+    Thresholds are numbered in ascending order. The fork is at risk for those numbered 0 … `alive` − 1; of these it is a
+    death from number `dead` on; a later pmass reaches those numbered 0 … `back` − 1. Death takes `sweep.consecutive`
     measured forks in a row below the threshold, and is at the last of these.
     """
     # Sorted and exact, so that a pmass that is the threshold lies above it.

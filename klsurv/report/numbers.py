@@ -95,7 +95,7 @@ def of_compare(table: pl.DataFrame, *, at_alpha: float | None) -> list[str]:
     return said[:_MOST]
 
 
-def of_threshold(table: pl.DataFrame) -> list[str]:
+def of_recovery(table: pl.DataFrame) -> list[str]:
     """How many deaths recover at the threshold that was chosen."""
     known = table.filter(pl.col("recovery").is_not_null())
     said = [f"α = {alpha:g}: {share:.0%}" for alpha, share in known.select("alpha", "recovery").rows()]

@@ -108,7 +108,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         "How much of it is the threshold?",
         "What would have been found at other thresholds; where lines are steep the choice matters, and a high share of "
         "recovered deaths that many were not for good.",
-        numbers.of_threshold(doses),
+        numbers.of_recovery(doses),
         tables.draw_threshold(runs, "alpha", layout=_LINEAR, options=options),
     )
     yield Section(

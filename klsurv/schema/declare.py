@@ -28,7 +28,7 @@ class Table:
     """One table: its row key and its columns in order."""
 
     name: str
-    rows: str
+    row_key: str
     columns: tuple[Column, ...]
 
     @property

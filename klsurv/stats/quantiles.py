@@ -36,9 +36,9 @@ def quantiles(
 ) -> pl.DataFrame:
     """One row per group: `group`, then p50 and so on, with linear interpolation as polars and R (type 7) have it.
 
-    Each of `values` gives a piece: `group` and x, lists of floats, `of` which the finite ones count, or others. Several
-    pieces are made twice: first to count how many lie in which narrow bucket, then to count each value in those in
-    which a quantile lies; by the executor, where there is one.
+    Each of `values` gives a piece: `group` and x, lists of floats; `of` says which of these count (default: those that
+    are finite). Several pieces are made twice: first to count how many lie in which narrow bucket, then to count each
+    value in those in which a quantile lies; by the executor, where there is one.
     """
     if len(values) == 1:
         batches = _batches(values[0]().collect())
