@@ -6,7 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.options import format_option, level_option, output_option, runs_options, scoring_of, scoring_options
+from klsurv.cli.chosen import scoring_of
+from klsurv.cli.options import format_option, level_option, output_option, runs_options, scoring_options
 from klsurv.cli.running import answer, opened, saving
 from klsurv.inference import Interval
 from klsurv.ingest.remote import Place

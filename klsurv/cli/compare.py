@@ -6,12 +6,12 @@ from typing import Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import comparison_of, outcome_of
 from klsurv.cli.options import (
     bootstrap_options,
     by_option,
     event_options,
     format_option,
-    outcome_of,
     output_option,
     runs_options,
     scoring_options,
@@ -19,7 +19,6 @@ from klsurv.cli.options import (
     test_options,
 )
 from klsurv.cli.running import answer, opened, progress_bar, saving
-from klsurv.inference import Interval, LogRank, Resampling
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -43,43 +42,18 @@ WITHIN = "statistic, p: within each value of {stratify}, as if independent there
 @bootstrap_options
 @output_option
 @format_option
-def command(
-    runs: Place,
-    by: str,
-    at_alpha: float | None,
-    test: Any,
-    rho: float,
-    gamma: float,
-    stratify: str,
-    trend: str | None,
-    tau: int | None,
-    level: float,
-    bootstrap: int,
-    seed: int,
-    **options: Any,
-) -> None:
+def command(runs: Place, by: str, trend: str | None, **options: Any) -> None:
     """Is A better than B? Log-rank tests, and differences of the restricted mean, for every pair of groups.
 
     The first row is the test over all groups.
     """
     chosen = outcome_of(options)
-    asked: dict[str, Any] = {
-        "at_alpha": at_alpha,
-        "test": test,
-        "rho": rho,
-        "gamma": gamma,
-        "stratify": stratify,
-        "trend": trend,
-        "tau": tau,
-        "level": level,
-        "bootstrap": bootstrap,
-        "seed": seed,
-    }
-    groups(by), groups(stratify, none=True, name="stratify"), LogRank(test=test, rho=rho, gamma=gamma)
-    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    groups(by)
+    asked = comparison_of(options) | {"trend": trend}
     saving(options)
     with opened(runs, options) as read, progress_bar("resampling prompts") as progress:
         table = read.compare(by, progress=progress, **asked, **chosen)
+    stratify = options["stratify"]
     within = [WITHIN.format(stratify=stratify)] if stratify else []
     answer(
         read,

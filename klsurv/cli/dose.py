@@ -6,19 +6,18 @@ from typing import Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import outcome_of, resampling_of
 from klsurv.cli.options import (
     bootstrap_options,
     by_option,
     event_options,
     format_option,
-    outcome_of,
     output_option,
     runs_options,
     scoring_options,
     tau_option,
 )
 from klsurv.cli.running import answer, opened, progress_bar, saving
-from klsurv.inference import Interval, Resampling
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -39,11 +38,10 @@ CAPTION = (
 @bootstrap_options
 @output_option
 @format_option
-def command(runs: Place, by: str, tau: int | None, level: float, bootstrap: int, seed: int, **options: Any) -> None:
+def command(runs: Place, by: str, tau: int | None, **options: Any) -> None:
     """What does the dose do? Restricted mean and survival against alpha, trend test and ED50."""
     names, chosen = groups(by, none=True), outcome_of(options)
-    asked: dict[str, Any] = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
-    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    asked = resampling_of(options) | {"tau": tau}
     saving(options)
     with opened(runs, options) as read, progress_bar("resampling prompts") as progress:
         table = read.dose(names, progress=progress, **asked, **chosen)

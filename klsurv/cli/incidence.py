@@ -6,11 +6,11 @@ from typing import Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import outcome_of
 from klsurv.cli.options import (
     by_option,
     event_options,
     format_option,
-    outcome_of,
     output_option,
     runs_options,
     scoring_options,

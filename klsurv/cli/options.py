@@ -10,7 +10,7 @@ import rich_click as click
 
 from klsurv.cli.values import Columns, Numbers, Where
 from klsurv.inference import TESTS, Interval, LogRank, Resampling, Sweep
-from klsurv.params import EVENTS, METRICS, Event, OutcomeOptions, Scoring, ScoringOptions, outcome
+from klsurv.params import EVENTS, METRICS, Event, Scoring
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -222,27 +222,3 @@ def format_option(function: F) -> F:
         type=click.Choice(["table", "md", "csv", "json", "ndjson"]),
         help="Default: table on a terminal, csv elsewhere.",
     )(function)
-
-
-def scoring_of(options: dict[str, Any]) -> ScoringOptions:
-    """The scoring that a command's options ask for, checked before any work is done."""
-    chosen: ScoringOptions = {
-        "threshold": options["threshold"],
-        "roll": options["roll"],
-        "calib_tokens": options["calib_tokens"],
-        "normalize_kl": options["normalize_kl"],
-        "window": options["window"],
-    }
-    Scoring(**chosen)
-    return chosen
-
-
-def outcome_of(options: dict[str, Any]) -> OutcomeOptions:
-    """The scoring and the event that a command's options ask for, checked before any work is done."""
-    chosen: OutcomeOptions = {
-        **scoring_of(options),
-        "event": options["event"],
-        "kl_threshold": options["kl_threshold"],
-    }
-    outcome(chosen)
-    return chosen

@@ -6,19 +6,18 @@ from typing import Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import resampling_of, scoring_of
 from klsurv.cli.options import (
     bootstrap_options,
     by_option,
     format_option,
     output_option,
     runs_options,
-    scoring_of,
     scoring_options,
 )
 from klsurv.cli.running import answer, opened, progress_bar, saving
 from klsurv.cli.values import Numbers
 from klsurv.errors import ParameterError
-from klsurv.inference import Interval, Resampling
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -63,26 +62,17 @@ CAPTIONS = {
 @bootstrap_options
 @output_option
 @format_option
-def command(
-    runs: Place,
-    by: str,
-    name: str,
-    lags: int,
-    landmarks: tuple[float, ...],
-    level: float,
-    bootstrap: int,
-    seed: int,
-    **options: Any,
-) -> None:
+def command(runs: Place, by: str, name: str, lags: int, landmarks: tuple[float, ...], **options: Any) -> None:
     """What did KL do before death? Only what was known before it enters; alpha = 0, whose KL is 0, is left out."""
     names, scoring = groups(by, none=True), scoring_of(options)
     if not all(map(float.is_integer, landmarks)):
         raise ParameterError(f"landmarks must be whole tokens, not {', '.join(map(str, landmarks))}")
-    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    asked = resampling_of(options)
     saving(options)
-    asked: dict[str, Any] = {"level": level}
-    if name != "hazard":
-        asked |= {"bootstrap": bootstrap, "seed": seed}
+    if name == "hazard":
+        # Its intervals are those of the model: no prompts are drawn.
+        for unused in ("bootstrap", "seed"):
+            del asked[unused], options[unused]
     if name == "landmark":
         asked["landmarks"] = tuple(map(int, landmarks))
     with opened(runs, options) as read, progress_bar("looking back from forks") as progress:

@@ -7,7 +7,8 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.options import runs_options, scoring_of, scoring_options
+from klsurv.cli.chosen import scoring_of
+from klsurv.cli.options import runs_options, scoring_options
 from klsurv.cli.running import opened, progress_bar, writable
 from klsurv.ingest.remote import Place
 from klsurv.names import clean

@@ -6,7 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.options import by_option, format_option, runs_options, scoring_of, scoring_options
+from klsurv.cli.chosen import scoring_of
+from klsurv.cli.options import by_option, format_option, runs_options, scoring_options
 from klsurv.cli.running import opened
 from klsurv.ingest.remote import Place
 from klsurv.params import groups

@@ -6,17 +6,16 @@ from typing import Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import scoring_of, sweep_of
 from klsurv.cli.options import (
     by_option,
     format_option,
     output_option,
     runs_options,
-    scoring_of,
     scoring_options,
     sweep_options,
 )
 from klsurv.cli.running import answer, opened, saving
-from klsurv.inference import Sweep
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -34,11 +33,10 @@ CAPTION = (
 @sweep_options
 @output_option
 @format_option
-def command(runs: Place, by: str, start: float, stop: float, steps: int, consecutive: int, **options: Any) -> None:
+def command(runs: Place, by: str, **options: Any) -> None:
     """How much of it is the threshold? Deaths, survival and recovery against the threshold."""
     names, scoring = groups(by), scoring_of(options)
-    asked: dict[str, Any] = {"start": start, "stop": stop, "steps": steps, "consecutive": consecutive}
-    Sweep(**asked)
+    asked = sweep_of(options)
     saving(options)
     with opened(runs, options) as read:
         table = read.threshold(names, **asked, **scoring)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.cli.options import by_option, growing_runs_options, scoring_of, scoring_options
+from klsurv.cli.chosen import scoring_of
+from klsurv.cli.options import by_option, growing_runs_options, scoring_options
 from klsurv.cli.running import warn
 from klsurv.errors import NothingUsableError
 from klsurv.ingest.remote import Place, is_file

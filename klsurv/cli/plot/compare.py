@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import comparison_of, outcome_of
 from klsurv.cli.options import (
     bootstrap_options,
     by_option,
     event_options,
-    outcome_of,
     runs_options,
     scoring_options,
     tau_option,
     test_options,
 )
 from klsurv.cli.plot.drawing import draw, output_options
-from klsurv.inference import Interval, LogRank, Resampling
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -36,37 +35,11 @@ if TYPE_CHECKING:
 @test_options
 @tau_option
 @bootstrap_options
-def command(
-    runs: Place,
-    outputs: tuple[Path, ...],
-    scale: float,
-    by: str,
-    at_alpha: float | None,
-    test: Any,
-    rho: float,
-    gamma: float,
-    stratify: str,
-    tau: int | None,
-    level: float,
-    bootstrap: int,
-    seed: int,
-    **options: Any,
-) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, **options: Any) -> None:
     """Differences of mean tokens alive, with naive and resampled intervals."""
     chosen = outcome_of(options)
-    groups(by), groups(stratify, none=True, name="stratify"), LogRank(test=test, rho=rho, gamma=gamma)
-    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
-    how: dict[str, Any] = {
-        "at_alpha": at_alpha,
-        "test": test,
-        "rho": rho,
-        "gamma": gamma,
-        "stratify": stratify,
-        "tau": tau,
-        "level": level,
-        "bootstrap": bootstrap,
-        "seed": seed,
-    }
+    groups(by)
+    how = comparison_of(options)
 
     def make(read: Runs, progress: Any) -> Figure:
         from klsurv.plots.tables import draw_compare

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import outcome_of, resampling_of
 from klsurv.cli.options import (
     bootstrap_options,
     by_option,
     event_options,
-    outcome_of,
     runs_options,
     scoring_options,
     tau_option,
 )
 from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
-from klsurv.inference import Interval, Resampling
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -35,21 +34,10 @@ if TYPE_CHECKING:
 @tau_option
 @bootstrap_options
 @columns_option
-def command(
-    runs: Place,
-    outputs: tuple[Path, ...],
-    scale: float,
-    by: str,
-    tau: int | None,
-    level: float,
-    bootstrap: int,
-    seed: int,
-    **options: Any,
-) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, tau: int | None, **options: Any) -> None:
     """Restricted mean and survival against alpha, with bands and ED50."""
     names, layout, chosen = groups(by, none=True), layout_of(options), outcome_of(options)
-    how = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
-    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    how = resampling_of(options) | {"tau": tau}
 
     def make(read: Runs, progress: Any) -> Figure:
         from klsurv.plots.tables import draw_dose

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.cli.options import bootstrap_options, runs_options, scoring_of, scoring_options
+from klsurv.cli.chosen import resampling_of, scoring_of
+from klsurv.cli.options import bootstrap_options, runs_options, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
-from klsurv.inference import Interval, Resampling
 from klsurv.ingest.remote import Place
 
 if TYPE_CHECKING:
@@ -24,20 +24,10 @@ if TYPE_CHECKING:
 @click.option("--lags", type=int, default=32, show_default=True, help="Tokens before death.")
 @bootstrap_options
 @columns_option
-def command(
-    runs: Place,
-    outputs: tuple[Path, ...],
-    scale: float,
-    lags: int,
-    level: float,
-    bootstrap: int,
-    seed: int,
-    **options: Any,
-) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, lags: int, **options: Any) -> None:
     """KL before death against those alive at the same fork, and hazard ratios (with statsmodels)."""
     layout, chosen = layout_of(options), scoring_of(options)
-    how = {"lags": lags, "level": level, "bootstrap": bootstrap, "seed": seed}
-    Interval(level=level), Resampling(draws=bootstrap, seed=seed)
+    how = resampling_of(options) | {"lags": lags}
 
     def make(read: Runs, progress: Any) -> Figure:
         from klsurv.plots.trajectories import draw_precursor

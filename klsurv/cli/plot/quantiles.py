@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.cli.options import runs_options, scoring_of, scoring_options
+from klsurv.cli.chosen import scoring_of
+from klsurv.cli.options import runs_options, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options, time_option
 from klsurv.ingest.remote import Place
 

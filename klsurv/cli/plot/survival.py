@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.cli.options import by_option, event_options, level_option, outcome_of, runs_options, scoring_options
+from klsurv.cli.chosen import outcome_of
+from klsurv.cli.options import by_option, event_options, level_option, runs_options, scoring_options
 from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options, time_option
 from klsurv.inference import SCALES, Interval
 from klsurv.ingest.remote import Place

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.cli.options import by_option, runs_options, scoring_of, scoring_options, sweep_options
+from klsurv.cli.chosen import scoring_of, sweep_of
+from klsurv.cli.options import by_option, runs_options, scoring_options, sweep_options
 from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
-from klsurv.inference import Sweep
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
 
@@ -25,21 +25,10 @@ if TYPE_CHECKING:
 @by_option("alpha")
 @sweep_options
 @columns_option
-def command(
-    runs: Place,
-    outputs: tuple[Path, ...],
-    scale: float,
-    by: str,
-    start: float,
-    stop: float,
-    steps: int,
-    consecutive: int,
-    **options: Any,
-) -> None:
+def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, **options: Any) -> None:
     """Deaths, survival and recovery against the threshold."""
     names, layout, chosen = groups(by), layout_of(options), scoring_of(options)
-    how = {"start": start, "stop": stop, "steps": steps, "consecutive": consecutive}
-    Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
+    how = sweep_of(options)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.tables import draw_threshold
