@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
+from klsurv.analysis.base import INNER
 from klsurv.analysis.calibrate import Calibrations
 from klsurv.analysis.compare import Comparisons
 from klsurv.analysis.precursor import Precursors
@@ -21,12 +22,12 @@ from klsurv.frames import check as checking
 from klsurv.frames import long as longs
 from klsurv.frames.score import judge, score
 from klsurv.frames.smooth import early_tokens
-from klsurv.ingest.remote import Remote, expanded, is_file
+from klsurv.ingest.remote import Remote
+from klsurv.loading import loader
 from klsurv.names import clean
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, USABLE
-from klsurv.source import EARLY, Held, Piece, Source, pieces, streamed
-from klsurv.store.marker import is_store
+from klsurv.source import EARLY, Piece, Source, pieces, streamed
 from klsurv.where import condition
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def scan(
     selection = Selection(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )
-    load = _loader(source, selection, strict=strict, progress=progress, ahead=ahead)
+    load = loader(source, selection, strict=strict, progress=progress, ahead=ahead)
     name = clean(str(source)) if isinstance(source, (str, os.PathLike, Remote)) else "a frame"
     return Runs(load, alphas=selection.alphas, metric=metric, tell=tell, executor=executor, name=name)
 
@@ -135,6 +136,10 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         cells = self._read.cells
         usable = cells.get_column("status").is_in(USABLE).sum()
         return f"<Runs of {self._name}: {usable} of {cells.height} cells usable, {len(self.alphas)} doses>"
+
+    def __dir__(self) -> list[str]:
+        """What a notebook offers: the questions, and not what they are made of."""
+        return [name for name in super().__dir__() if name not in INNER]
 
     def say(self, message: str) -> None:
         """Tell a warning, unless it was told before; `warnings` keeps them all."""
@@ -267,43 +272,3 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
             self._judged = scoring, pl.concat(lives)
             self._rollouts = pl.concat(rollouts) if self._rollouts is None else self._rollouts
         return self._judged[1]
-
-
-def _loader(
-    source: Any, selection: Selection, *, strict: bool, progress: Progress | None, ahead: Ahead | None
-) -> Callable[[], Source]:
-    """How to read it. Only the code for this kind of source is loaded."""
-    if isinstance(source, (str, os.PathLike, Remote)):
-        path = expanded(source)
-        if is_file(path):
-            from klsurv.ingest.parquet import read_parquet
-
-            _only_cells(selection)
-            return lambda: Held(*read_parquet(path, selection=selection, strict=strict))
-        if is_store(path):
-            from klsurv.store.read import read_store
-
-            return lambda: read_store(path, selection=selection, strict=strict)
-        from klsurv.ingest.root import read_root
-
-        return lambda: Held(*read_root(path, selection=selection, strict=strict, progress=progress, ahead=ahead))
-    from klsurv.ingest.layout import read_frame
-
-    frame = _frame(source)
-    _only_cells(selection)
-    return lambda: Held(*read_frame(frame, selection=selection))
-
-
-def _frame(source: Any) -> pl.LazyFrame:
-    if isinstance(source, pl.LazyFrame):
-        return source
-    if isinstance(source, pl.DataFrame):
-        return source.lazy()
-    if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return pl.DataFrame(source).lazy()
-    raise TypeError(f"cannot scan a {type(source).__name__}: expected a path or a frame with the Arrow interface")
-
-
-def _only_cells(selection: Selection) -> None:
-    if selection.metric != "pmass_eval":
-        raise ParameterError("metric chooses between the prompt sets of run cells; a frame or parquet file has one")

@@ -89,3 +89,9 @@ def test_many_thresholds_have_no_one_survival_that_failed_measurements_could_cha
     assert [said for said in runs.warnings if "failed" in said] == [
         "alpha=1.0: 6 trajectories have failed measurements"
     ]
+
+
+def test_a_notebook_offers_the_questions_and_not_what_they_are_made_of() -> None:
+    offered = {name for name in dir(quietly(frame(life(3)))) if not name.startswith("_")}
+    assert {"summary", "survival", "compare", "plot", "scored", "warnings"} <= offered
+    assert not offered & {"judged", "pieces", "reader", "digests"}

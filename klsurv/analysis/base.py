@@ -28,6 +28,8 @@ from klsurv.stats import survival as surviving
 from klsurv.stats.quantiles import quantiles
 
 CHOOSE = "alphas (--alphas), or make them groups of their own (by alpha)"
+# What questions ask of the runs and of each other, and no one else does.
+INNER = {"early", "judged", "judged_told", "digests", "pieces", "executor", "reader", "say", "lives", "kl_quantiles"}
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
 
 

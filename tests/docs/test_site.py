@@ -12,7 +12,7 @@ import click
 import pytest
 
 import klsurv
-from klsurv.analysis.base import Analysis
+from klsurv.analysis.base import INNER, Analysis
 from klsurv.cli import cli
 from klsurv.cli.plot import CHARTS
 from klsurv.plots.methods import Plots
@@ -21,9 +21,6 @@ from tests.cli.test_help import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-
-# What classes of the analysis share, and nobody else calls.
-INNER = {"early", "judged", "judged_told", "digests", "pieces", "executor", "reader", "say", "lives", "kl_quantiles"}
 
 
 def page(name: str) -> str:
