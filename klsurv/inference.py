@@ -1,11 +1,13 @@
-"""How statistics are done, checked on construction. In: options. Out: frozen values that are in range."""
+"""How statistics are done, checked. In: options. Out: frozen values that are in range, or an error that names one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from klsurv.params import check, plain
+from klsurv.errors import ParameterError
+from klsurv.params import MOST, check, plain, whole
 
 Scale = Literal["log-log", "log", "plain"]
 SCALES: tuple[Scale, ...] = ("log-log", "log", "plain")
@@ -94,3 +96,16 @@ class Sweep:
         gaps = max(self.steps - 1, 1)
         # Rounded, because 0.05 + 5 × 0.02 is not 0.15, and a pmass of just 0.15 would be dead at it.
         return [round(self.start + (self.stop - self.start) * i / gaps, 12) for i in range(self.steps)]
+
+
+def tau_at(tau: int | None) -> int | None:
+    """A user's tau (tokens), checked."""
+    tau = None if tau is None else whole(tau, "tau")
+    check(tau is None or 1 <= tau < MOST, f"tau must be 1 or more tokens and below 2³¹, not {tau}")
+    return tau
+
+
+def distinct(names: Sequence[str], others: Sequence[str], use: str) -> None:
+    """Make sure that no column is used twice."""
+    if twice := [name for name in names if name in others]:
+        raise ParameterError(f"{', '.join(twice)} cannot make groups: {use}")

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "worker": set(),
     "cluster": {"errors", "names"},
     "params": {"errors"},
-    "inference": {"params"},
+    "inference": {"errors", "params"},
     "limits": {"errors", "params"},
     "wording": {"params"},
     "schema": set(),

@@ -9,19 +9,17 @@ from functools import partial
 
 import polars as pl
 
-from klsurv.errors import ParameterError
+from klsurv.analysis.lives import curves, failing
 from klsurv.exprs.death import died_within
 from klsurv.fanout import each
-from klsurv.frames.counts import counts
 from klsurv.frames.duplicates import duplicates
 from klsurv.frames.event import failures_as, observe
-from klsurv.frames.grids import brackets, mixed
-from klsurv.frames.risk import risk
+from klsurv.frames.grids import mixed
 from klsurv.frames.score import judge, score, windowed
 from klsurv.frames.smooth import early_tokens
 from klsurv.inference import Interval
-from klsurv.params import MOST, Event, EventKind, Metric, Scoring, ScoringOptions, check, outcome, whole
-from klsurv.schema import KEY, Table
+from klsurv.params import Event, Metric, Scoring, ScoringOptions, outcome
+from klsurv.schema import KEY
 from klsurv.source import Piece
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
@@ -199,50 +197,6 @@ class Told:
 
     def __init__(self, mixed: pl.DataFrame, failed: pl.DataFrame) -> None:
         self.mixed, self.failed = mixed, failed
-
-
-def curves(lives: pl.DataFrame, by: Sequence[str], interval: Interval) -> pl.DataFrame:
-    """The table `survival` of lives: Turnbull's estimate for the groups that mix fork grids, else Kaplan–Meier."""
-    rows = lives.lazy()
-    apart = mixed(rows, by=by).collect()
-    bounds = None
-    if not apart.is_empty():
-        bounds = brackets(rows.join(apart.lazy(), on=by, how="semi", nulls_equal=True), by=by).collect()
-    return surviving.survival(risk(rows, by=by).collect(), by=by, interval=interval, brackets=bounds)
-
-
-def failing(lives: pl.DataFrame, by: Sequence[str], event: EventKind) -> pl.DataFrame:
-    """The groups with failed measurements of what ends a life, and how many trajectories have some (`n_failed`)."""
-    failed = lives.filter(pl.col("n_pmass_failed" if event == "pmass" else "n_kl_failed") > 0)
-    return failed.group_by(by).agg(n_failed=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
-
-
-def sized(lives: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """The counts of each group (`frames.counts`), sorted."""
-    return lives.group_by(by).agg(counts()).sort(by, nulls_last=True)
-
-
-def unmeasured(lives: pl.DataFrame, curves: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """The groups that have trajectories, but none measured at a fork: the columns `by`, sorted."""
-    return lives.select(by).unique().join(curves, on=list(by), how="anti", nulls_equal=True).sort(by, nulls_last=True)
-
-
-def tau_at(tau: int | None) -> int | None:
-    """A user's tau (tokens), checked."""
-    tau = None if tau is None else whole(tau, "tau")
-    check(tau is None or 1 <= tau < MOST, f"tau must be 1 or more tokens and below 2³¹, not {tau}")
-    return tau
-
-
-def distinct(names: Sequence[str], others: Sequence[str], use: str) -> None:
-    """Make sure that no column is used twice."""
-    if twice := [name for name in names if name in others]:
-        raise ParameterError(f"{', '.join(twice)} cannot make groups: {use}")
-
-
-def arranged(rows: pl.DataFrame, by: Sequence[str], table: Table) -> pl.DataFrame:
-    """The columns of the groups, then those that the table declares."""
-    return rows.select(*by, *table.names)
 
 
 def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:

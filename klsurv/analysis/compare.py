@@ -7,19 +7,11 @@ from typing import Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import (
-    Analysis,
-    Told,
-    arranged,
-    curves,
-    distinct,
-    sized,
-    tau_at,
-    unmeasured,
-)
+from klsurv.analysis.base import Analysis, Told
+from klsurv.analysis.lives import arranged, curves, sized, unmeasured
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
-from klsurv.inference import Interval, LogRank, Resampling, Test
+from klsurv.inference import Interval, LogRank, Resampling, Test, distinct, tau_at
 from klsurv.params import By, OutcomeOptions, check, groups, number
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
 from klsurv.stats import caveats

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, distinct, of_cells
+from klsurv.analysis.base import Analysis, of_cells
 from klsurv.exprs.measure import early_mean
 from klsurv.fanout import Progress, each
 from klsurv.frames.history import before_fork, covariates, intervals
 from klsurv.frames.history import lags as lags_of
-from klsurv.inference import Interval, Resampling
+from klsurv.inference import Interval, Resampling, distinct
 from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups, whole
 from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table, typed
 from klsurv.source import Piece

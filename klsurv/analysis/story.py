@@ -6,7 +6,8 @@ from typing import Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, arranged
+from klsurv.analysis.base import Analysis
+from klsurv.analysis.lives import arranged
 from klsurv.errors import NothingUsableError
 from klsurv.frames.score import score
 from klsurv.frames.story import story

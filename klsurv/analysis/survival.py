@@ -7,12 +7,13 @@ from typing import Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, arranged, curves, sized, tau_at
+from klsurv.analysis.base import Analysis
+from klsurv.analysis.lives import arranged, curves, sized
 from klsurv.frames.counts import each_dose
 from klsurv.frames.event import recovery
 from klsurv.frames.steps import steps as steps_of
 from klsurv.frames.thresholds import at_thresholds, ranges
-from klsurv.inference import Interval, Scale, Sweep
+from klsurv.inference import Interval, Scale, Sweep, tau_at
 from klsurv.params import GROUPS, By, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.schema import INCIDENCE, LIFETIMES, SUMMARY, SURVIVAL, THRESHOLD
 from klsurv.stats import caveats
