@@ -152,7 +152,9 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         return self._source.cells
 
     def check(self) -> pl.DataFrame:
-        """The table `check`: one row per cell with its status, its counts and the reason."""
+        """The table `check`: one row per cell with its status, counts and reason; copies are told as a warning."""
+        if self.cells().get_column("status").is_in(USABLE).any():
+            self._copies_told(self.alphas)
         return checking.check(self.cells().lazy(), self._scored(Scoring()).lazy()).collect()
 
     def rollouts(self) -> pl.DataFrame:

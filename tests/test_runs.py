@@ -87,7 +87,7 @@ def test_many_thresholds_have_no_one_survival_that_failed_measurements_could_cha
     runs = quietly(frame(*[life(pmass=[0.9, None, 0.9], prompt=i) for i in range(6)]))
     runs.threshold(start=0.05, stop=0.2, steps=3)
     assert [said for said in runs.warnings if "failed" in said] == [
-        "alpha=1.0: 6 trajectories have failed measurements"
+        "trajectories have failed measurements of pmass in alpha=1.0 (6)"
     ]
 
 

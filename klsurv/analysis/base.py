@@ -27,7 +27,19 @@ from klsurv.stats.quantiles import quantiles
 
 CHOOSE = "alphas (--alphas), or make them groups of their own (by alpha)"
 # What questions ask of the runs and of each other, and no one else does.
-INNER = {"early", "judged", "judged_told", "digests", "pieces", "executor", "reader", "say", "lives", "kl_quantiles"}
+INNER = {
+    "early",
+    "judged",
+    "judged_told",
+    "digests",
+    "pieces",
+    "executor",
+    "reader",
+    "say",
+    "lives",
+    "kl_quantiles",
+    "shares",
+}
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
 
 
@@ -125,8 +137,9 @@ class Analysis(ABC):
         self._copies_told(lives.get_column("alpha").unique().to_list())
         apart = self._mixed_told(lives, by, mixed_are)
         failed = failing(lives, by, "pmass") if options is None else self._failed(lives, by, *outcome(options))
+        what = "KL" if options is not None and outcome(options)[1].event == "kl" else "pmass"
         sizes = lives.group_by(by).agg(n=pl.len()).sort(by, nulls_last=True)
-        for message in (*caveats.of_failures(failed, by=by), *caveats.of_size(sizes, by=by)):
+        for message in (*caveats.of_failures(failed, by=by, what=what), *caveats.of_size(sizes, by=by)):
             self.say(message)
         return Told(apart, failed)
 

@@ -154,9 +154,7 @@ class Precursors(Analysis):
         """Scored trajectories with their index `row`, and their steered person-forks."""
         lives = self.judged_told(scoring)
         self._told(lives, [*by, "alpha"], options, mixed_are=_MIXED)
-        kinds = [name for name in ("model", "method", "layer") if name not in by and "cell" not in by]
-        together = [name for name in kinds if lives.get_column(name).n_unique() > 1]
-        for message in caveats.of_together(together):
+        for message in caveats.of_together(_together(lives, by)):
             self.say(message)
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
         deaths = rows.filter("event").get_column("fork")
@@ -178,6 +176,14 @@ class Precursors(Analysis):
             yield from found
             if progress is not None:
                 progress(done, len(parts))
+
+
+def _together(lives: pl.DataFrame, by: Sequence[str]) -> list[str]:
+    """What differs between the steered trajectories of one dose in a group, and may be taken for a precursor."""
+    kinds = [name for name in ("model", "method", "layer") if name not in by]
+    steered = lives.filter(pl.col("alpha") != 0)
+    held = steered.group_by([*by, "alpha"]).agg(pl.col(name).n_unique() for name in kinds)
+    return [name for name in kinds if (held.get_column(name) > 1).any()]
 
 
 def _tokens(landmarks: Sequence[int]) -> list[int]:

@@ -111,9 +111,14 @@ class Survival(Analysis):
         Groups in which the fork grids differ are left out, with a warning.
         """
         names = groups(by)
+        table = self.shares(names, **options)
+        self._recurring_told(self.lives(options), names)
+        return table
+
+    def shares(self, names: tuple[str, ...], **options: Unpack[OutcomeOptions]) -> pl.DataFrame:
+        """The same for a figure of shares alone, without a word on their errors."""
         lives = self.lives(options)
         told = self._told(lives, names, options, mixed_are=_APART)
-        self._recurring_told(lives, names)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         rows = steps_of(kept.lazy(), by=names).collect()
         table = competing.incidence(rows, by=names)
@@ -154,11 +159,13 @@ class Survival(Analysis):
 
     def _recurring_told(self, lives: pl.DataFrame, by: Sequence[str]) -> None:
         """Tell if a group has several trajectories of a prompt, which errors without a bootstrap cannot know."""
-        others = [name for name in GROUPS if name not in (*by, "prompt")]
-        prompts = lives.group_by(*dict.fromkeys((*by, "prompt"))).agg(pl.len(), pl.col(others).n_unique())
-        most = prompts.select(pl.col("len", *others).max().fill_null(0)).row(0, named=True)
+        prompts, others = [*dict.fromkeys((*by, "prompt"))], [name for name in GROUPS if name not in (*by, "prompt")]
+        held = lives.group_by(prompts).agg(pl.len(), pl.col(others).n_unique())
+        most = held.select(pl.col("len", *others).max().fill_null(0)).row(0, named=True)
+        apart = [name for name in others if name != "cell" and most[name] > 1]
         # Cells differ in any case.
-        apart = [name for name in others if name != "cell" and most[name] > 1] or ["cell"]
+        if lives.group_by(*prompts, *apart).len().get_column("len").max() != 1:
+            apart.append("cell")
         for message in caveats.of_recurring(most["len"], apart=apart):
             self.say(message)
 

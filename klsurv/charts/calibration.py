@@ -16,7 +16,7 @@ from klsurv.charts.theme import FAINT, INK
 from klsurv.params import Layout
 from klsurv.schema import BAND
 
-_METHOD = pl.col("method").fill_null("unknown")
+_MODEL, _METHOD = pl.col("model").fill_null("unknown"), pl.col("method").fill_null("unknown")
 _Y = "p95 KL (nats)"
 
 
@@ -29,21 +29,22 @@ def calibration_chart(
     words: Words,
     layout: Layout,
 ) -> Figure:
-    """Three panels, a series per method: p95 KL by step of the bisection, held-out p95 by dose, c_star by seed.
+    """Three panels, a series per method, or model and method: p95 KL by step, held-out p95 by dose, c_star by seed.
 
-    `bisection` has the column method too. The grey band is 0.7 to 1.4 of the target, where the cells have one and not
-    several. The steps are what the bisection is drawn over: by coefficient its last ones, the closest to the target,
+    `bisection` has the columns model and method too. The grey band is 0.7 to 1.4 of the target, where all cells have
+    the same. The steps are what the bisection is drawn over: by coefficient its last ones, the closest to the target,
     would cover each other.
     """
-    methods = cells.select(_METHOD, "cell", "c_star", "seed")
-    bisection, heldout, calibration = (table.with_columns(_METHOD) for table in (bisection, heldout, calibration))
+    named = _METHOD if cells.get_column("model").n_unique() == 1 else pl.format("{}, {}", _MODEL, _METHOD)
+    methods = cells.select(named.alias("method"), "cell", "c_star", "seed")
+    bisection, heldout, calibration = (table.with_columns(method=named) for table in (bisection, heldout, calibration))
     series = series_of(methods, by=["method"])
     page = Page(n_panels=3, layout=layout)
     width, height = page.size
     data = Datasets()
-    targets = cells.get_column("target_kl").drop_nulls().unique()
+    targets = cells.filter(_drawable("target_kl")).get_column("target_kl").unique()
     bisection, heldout = (table.filter(_drawable("kl_p95")) for table in (bisection, heldout))
-    heldout = heldout.filter(_drawable("alpha"))
+    heldout = heldout.filter(_drawable("alpha")).with_columns(pl.when(_drawable("target_kl")).then("target_kl"))
     band = [share * targets[0] for share in BAND] if len(targets) == 1 else []
     searched = log_scale("kl_p95", axis=alt.Y, title=_Y, values=[*band, *bisection.get_column("kl_p95")])
     levels = [*band, *heldout.get_column("kl_p95"), *heldout.get_column("target_kl").drop_nulls()]
@@ -62,7 +63,7 @@ def calibration_chart(
         )
     entries = [one.entry() for one in series]
     entries += [Entry("band", FAINT, "{:g}–{:g} of the target".format(*BAND))] * bool(band)
-    entries += [Entry("dashed", FAINT, "target × α²")] * (not targets.is_empty())
+    entries += [Entry("dashed", FAINT, "target × α²")] * (heldout.get_column("target_kl").count() > 0)
     for layers, table, text in ((path, bisection, "no history.json"), (doses, heldout, "no held-out KL")):
         if table.is_empty():
             layers.append(note(text, width / 2, height / 2, align="center"))
@@ -122,7 +123,7 @@ def _dots(
     """A dot per cell, and below them, where it hides none, the mean with its interval; `aside` pixels from the row."""
     x = alt.X("c_star:Q", title="c_star").scale(zero=False, nice=False, padding=18)
     x = x.axis(tickCount=4, labelFlush=False, labelOverlap="greedy")
-    y = alt.Y("method:N", title=None).axis(labelLimit=110)
+    y = alt.Y("method:N", title=None).axis(labelLimit=150)
     dots = alt.Chart(data.add(f"c_star {name}", cells.filter(pl.col("c_star").is_not_null())))
     known = means.select("method", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
     bars = alt.Chart(data.add(f"c_star mean {name}", known))

@@ -66,7 +66,9 @@ def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str
     if pairs.is_empty():
         layers.append(note("no pair to compare", _WIDTH / 2, height / 2 - 6, align="center"))
     else:
-        layers.append(note(f"difference (thick interval), p{inside} after Holm", _WIDTH + 14, -18, size=11))
+        layers.append(
+            note(f"difference (thick interval), p{inside} after Holm, as if independent", _WIDTH + 14, -18, size=11)
+        )
     entries = [
         Entry("line", ALIVE, "as if independent", width=1.6),
         Entry("line", DEAD, "whole prompts resampled", width=2.6),

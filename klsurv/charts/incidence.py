@@ -25,7 +25,7 @@ def incidence_chart(
 ) -> Figure:
     """A panel per group: the shares that have died, have finished and run on, which add to 1 at each token.
 
-    `n` has the columns `by`, and n.
+    `n` has the columns `by`, n, and `apart`: whether fork grids differ, so that the group is left out.
     """
     groups = series_of(n, by=by)
     page = Page(n_panels=len(groups), layout=layout)
@@ -53,7 +53,9 @@ def incidence_chart(
                 )
             )
         if rows.is_empty():
-            text = "left out: its fork grids differ" if size else "no trajectory"
+            text = "no trajectory was measured" if size else "no trajectory"
+            if group.rows(n).get_column("apart").any():
+                text = "left out: its fork grids differ"
             layers.append(note(text, page.size[0] / 2, page.size[1] / 2, align="center"))
         panels.append(panel(layers, text=f"{group.name or 'all'}   n={size}", size=page.size))
     entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]

@@ -84,4 +84,4 @@ def _panel(
         layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))
     found = counts.filter(pl.col("alpha") == alpha)
     all_of, died = (found.get_column(name).sum() for name in ("n", "n_died"))
-    return panel(layers, text=f"α = {alpha}   n={all_of}  died={died}", size=page.size)
+    return panel(layers, text=f"α = {alpha}   n={all_of}  events={died}", size=page.size)

@@ -110,7 +110,7 @@ def _panel(
         layers.append(note("at risk", -14, height + _BELOW - 5 - _ROW * (len(series) > 1), align="right", size=10))
     if empty:
         layers.append(note("no trajectory was measured at a fork", width / 2, height / 2, align="center"))
-    return framed(layers, text=f"{panel.name or 'all'}   n={n}  died={n_events}", size=page.size)
+    return framed(layers, text=f"{panel.name or 'all'}   n={n}  events={n_events}", size=page.size)
 
 
 def _curve(

@@ -11,7 +11,11 @@ from klsurv.cli.chosen import scoring_of
 from klsurv.cli.options import format_option, runs_options, scoring_options
 from klsurv.cli.running import opened
 from klsurv.cli.values import cells_of_runs
+from klsurv.errors import NothingUsableError
 from klsurv.ingest.remote import Place
+
+# Names of cells that are told.
+_MOST = 12
 
 
 @click.command("inspect")
@@ -51,4 +55,7 @@ def command(runs: Place, cell: str, alpha: float, prompt: int, format: Any, **op
 def _named(part: str, cells: list[str]) -> str:
     """The cell of that name, or the only one whose name holds it."""
     holding = [name for name in cells if part in name]
+    if part not in cells and len(holding) > 1:
+        some = ", ".join(holding[:_MOST]) + (", …" if holding[_MOST:] else "")
+        raise NothingUsableError(f"{part} is part of the names of {len(holding)} cells: {some}")
     return holding[0] if part not in cells and len(holding) == 1 else part

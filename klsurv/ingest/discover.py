@@ -68,9 +68,10 @@ def discover(path: Place, *, name_contains: str = "") -> list[CellDir]:
     check_limits()
     cells = _in_bucket(path) if isinstance(path, Remote) else _in_directory(path)
     if not cells:
-        raise NothingUsableError(
-            f"no run cell in {clean(str(path))}: no sub-directory holds {', '.join(NEEDED[:-1])} or {NEEDED[-1]}"
-        )
+        what = f"no sub-directory holds {', '.join(NEEDED[:-1])} or {NEEDED[-1]}"
+        if not isinstance(path, Remote) and next(Path(path).glob("**/*.parquet"), None) is not None:
+            what += ". Of parquet files give one, or a store that `klsurv ingest` made"
+        raise NothingUsableError(f"no run cell in {clean(str(path))}: {what}")
     chosen = [cell for cell in cells if name_contains in cell.name]
     if not chosen:
         raise NothingUsableError(

@@ -17,14 +17,14 @@ KINDS: dict[Metric, str] = {"pmass_eval": "eval", "pmass": "qa"}
 
 @dataclass(kw_only=True)
 class Generation:
-    """One line of `gens.jsonl`; `answers`: fork (tokens), p_true (None: not measured) and argmax of each."""
+    """One line of `gens.jsonl`; `answers`: fork (tokens), p_true and argmax of each (None: not there)."""
 
     alpha: float
     prompt: int
     asked: str
     text: str
     gen_len: int | None
-    answers: list[tuple[int, float | None, str]]
+    answers: list[tuple[int, float | None, str | None]]
 
 
 def generations(cell: CellDir, *, metric: Metric = "pmass_eval") -> tuple[list[Generation], str | None]:
@@ -59,11 +59,15 @@ def generations(cell: CellDir, *, metric: Metric = "pmass_eval") -> tuple[list[G
     return found, str(problem) if problem else None
 
 
-def _answers(line: Json) -> list[tuple[int, float | None, str]]:
+def _answers(line: Json) -> list[tuple[int, float | None, str | None]]:
     forks = _list(line.get("fork_points"))
     # Each list may be shorter than the forks.
     columns = zip_longest(forks, *(_list(line.get(name))[: len(forks)] for name in ("p_true", "argmax_str")))
-    return [(fork, finite(p), _text(said)) for at, p, said in columns if (fork := whole(at)) is not None]
+    return [
+        (fork, finite(p), said if isinstance(said, str) else None)
+        for at, p, said in columns
+        if (fork := whole(at)) is not None
+    ]
 
 
 def _list(value: object) -> list[object]:

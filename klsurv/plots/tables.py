@@ -15,6 +15,7 @@ from klsurv.charts.series import NAMES
 from klsurv.charts.survival import survival_chart
 from klsurv.charts.threshold import threshold_chart
 from klsurv.frames.counts import each_dose
+from klsurv.frames.grids import mixed
 from klsurv.params import By, Layout, OutcomeOptions, ScoringOptions, groups, outcome
 from klsurv.plots.words import words
 
@@ -36,7 +37,7 @@ def draw_survival(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions
 def draw_incidence(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions) -> Figure:
     """Stacked areas of died, finished, running."""
     names = groups(by)
-    table = runs.incidence(names, **options)
+    table = runs.shares(names, **options)
     n = _present(counted(runs, names, options), names)
     said = words(runs, "Break, or finish? Shares died, finished and running by token", options, n=_total(n))
     return incidence_chart(table, by=names, n=n, words=said, layout=layout)
@@ -81,10 +82,16 @@ def compared(runs: Runs, at_alpha: float | None) -> int:
     return rows.height if at_alpha is None else rows.filter(pl.col("alpha") == at_alpha).height
 
 
-def counted(runs: Runs, by: Sequence[str], options: OutcomeOptions) -> pl.DataFrame:
-    """How many trajectories each group has: the columns `by`, and n; of alpha alone, each dose has a row."""
-    n = runs.lives(options).group_by(by).agg(n=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
-    return each_dose(n.lazy(), alphas=runs.alphas).collect() if list(by) == ["alpha"] else n
+def counted(runs: Runs, by: Sequence[str], options: ScoringOptions) -> pl.DataFrame:
+    """How many trajectories each group has: the columns `by`, n, and `apart`, whether its fork grids differ.
+
+    Of alpha alone, each dose has a row.
+    """
+    lives = runs.lives(options).lazy()
+    differ = mixed(lives, by=by).with_columns(apart=pl.lit(True))
+    n = lives.group_by(by).agg(n=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
+    n = n.join(differ, on=by, how="left", nulls_equal=True, maintain_order="left")
+    return (each_dose(n, alphas=runs.alphas) if list(by) == ["alpha"] else n).collect()
 
 
 def _present(lives: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from klsurv.frames import spaghetti
 from klsurv.frames.bands import kl_bands, pmass_bands, pmass_counts, pmass_lines
 from klsurv.frames.counts import each_dose
 from klsurv.frames.deaths import deaths
-from klsurv.params import Layout, OutcomeOptions, Scoring, ScoringOptions
+from klsurv.params import Layout, Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.schema import USABLE
@@ -65,7 +65,7 @@ def draw_pmass(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure
     return pmass_chart(lines, bands, counts, alphas=runs.alphas, threshold=scoring.threshold, words=said, layout=layout)
 
 
-def draw_deaths(runs: Runs, *, layout: Layout, options: OutcomeOptions) -> Figure:
+def draw_deaths(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
     """When each prompt died at each alpha, a panel per cell."""
     table = deaths(runs.lives(options).lazy()).collect()
     cells = table.get_column("cell").unique().sort()
@@ -90,7 +90,7 @@ def draw_precursor(runs: Runs, *, layout: Layout, options: ScoringOptions, **how
 def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
     """The path to c_star, held-out KL against the target, c_star by seed."""
     cells = runs.cells().filter(pl.col("status").is_in(USABLE))
-    path = runs.bisection().join(cells.select("cell", "method"), on="cell", maintain_order="left")
+    path = runs.bisection().join(cells.select("cell", "model", "method"), on="cell", maintain_order="left")
     said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, event="")
     return calibration_chart(
         path, runs.heldout(**options), runs.calibration(**options), cells, words=said, layout=layout

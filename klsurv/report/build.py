@@ -73,7 +73,8 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
         {
             "title": ", ".join(cells.get_column("cell").head(3)),
             "subtitle": heading.subtitle,
-            "read": f"{used}, {of_them}" + (f"; {left_out} were left out." if left_out else "."),
+            "read": f"{used}, {of_them}"
+            + (f"; {left_out} {'was' if left_out == 1 else 'were'} left out." if left_out else "."),
             "warnings": runs.warnings,
             "cells": [
                 {name: _shown(value) for name, value in row.items()}

@@ -19,8 +19,12 @@ def of_lifetimes(table: pl.DataFrame) -> list[str]:
     return [_life(row) for row in some.head(_MOST).iter_rows(named=True) if row["n"]]
 
 
+def _group(row: dict[str, Any]) -> str:
+    return f"α = {row['alpha']:g}" + (f", {row['method'] or 'unknown'}" if "method" in row else "")
+
+
 def _life(row: dict[str, Any]) -> str:
-    name = f"α = {row['alpha']:g}" + (f", {row['method'] or 'unknown'}" if "method" in row else "")
+    name = _group(row)
     median = "more than half were never seen dead"
     if row["median"] is not None:
         median = f"half were dead by token {row['median']}"
@@ -89,16 +93,20 @@ def of_compare(table: pl.DataFrame, *, at_alpha: float | None) -> list[str]:
     for row in table.filter(pl.col("rmst_diff").is_not_null()).iter_rows(named=True):
         more = "longer" if row["rmst_diff"] >= 0 else "shorter"
         band = _interval(row["boot_low"], row["boot_high"], ".1f", " prompts resampled")
-        p = f"; log-rank within prompts: p = {row['p_holm']:.2g} (Holm)" if row["p_holm"] is not None else ""
+        known = row["boot_low"] is not None and row["boot_high"] is not None
+        open_ = ", which leaves it open" if known and row["boot_low"] <= 0 <= row["boot_high"] else ""
+        p = ""
+        if row["p_holm"] is not None:
+            p = f"; log-rank within prompts: p = {row['p_holm']:.2g} (Holm), as if independent within each"
         lives = f"{dose}{row['group_a']} stays alive {abs(row['rmst_diff']):.1f} tokens {more} than {row['group_b']}"
-        said.append(f"{lives}: difference {row['rmst_diff']:.1f}{band}{p}.")
+        said.append(f"{lives}: difference {row['rmst_diff']:.1f}{band}{open_}{p}.")
     return said[:_MOST]
 
 
 def of_recovery(table: pl.DataFrame) -> list[str]:
     """How many deaths recover at the threshold that was chosen."""
     known = table.filter(pl.col("recovery").is_not_null())
-    said = [f"α = {alpha:g}: {share:.0%}" for alpha, share in known.select("alpha", "recovery").rows()]
+    said = [f"{_group(row)}: {row['recovery']:.0%}" for row in known.iter_rows(named=True)]
     return ["Deaths with a later fork above the threshold: " + "; ".join(said[:_MOST]) + "."] if said else []
 
 

@@ -122,7 +122,7 @@ def _texts(lives: pl.DataFrame, texts: Mapping[Key, Generation]) -> list[Any]:
             found.append(None)
             continue
         answers = {
-            str(fork): [None if p is None else round(p, 4), argmax[:40]]
+            str(fork): [None if p is None else round(p, 4), (argmax or "")[:40]]
             for fork, p, argmax in one.answers
             if p is not None
         }

@@ -66,15 +66,14 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         numbers.of_lifetimes(lives),
         survival_chart(runs.survival(by, **chosen), lives, by=by, words=over("Survival by dose"), layout=_LOG),
     )
-    doses = lives if by == ("alpha",) else runs.lifetimes(**chosen).filter(pl.col("n") > 0)
-    table = runs.incidence(**chosen)
+    table, n_doses = runs.shares(("alpha",), **chosen), tables.counted(runs, ["alpha"], options).filter(pl.col("n") > 0)
     yield Section(
         "incidence",
         "Break or finish",
         "Does it break, or finish?",
         "At each token the three areas add to one: dead, finished before being seen dead, still running.",
         numbers.of_incidence(table),
-        incidence_chart(table, by=["alpha"], n=doses.select("alpha", "n"), words=over("Shares by token"), layout=_LOG),
+        incidence_chart(table, by=["alpha"], n=n_doses, words=over("Shares by token"), layout=_LOG),
     )
     if len(runs.alphas) > 1:
         table = runs.dose(several, **chosen)
@@ -108,7 +107,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         "How much of it is the threshold?",
         "What would have been found at other thresholds; where lines are steep the choice matters, and a high share of "
         "recovered deaths that many were not for good.",
-        numbers.of_recovery(doses),
+        numbers.of_recovery(lives),
         tables.draw_threshold(runs, "alpha", layout=_LINEAR, options=options),
     )
     yield Section(
@@ -156,7 +155,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Prompt or dose?",
             "A row is a prompt, a column a dose. Rows of one colour speak for the prompt, columns for the dose.",
             [],
-            trajectories.draw_deaths(runs, layout=_LINEAR, options=chosen),  # type: ignore[arg-type]
+            trajectories.draw_deaths(runs, layout=_LINEAR, options=options),
         )
 
 

@@ -182,7 +182,7 @@ STORY = Table(
         Column("kl_smooth", _F, "nats", "smoothed KL at this token (R2); null past the last token"),
         Column("kl_rel", _F, "own p95", "the same over the trajectory's scale; null where it has none"),
         Column("p_true", _F, "probability", "share of pmass on true, from gens.jsonl; null where it is not there"),
-        Column("argmax", _S, "", "likeliest next token at the fork, from gens.jsonl"),
+        Column("argmax", _S, "", "likeliest next token at the fork, from gens.jsonl; null where it is not there"),
     ),
 )
 

@@ -32,20 +32,22 @@ def of_size(n: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
     return [f"fewer than {FEW} trajectories, so that intervals and tests say little: {_listed(sized)}"]
 
 
-def of_failures(bounds: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
+def of_failures(bounds: pl.DataFrame, *, by: Sequence[str], what: str = "pmass") -> list[str]:
     """`bounds`: the columns `by`, n_failed and, of one event, end_if_died and end_if_alive, of groups with failures."""
-    said = [
-        f"{_name(name)}: {row['n_failed']} trajectories have failed measurements" + _if(row)
+    if bounds.is_empty():
+        return []
+    groups = [
+        f"{_name(name)} ({row['n_failed']}{_if(row)})"
         for name, row in zip(_labels(bounds, by), bounds.iter_rows(named=True), strict=True)
     ]
-    return said[:_MOST] + ([f"{len(said) - _MOST} more groups have failed measurements"] if said[_MOST:] else [])
+    return [f"trajectories have failed measurements of {what} in {_listed(groups)}"]
 
 
 def _if(bounds: dict[str, Any]) -> str:
     if "end_if_died" not in bounds:
         return ""
     died, alive = bounds["end_if_died"], bounds["end_if_alive"]
-    return f"; survival at the end is {died:.3g} if each was a death, {alive:.3g} if each was a survival"
+    return f": survival at the end {died:.3g} if each was a death, {alive:.3g} if each was a survival"
 
 
 def of_grids(mixed: pl.DataFrame, *, by: Sequence[str], consequence: str) -> list[str]:
@@ -89,7 +91,7 @@ def of_together(columns: Sequence[str]) -> list[str]:
         return []
     return [
         f"groups hold several values of {' and '.join(columns)}: one with higher KL and more deaths looks like a "
-        f"precursor; tell them apart by {', '.join(columns)} (--by)"
+        f"precursor; tell them apart by {', '.join(columns)} (klsurv precursor --by), or choose one (--where)"
     ]
 
 

@@ -156,9 +156,11 @@ def test_the_ends_of_failed_measurements_are_of_the_dose_that_is_compared() -> N
     runs = quietly(frame(*failed, *dead))
     runs.compare("method", at_alpha=1.0, bootstrap=0)
     assert [said for said in runs.warnings if "failed" in said] == [
-        f"method={method}: 6 trajectories have failed measurements; survival at the end is 0 if each was a death, "
-        "1 if each was a survival"
-        for method in ("mean_diff", "pca")
+        "trajectories have failed measurements of pmass in "
+        + ", ".join(
+            f"method={method} (6: survival at the end 0 if each was a death, 1 if each was a survival)"
+            for method in ("mean_diff", "pca")
+        )
     ]
 
 

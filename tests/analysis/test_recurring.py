@@ -48,3 +48,32 @@ def test_where_nothing_else_differs_it_is_the_cell() -> None:
 def test_what_draws_whole_prompts_or_has_no_intervals_says_nothing() -> None:
     runs = quietly(frame(*LIVES))
     assert told(runs, lambda runs: (runs.summary(), runs.compare(bootstrap=9), runs.dose(bootstrap=9))) == []
+
+
+def test_what_columns_do_not_tell_apart_cells_do() -> None:
+    lives = frame(life(3, seed=0), life(3, seed=1)).with_columns(target_kl=pl.lit(1.0))
+    again = lives.head(1).with_columns(cell=pl.lit("again"), target_kl=pl.lit(2.0))
+    (said,) = told(quietly(pl.concat([lives, again])), lambda runs: runs.survival())
+    assert "up to 3 trajectories" in said and "tell them apart by seed, cell (--by)" in said
+
+
+@pytest.mark.parametrize(
+    ("rows", "by", "together"),
+    [
+        ([life(3), life(10, method="random", prompt=1)], (), "method"),
+        ([life(3), life(10, method="random", prompt=1)], "method", ""),
+        ([life(3, layer=3), life(10, method="random", layer=5)], "method", ""),
+        ([life(3, layer=3), life(10, layer=5, prompt=1)], "method", "layer"),
+        ([life(3), life(10, method="random", seed=1)], "seed", ""),
+        ([life(3), life(10, method="random", alpha=0.0)], (), ""),
+        ([life(3), life(10, method="random", alpha=2.0)], (), ""),
+    ],
+)
+def test_precursors_are_told_of_what_is_together_in_a_group_at_one_dose(
+    rows: list[Any], by: Any, together: str
+) -> None:
+    layers = [{"layer": None, **row} for row in rows]
+    runs = quietly(frame(*layers).with_columns(pl.col("layer").cast(pl.Int64)))
+    runs.study(by, bootstrap=0)
+    said = [text for text in runs.warnings if "looks like a precursor" in text]
+    assert [text.split(":")[0] for text in said] == [f"groups hold several values of {together}"] * bool(together)

@@ -75,3 +75,23 @@ def test_the_band_is_that_of_the_one_target_and_of_no_target_that_is_not_there(t
         bands = [row for panel in panels(read)[:2] for layer in layers(panel, "rect") for row in rows(read, layer)]
         assert bands == [{"low": 1.4, "high": 2.8}] * (name == "one")
         assert legend(read) == ["pca", *entries]
+
+
+def test_a_target_of_which_nothing_can_be_drawn_is_none(tmp_path: Path) -> None:
+    for name, targets in (("zero", (0.0,)), ("negative", (-1.0,)), ("two of one run", (2.0, 0.5))):
+        for i, target in enumerate(targets):
+            write_cell(tmp_path / name, f"c{i}", calib={"target_kl": target})
+        read = spec(draw("calibration", tmp_path / name, options={}))
+        assert legend(read) == ["pca"]
+
+
+def test_of_several_models_each_method_is_drawn_apart(tmp_path: Path) -> None:
+    for i, model in enumerate(("small", "large")):
+        write_cell(tmp_path, f"c{i}", calib={"model": model, "c_star": 5.0 + i})
+    read = spec(draw("calibration", tmp_path, options={}))
+    assert legend(read)[:2] == ["large, pca", "small, pca"]
+    dots = [rows(read, layer) for layer in layers(panels(read)[2], "point")]
+    assert [[(row["method"], row["c_star"]) for row in of] for of in dots] == [
+        [("large, pca", 6.0)],
+        [("small, pca", 5.0)],
+    ]

@@ -62,3 +62,19 @@ def test_a_group_that_is_left_out_says_why_and_one_without_trajectories_that_it_
     assert [said.split(": ")[1] for said in runs.warnings if "grids" in said] == [
         "left out, as deaths were looked for at other forks in each cell"
     ]
+
+
+def test_a_group_of_which_no_fork_was_measured_says_so(tmp_path: Path) -> None:
+    write_cell(tmp_path, "a", pmass={"pmass_eval": {"0.0": [[0.9] * 4] * 2, "1.0": [[None] * 4] * 2}})
+    read = spec(draw("incidence", quietly(tmp_path), options={"window": 3}))
+    assert [texts(panel) for panel in panels(read)] == [[], ["no trajectory was measured"]]
+
+
+def test_shares_alone_are_not_told_that_their_errors_are_too_narrow(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        write_cell(tmp_path, f"s{seed}", calib={"seed": seed})
+    runs = quietly(tmp_path)
+    draw("incidence", runs, options={})
+    assert not [said for said in runs.warnings if "of one prompt" in said]
+    runs.incidence()
+    assert [said for said in runs.warnings if "of one prompt" in said]

@@ -11,7 +11,7 @@ from tests.ingest.handmade import write_cell
 
 def test_each_trajectory_is_a_line_orange_if_it_dies(real_cells: Path) -> None:
     read = spec(draw("pmass", real_cells, alphas=[1.0]))
-    assert headings(read) == ["α = 1.0   n=16  died=5"]
+    assert headings(read) == ["α = 1.0   n=16  events=5"]
     lives, dies, median = layers(panels(read)[0], "line")
     assert (lives["mark"]["stroke"], dies["mark"]["stroke"]) == (ALIVE, DEAD)
     assert lives["encoding"]["detail"]["field"] == "line"

@@ -19,13 +19,13 @@ def curves(panel: dict[str, Any], read: dict[str, Any]) -> list[list[dict[str, A
 
 def test_each_dose_has_a_panel_with_its_n_and_deaths(real_cells: Path) -> None:
     assert headings(spec(draw("survival", real_cells))) == [
-        "α = 0.0   n=16  died=6",
-        "α = 0.25   n=16  died=3",
-        "α = 0.5   n=16  died=4",
-        "α = 1.0   n=16  died=5",
-        "α = 1.5   n=16  died=6",
-        "α = 2.0   n=16  died=5",
-        "α = 4.0   n=16  died=16",
+        "α = 0.0   n=16  events=6",
+        "α = 0.25   n=16  events=3",
+        "α = 0.5   n=16  events=4",
+        "α = 1.0   n=16  events=5",
+        "α = 1.5   n=16  events=6",
+        "α = 2.0   n=16  events=5",
+        "α = 4.0   n=16  events=16",
     ]
 
 
@@ -71,7 +71,7 @@ def test_curves_that_coincide_are_seen_the_first_widest_and_the_last_thinnest(re
 
 def test_more_than_four_groups_have_a_panel_each_with_the_others_in_grey(real_cells: Path) -> None:
     read = spec(draw("survival", real_cells, by="prompt"))
-    assert headings(read)[0] == "prompt 0   n=14  died=5" and len(panels(read)) == 8
+    assert headings(read)[0] == "prompt 0   n=14  events=5" and len(panels(read)) == 8
     for panel in panels(read):
         assert [layer["mark"]["strokeWidth"] for layer in layers(panel, "line")] == [0.8, 1.8]
     assert legend(read)[-1] == "the other groups"

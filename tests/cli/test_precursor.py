@@ -17,6 +17,7 @@ from tests.conftest import Klsurv
 
 # Enough deaths after the first tokens for the hazard model.
 MODEL: dict[str, Any] = {"threshold": 0.5, "roll": 5, "calib_tokens": 6}
+APART = "tell them apart by method (klsurv precursor --by), or choose one (--where)"
 MODEL_OPTIONS = ["--threshold", "0.5", "--roll", "5", "--calib-tokens", "6"]
 
 
@@ -41,7 +42,8 @@ def test_it_prints_the_study_that_the_library_returns(
     together = "groups hold several values of method: one with higher KL and more deaths looks like a precursor"
     assert runs.warnings == [
         COPIES,
-        *[f"{together}; tell them apart by method (--by)"] * ("by" not in asked),
+        *[f"{together}; tell them apart by method (klsurv precursor --by), or choose one (--where)"]
+        * ("by" not in asked),
         "33 of 39 deaths are at token 0, before any KL, and are left out of what precedes a death",
     ]
     printed(klsurv("precursor", real_cells, *OPTIONS, *options, "--format", format), want, runs, format=format)

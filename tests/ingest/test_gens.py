@@ -25,7 +25,7 @@ LINE = {
 }
 
 
-def answers(directory: Path, line: dict[str, Any]) -> list[tuple[int, float | None, str]]:
+def answers(directory: Path, line: dict[str, Any]) -> list[tuple[int, float | None, str | None]]:
     cell = write_cell(directory, "a")
     write_file(cell / GENS, json.dumps(line) + "\n")
     found, problem = generations(CellDir("a", cell))
@@ -38,9 +38,11 @@ def answers(directory: Path, line: dict[str, Any]) -> list[tuple[int, float | No
     [
         pytest.param({}, [(0, 0.1, "a"), (2, 0.2, "b"), (4, 0.3, "c")], id="each fork has its answer"),
         pytest.param({"fork_points": [0, None, 4]}, [(0, 0.1, "a"), (4, 0.3, "c")], id="a fork that is none"),
-        pytest.param({"p_true": [0.1], "argmax_str": []}, [(0, 0.1, ""), (2, None, ""), (4, None, "")], id="fewer"),
+        pytest.param(
+            {"p_true": [0.1], "argmax_str": []}, [(0, 0.1, None), (2, None, None), (4, None, None)], id="fewer"
+        ),
         pytest.param({"p_true": [1.0] * 9, "fork_points": [7]}, [(7, 1.0, "a")], id="more answers than forks"),
-        pytest.param({"p_true": "no list", "argmax_str": None}, [(f, None, "") for f in (0, 2, 4)], id="no lists"),
+        pytest.param({"p_true": "no list", "argmax_str": None}, [(f, None, None) for f in (0, 2, 4)], id="no lists"),
         pytest.param({"fork_points": None}, [], id="no forks"),
     ],
 )

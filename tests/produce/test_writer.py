@@ -127,7 +127,7 @@ def test_generations_are_told_by_inspect(tmp_path: Path) -> None:
         (2.0, 0, "It is.", 8),
         (2.0, 1, "No.", 3),
     ]
-    assert found[0].answers == [(fork, 0.5, "") for fork in (0, 2, 4, 8)]
+    assert found[0].answers == [(fork, 0.5, None) for fork in (0, 2, 4, 8)]
     assert [(fork, argmax) for fork, _, argmax in found[3].answers] == [(fork, "1") for fork in (0, 2, 4, 8)]
 
 

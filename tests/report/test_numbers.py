@@ -41,7 +41,7 @@ def test_a_difference_says_at_which_dose_and_how_it_was_tested(runs: klsurv.Runs
     p = table.get_column("p_holm").drop_nulls().item()
     assert said == (
         "At α = 1 mean_diff stays alive 60.0 tokens longer than pca: difference 60.0; "
-        f"log-rank within prompts: p = {p:.2g} (Holm)."
+        f"log-rank within prompts: p = {p:.2g} (Holm), as if independent within each."
     )
 
 

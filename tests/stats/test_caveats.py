@@ -86,26 +86,28 @@ def test_groups_are_named_by_all_their_columns_and_no_group_is_all() -> None:
 
 
 def test_failures_are_told_with_both_ends() -> None:
-    bounds = pl.DataFrame({"alpha": [4.0], "n_failed": [3], "end_if_died": [0.12345], "end_if_alive": [1.0]})
+    bounds = pl.DataFrame(
+        {"alpha": [4.0, 5.0], "n_failed": [3, 1], "end_if_died": [0.12345, 0], "end_if_alive": [1.0, 1]}
+    )
     assert of_failures(bounds, by=["alpha"]) == [
-        "alpha=4.0: 3 trajectories have failed measurements; survival at the end is 0.123 if each was a death, "
-        "1 if each was a survival"
+        "trajectories have failed measurements of pmass in alpha=4.0 (3: survival at the end 0.123 if each was a "
+        "death, 1 if each was a survival), alpha=5.0 (1: survival at the end 0 if each was a death, 1 if each was a "
+        "survival)"
     ]
 
 
 def test_where_there_is_no_one_event_failures_are_told_without_what_they_change() -> None:
     bounds = pl.DataFrame({"method": [None, "pca"], "n_failed": [3, 1]})
-    assert of_failures(bounds, by=["method"]) == [
-        "method=unknown: 3 trajectories have failed measurements",
-        "method=pca: 1 trajectories have failed measurements",
+    assert of_failures(bounds, by=["method"], what="KL") == [
+        "trajectories have failed measurements of KL in method=unknown (3), method=pca (1)"
     ]
+    assert of_failures(bounds.head(0), by=["method"]) == []
 
 
 def test_past_five_groups_with_failures_the_rest_is_counted() -> None:
     bounds = pl.DataFrame({"alpha": [float(i) for i in range(6)], "n_failed": [1] * 6})
-    said = of_failures(bounds.with_columns(end_if_died=0.0, end_if_alive=1.0), by=["alpha"])
-    assert len(said) == 6
-    assert said[-1] == "1 more groups have failed measurements"
+    (said,) = of_failures(bounds, by=["alpha"])
+    assert said.endswith("alpha=4.0 (1) and 1 more")
 
 
 def test_grids_that_differ_are_told_with_the_groups_and_what_follows() -> None:
@@ -187,5 +189,5 @@ def test_methods_that_are_together_may_look_like_a_precursor() -> None:
     assert of_together([]) == []
     assert of_together(["model", "method"]) == [
         "groups hold several values of model and method: one with higher KL and more deaths looks like a "
-        "precursor; tell them apart by model, method (--by)"
+        "precursor; tell them apart by model, method (klsurv precursor --by), or choose one (--where)"
     ]
