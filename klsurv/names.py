@@ -1,9 +1,10 @@
-"""Names from outside. In: any text. Out: text that a terminal, a table and a page can show."""
+"""Names from outside. In: any text, or many. Out: text that a terminal, a table and a page can show."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # Control and format characters, surrogates, and line separators: they move the cursor, turn text around or end a line.
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -21,6 +22,11 @@ def clean(text: str, *, backslash: bool = True) -> str:
 def as_written(text: str) -> str:
     """The text that `clean` was given, from what it gave: with a path in a table, the path to open."""
     return _ESCAPED.sub(lambda escape: escape[0].encode().decode("unicode_escape"), text)
+
+
+def some(values: Sequence[object], most: int) -> str:
+    """The first values, at most so many, separated by commas; an ellipsis where there are more."""
+    return ", ".join(map(str, values[:most])) + (", …" if values[most:] else "")
 
 
 def _escape(character: str) -> str:

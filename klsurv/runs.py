@@ -24,7 +24,7 @@ from klsurv.frames.score import judge, score
 from klsurv.frames.smooth import early_tokens
 from klsurv.ingest.remote import Remote
 from klsurv.loading import loader
-from klsurv.names import clean
+from klsurv.names import clean, some
 from klsurv.params import Metric, Scoring, ScoringOptions, Selection
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, USABLE
 from klsurv.source import EARLY, Piece, Source, pieces, streamed
@@ -260,7 +260,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         if self._alphas is not None:
             held = source.cells.get_column("alphas").explode().drop_nulls().unique().sort().to_list()
             if absent := [alpha for alpha in self._alphas if alpha not in held]:
-                there = f"{', '.join(map(str, held[:_MOST_DOSES]))}{', …' if held[_MOST_DOSES:] else ''}" or "none"
+                there = some(held, _MOST_DOSES) or "none"
                 self.say(f"no cell has alpha {', '.join(map(str, absent))}; there is {there}")
             source = source.at(self._alphas)
         return source

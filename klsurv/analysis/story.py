@@ -13,6 +13,7 @@ from klsurv.frames.score import score
 from klsurv.frames.story import story
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import Generation, generations
+from klsurv.names import some
 from klsurv.params import Scoring, ScoringOptions
 from klsurv.schema import KEY, STORY
 
@@ -58,6 +59,5 @@ class Stories(Analysis):
             held = rows.get_column(name).unique().sort().to_list()
             rows = rows.filter(pl.col(name) == value)
             if rows.is_empty():
-                some = ", ".join(map(str, held[:12])) + (", …" if held[12:] else "")
-                raise NothingUsableError(f"no trajectory has {name} {value}: there are {some}")
+                raise NothingUsableError(f"no trajectory has {name} {value}: there are {some(held, 12)}")
         return rows

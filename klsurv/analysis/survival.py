@@ -111,13 +111,16 @@ class Survival(Analysis):
         Groups in which the fork grids differ are left out, with a warning.
         """
         names = groups(by)
-        table = self.shares(names, **options)
-        self._recurring_told(self.lives(options), names)
+        lives = self.lives(options)
+        table = self._shares(lives, names, options)
+        self._recurring_told(lives, names)
         return table
 
     def shares(self, names: tuple[str, ...], **options: Unpack[OutcomeOptions]) -> pl.DataFrame:
         """The same for a figure of shares alone, without a word on their errors."""
-        lives = self.lives(options)
+        return self._shares(self.lives(options), names, options)
+
+    def _shares(self, lives: pl.DataFrame, names: tuple[str, ...], options: OutcomeOptions) -> pl.DataFrame:
         told = self._told(lives, names, options, mixed_are=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         rows = steps_of(kept.lazy(), by=names).collect()

@@ -13,9 +13,7 @@ from klsurv.cli.running import opened
 from klsurv.cli.values import cells_of_runs
 from klsurv.errors import NothingUsableError
 from klsurv.ingest.remote import Place
-
-# Names of cells that are told.
-_MOST = 12
+from klsurv.names import some
 
 
 @click.command("inspect")
@@ -56,6 +54,5 @@ def _named(part: str, cells: list[str]) -> str:
     """The cell of that name, or the only one whose name holds it."""
     holding = [name for name in cells if part in name]
     if part not in cells and len(holding) > 1:
-        some = ", ".join(holding[:_MOST]) + (", …" if holding[_MOST:] else "")
-        raise NothingUsableError(f"{part} is part of the names of {len(holding)} cells: {some}")
+        raise NothingUsableError(f"{part} is part of the names of {len(holding)} cells: {some(holding, 12)}")
     return holding[0] if part not in cells and len(holding) == 1 else part

@@ -69,7 +69,8 @@ def discover(path: Place, *, name_contains: str = "") -> list[CellDir]:
     cells = _in_bucket(path) if isinstance(path, Remote) else _in_directory(path)
     if not cells:
         what = f"no sub-directory holds {', '.join(NEEDED[:-1])} or {NEEDED[-1]}"
-        if not isinstance(path, Remote) and next(Path(path).glob("**/*.parquet"), None) is not None:
+        # As `klsurv export --partition-by` makes them; no deeper, for it may be the root of a disk.
+        if not isinstance(path, Remote) and any(next(Path(path).glob(name), None) for name in ("*.parquet", "*=*")):
             what += ". Of parquet files give one, or a store that `klsurv ingest` made"
         raise NothingUsableError(f"no run cell in {clean(str(path))}: {what}")
     chosen = [cell for cell in cells if name_contains in cell.name]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv.charts.page import Words, short
+from klsurv.names import some
 from klsurv.params import ScoringOptions, outcome
 from klsurv.wording import death
 
@@ -31,7 +32,7 @@ def words(
     )
     parts = [f"Model: {short(', '.join(models) or 'unknown', 50)}."]
     if windows:
-        parts.append(f"window={', '.join(map(str, windows[:6]))}{', …' if windows[6:] else ''}.")
+        parts.append(f"window={some(windows, 6)}.")
     if len(runs.alphas) == 1:
         parts.append(f"α = {runs.alphas[0]}.")
     if n is not None:

@@ -77,3 +77,11 @@ def test_precursors_are_told_of_what_is_together_in_a_group_at_one_dose(
     runs.study(by, bootstrap=0)
     said = [text for text in runs.warnings if "looks like a precursor" in text]
     assert [text.split(":")[0] for text in said] == [f"groups hold several values of {together}"] * bool(together)
+
+
+def test_kl_is_looked_at_once_for_shares_and_what_is_told_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, asked = quietly(frame(*LIVES)), []
+    lives = runs.lives
+    monkeypatch.setattr(runs, "lives", lambda options: asked.append(options) or lives(options))
+    runs.incidence(event="kl")
+    assert len(asked) == 1

@@ -7,6 +7,7 @@ import pytest
 
 from klsurv.errors import CellError, NothingUsableError
 from klsurv.ingest.discover import CellDir, clean, discover, enter
+from klsurv.names import some
 from tests.ingest.handmade import write_cell
 
 
@@ -151,3 +152,21 @@ def test_a_root_without_cells_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     with pytest.raises(NothingUsableError, match=r"no run cell in .*: no sub-directory holds calib\.json"):
         discover(tmp_path)
+
+
+def test_of_many_the_first_are_told() -> None:
+    assert some([], 2) == "" and some([1.0, "b"], 2) == "1.0, b" and some(["a", "b", "c"], 2) == "a, b, …"
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [("x.parquet", True), ("method=pca/x.parquet", True), ("a/b/c/x.parquet", False), ("notes.txt", False)],
+)
+def test_a_folder_of_parquet_files_is_told_what_to_give_and_is_not_searched(
+    tmp_path: Path, file: str, told: bool
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).touch()
+    with pytest.raises(NothingUsableError, match="no run cell in") as raised:
+        discover(tmp_path)
+    assert ("Of parquet files give one" in str(raised.value)) == told
