@@ -88,10 +88,11 @@ def _path(
     base = alt.Chart(data.add(f"bisection {name}", steps.select("cell", "step", "coeff", "kl_p95")))
     x = alt.X("step:Q", title="step").scale(domain=[0, last], nice=False, padding=8)
     x = x.axis(values=list(range(0, last + 1, 1 + last // 12)), format="d")
-    tooltip = ["cell:N", *(alt.Tooltip(f"{column}:Q", format=".4g") for column in ("step", "coeff", "kl_p95"))]
+    tooltip = [alt.Tooltip("cell:N")]
+    tooltip += [alt.Tooltip(f"{column}:Q", format=".4g") for column in ("step", "coeff", "kl_p95")]
     return [
         base.mark_line(stroke=one.colour, strokeWidth=1.2 + more, strokeDash=one.dash).encode(
-            x=x, y=y, detail="cell:N"
+            x=x, y=y, detail=alt.Detail("cell:N")
         ),
         base.mark_point(filled=True, fill=one.colour, size=30 + 40 * more, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
@@ -102,7 +103,7 @@ def _doses(held: pl.DataFrame, one: Series, data: Datasets, name: str, *, x: alt
         data.add(f"heldout {name}", held.select("model", "layer", "window", "alpha", "kl_p95", "target_kl"))
     )
     tooltip = [alt.Tooltip(f"{column}:Q", format=".4g") for column in ("alpha", "kl_p95", "target_kl")]
-    run = ["model:N", "layer:N", "window:N"]
+    run = [alt.Detail(f"{column}:N") for column in ("model", "layer", "window")]
     return [
         base.mark_line(stroke=FAINT, strokeDash=[4, 3], strokeWidth=1).encode(x=x, y=alt.Y("target_kl:Q"), detail=run),
         base.mark_line(stroke=one.colour, strokeWidth=1.8 + more, strokeDash=one.dash).encode(x=x, y=y, detail=run),
@@ -114,7 +115,7 @@ def _band(ends: list[float]) -> list[Any]:
     if not ends:
         return []
     band = alt.Chart(alt.InlineData([{"low": ends[0], "high": ends[1]}])).mark_rect(fill=FAINT, fillOpacity=0.2)
-    return [band.encode(y=alt.Y("low:Q", title=_Y).scale(type="log"), y2="high")]
+    return [band.encode(y=alt.Y("low:Q", title=_Y).scale(type="log"), y2=alt.Y2("high"))]
 
 
 def _dots(
@@ -129,10 +130,10 @@ def _dots(
     bars = alt.Chart(data.add(f"c_star mean {name}", known))
     return [
         bars.mark_rule(stroke=INK, strokeWidth=1.6, yOffset=aside).encode(
-            x=alt.X("c_star_low:Q"), x2="c_star_high", y=y
+            x=alt.X("c_star_low:Q"), x2=alt.X2("c_star_high"), y=y
         ),
-        bars.mark_tick(color=INK, thickness=2, size=12, yOffset=aside, opacity=1).encode(x="c_star_mean:Q", y=y),
+        bars.mark_tick(color=INK, thickness=2, size=12, yOffset=aside, opacity=1).encode(x=alt.X("c_star_mean:Q"), y=y),
         dots.mark_point(
             filled=True, fill=one.colour, size=60, opacity=0.8, yOffset=-aside * (not known.is_empty())
-        ).encode(x=x, y=y, tooltip=["cell:N", "seed:Q", "c_star:Q"]),
+        ).encode(x=x, y=y, tooltip=[alt.Tooltip(column) for column in ("cell:N", "seed:Q", "c_star:Q")]),
     ]

@@ -42,7 +42,9 @@ def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str
     y = alt.Y("row:Q", axis=None).scale(domain=[-0.5, rows - 0.5], reverse=True, nice=False)
     base = alt.Chart(data.add("pairs", pairs.select("row", *_BOUNDS, "p", "p_holm", "rmst_p")))
     layers: list[Any] = [
-        alt.Chart(alt.InlineData([{"x": 0}] if n else [])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x="x:Q")
+        alt.Chart(alt.InlineData([{"x": 0}] if n else []))
+        .mark_rule(stroke=FAINT, strokeDash=[4, 3])
+        .encode(x=alt.X("x:Q"))
     ]
     for low, high, colour, shift, weight in (
         ("ci_low", "ci_high", ALIVE, -step / 7, 1.6),
@@ -50,7 +52,7 @@ def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str
     ):
         known = alt.Chart(data.add(low, pairs.select("row", low, high).drop_nulls()))
         rule = known.mark_rule(stroke=colour, strokeWidth=weight, yOffset=shift, y2Offset=shift)
-        layers.append(rule.encode(x=alt.X(f"{low}:Q"), x2=high, y=y))
+        layers.append(rule.encode(x=alt.X(f"{low}:Q"), x2=alt.X2(high), y=y))
     tooltip = [alt.Tooltip(f"{name}:Q", format=".4g") for name in (*_BOUNDS, "p", "p_holm")]
     layers.append(
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip)

@@ -66,7 +66,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
                     x=x,
                     y=y,
                     text=alt.Text("t:Q", format="d"),
-                    color=alt.condition(dark, alt.value("#ffffff"), alt.value(INK)),
+                    color=alt.ColorValue(INK, condition={"test": dark, "value": "#ffffff"}),
                 )
             )
         tall = max(60, min(2 * height, 17 * len(prompts)))

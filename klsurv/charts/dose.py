@@ -34,7 +34,7 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: L
     tokens = alt.Y("rmst:Q", title="mean tokens alive before τ").scale(domain=[-0.02 * top, 1.02 * top], nice=False)
     tokens = tokens.axis(tickCount=5, zindex=1)
     alive = share("survival_tau", title="S(τ)", labels=True)
-    half = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(y="y:Q")
+    half = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(y=alt.Y("y:Q"))
     panels = []
     for group in together:
         mean = _panel(dose, group, data, tokens, "rmst", ("rmst_low", "rmst_high"), others=by if apart else ())
@@ -79,7 +79,7 @@ def _panel(
         grey = alt.Chart(data.add(f"{column} of all", lines)).mark_line(
             stroke=FAINT, strokeWidth=0.8, strokeOpacity=0.45
         )
-        layers.append(grey.encode(x=x, y=y, detail="curve:N"))
+        layers.append(grey.encode(x=x, y=y, detail=alt.Detail("curve:N")))
     for place, (i, one) in enumerate(series):
         rows = one.rows(dose)
         named = data.add(f"{column} {i}", rows.select("alpha", column, *bounds, "n", "n_events"))
@@ -90,7 +90,7 @@ def _panel(
         bars = alt.Chart(known)
         layers += [
             bars.mark_rule(stroke=one.colour, strokeWidth=1.6, strokeOpacity=0.6, xOffset=aside).encode(
-                x=x, y=alt.Y(f"{bounds[0]}:Q"), y2=bounds[1]
+                x=x, y=alt.Y(f"{bounds[0]}:Q"), y2=alt.Y2(bounds[1])
             ),
             *(
                 bars.mark_tick(
@@ -126,13 +126,17 @@ def _ed50(rows: pl.DataFrame, one: Series, data: Datasets, name: str, above: flo
     arrows = [
         alt.Chart(data.add(f"{name} {shape}", row.filter(pl.col("ed50").is_not_null(), pl.col(bound).is_null())))
         .mark_point(shape=shape, filled=True, fill=one.colour, size=60, opacity=1)
-        .encode(x=f"to_{bound}:Q", y=y)
+        .encode(x=alt.X(f"to_{bound}:Q"), y=y)
         for bound, shape in (("ed50_low", "triangle-left"), ("ed50_high", "triangle-right"))
     ]
     return alt.layer(
-        base.mark_rule(stroke=one.colour, strokeWidth=2).encode(x="to_ed50_low:Q", x2="to_ed50_high", y=y),
+        base.mark_rule(stroke=one.colour, strokeWidth=2).encode(
+            x=alt.X("to_ed50_low:Q"), x2=alt.X2("to_ed50_high"), y=y
+        ),
         *arrows,
         base.mark_point(filled=True, fill=PAPER, stroke=one.colour, strokeWidth=1.8, size=60, opacity=1).encode(
-            x="ed50:Q", y=y, tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("ed50", "ed50_low", "ed50_high")]
+            x=alt.X("ed50:Q"),
+            y=y,
+            tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("ed50", "ed50_low", "ed50_high")],
         ),
     )

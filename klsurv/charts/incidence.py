@@ -48,7 +48,7 @@ def incidence_chart(
                 .encode(
                     x=x,
                     y=share("low", title="share of trajectories" if i == 0 else None, labels=page.left(i), room=0),
-                    y2="high",
+                    y2=alt.Y2("high"),
                     tooltip=[alt.Tooltip("fork:Q"), alt.Tooltip(f"{name}:Q", format=".3f")],
                 )
             )

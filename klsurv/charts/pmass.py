@@ -61,7 +61,7 @@ def _panel(
     y = share("y", title="pmass" if i == 0 else None, labels=page.left(i))
     base = alt.Chart(data.add(f"band {alpha}", band))
     layers: list[Any] = [
-        base.mark_area(fill=FAINT, fillOpacity=0.28).encode(x=x, y=alt.Y("p10:Q"), y2="p90"),
+        base.mark_area(fill=FAINT, fillOpacity=0.28).encode(x=x, y=alt.Y("p10:Q"), y2=alt.Y2("p90")),
     ]
     tooltip = [alt.Tooltip("cell:N"), alt.Tooltip("prompt:Q"), alt.Tooltip("t:Q"), alt.Tooltip("y:Q", format=".3f")]
     for dies, colour in ((False, ALIVE), (True, DEAD)):
@@ -70,7 +70,7 @@ def _panel(
             layers.append(
                 alt.Chart(data.add(f"{'dies' if dies else 'lives'} {alpha}", some))
                 .mark_line(stroke=colour, strokeWidth=look.width(n), strokeOpacity=look.opacity(n))
-                .encode(x=x, y=y, detail="line:Q", tooltip=tooltip)
+                .encode(x=x, y=y, detail=alt.Detail("line:Q"), tooltip=tooltip)
             )
     # Of one alone it would hide whether that dies.
     if n > 1:

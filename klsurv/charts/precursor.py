@@ -61,7 +61,9 @@ def _study(rows: pl.DataFrame, measure: str, data: Datasets, page: Page, *, firs
         y = y.scale(domain=[0, 1]) if rows.is_empty() else y.scale(zero=True)
         tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("lag", "n_deaths", "died", "alive", "difference")]
         layers += [
-            base.mark_area(fill=colour, fillOpacity=0.18).encode(x=x, y=alt.Y(f"{name}_low:Q"), y2=f"{name}_high"),
+            base.mark_area(fill=colour, fillOpacity=0.18).encode(
+                x=x, y=alt.Y(f"{name}_low:Q"), y2=alt.Y2(f"{name}_high")
+            ),
             base.mark_line(stroke=colour, strokeWidth=2, strokeDash=dash).encode(x=x, y=y, tooltip=tooltip),
             base.mark_point(filled=True, fill=colour, size=14, opacity=1).encode(x=x, y=y),
         ]
@@ -95,8 +97,8 @@ def _forest(hazard: pl.DataFrame, data: Datasets, page: Page) -> Any:
     x = log_scale("hazard_ratio", axis=alt.X, title="hazard ratio", values=drawn)
     tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in ("hazard_ratio", "ci_low", "ci_high", "p")]
     layers = [
-        alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x="x:Q"),
-        base.mark_rule(stroke=INK, strokeWidth=1.6).encode(x="ci_low:Q", x2="ci_high", y=y),
+        alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x=alt.X("x:Q")),
+        base.mark_rule(stroke=INK, strokeWidth=1.6).encode(x=alt.X("ci_low:Q"), x2=alt.X2("ci_high"), y=y),
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
     n = hazard.row(0, named=True)

@@ -50,14 +50,12 @@ def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> An
     x = time((-0.15 if page.log_time else axes.x_domain[0], axes.x_max), page=page, field="t")
 
     def y(field: str) -> alt.Y:
-        axis = kl_axis(axes, field=field, title=y_title if i == 0 else None, labels=page.left(i))
-        channel: alt.Y = alt.Y.from_dict(axis, validate=False)
-        return channel
+        return alt.Y(**kl_axis(axes, field=field, title=y_title if i == 0 else None, labels=page.left(i)))
 
     base = alt.Chart(data.add(f"bands {panel.alpha}", panel.bands))
     layers: list[Any] = [
-        base.mark_area(fill=FAINT, fillOpacity=0.25, clip=True).encode(x=x, y=y("p10"), y2="p90"),
-        base.mark_area(fill=FAINT, fillOpacity=0.35, clip=True).encode(x=x, y=y("p25"), y2="p75"),
+        base.mark_area(fill=FAINT, fillOpacity=0.25, clip=True).encode(x=x, y=y("p10"), y2=alt.Y2("p90")),
+        base.mark_area(fill=FAINT, fillOpacity=0.35, clip=True).encode(x=x, y=y("p25"), y2=alt.Y2("p75")),
     ]
     strokes = panel.bands.select(
         "t", "p50", "alive", t2=pl.col("t").shift(-1), y2=pl.col("p50").shift(-1), n="n"
@@ -69,9 +67,9 @@ def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> An
         .mark_rule(clip=True, strokeCap="round")
         .encode(
             x=x,
-            x2="t2",
+            x2=alt.X2("t2"),
             y=y("p50"),
-            y2="y2",
+            y2=alt.Y2("y2"),
             color=colour,
             strokeWidth=wide,
             tooltip=[alt.Tooltip(f"{c}:Q", format=".3g") for c in ("t", "p50", "alive", "n")],

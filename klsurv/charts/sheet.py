@@ -43,8 +43,7 @@ def panel(layers: Sequence[Any], *, text: str, size: tuple[int, int]) -> Any:
 
 def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X:
     """The time axis of a panel."""
-    axis: alt.X = alt.X.from_dict(time_axis(ends, log_time=page.log_time, field=field), validate=False)
-    return axis
+    return alt.X(**time_axis(ends, log_time=page.log_time, field=field))
 
 
 def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) -> alt.Y:

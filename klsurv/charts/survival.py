@@ -88,7 +88,7 @@ def _panel(
         layers.append(
             alt.Chart(data.add(f"others {i}", steps))
             .mark_line(interpolate="step-after", stroke=FAINT, strokeWidth=0.8, strokeOpacity=0.45)
-            .encode(x=x, y=y, detail="curve:N")
+            .encode(x=x, y=y, detail=alt.Detail("curve:N"))
         )
     n = n_events = 0
     empty = True
@@ -143,13 +143,13 @@ def _curve(
         layers.append(
             alt.Chart(data.add(f"band {name}", steps))
             .mark_area(interpolate="step-after", fill=one.colour, fillOpacity=min(_BAND, 0.4 / of))
-            .encode(x=x, y=alt.Y("ci_low:Q"), y2="ci_high")
+            .encode(x=x, y=alt.Y("ci_low:Q"), y2=alt.Y2("ci_high"))
         )
     if gaps and not crowd:
         layers.append(
             alt.Chart(data.add(f"gaps {name}", between))
             .mark_rect(fill=one.colour, fillOpacity=_GAP, stroke=one.colour, strokeWidth=0.7, strokeDash=_EDGE)
-            .encode(x=alt.X("left:Q"), x2="fork", y=alt.Y("survival:Q"), y2="before")
+            .encode(x=alt.X("left:Q"), x2=alt.X2("fork"), y=alt.Y("survival:Q"), y2=alt.Y2("before"))
         )
     layers += [
         alt.Chart(data.add(f"curve {name}", steps))

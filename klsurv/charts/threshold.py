@@ -33,7 +33,7 @@ def threshold_chart(
     rule = (
         alt.Chart(alt.InlineData([{"threshold": threshold}]))
         .mark_rule(stroke=INK, strokeDash=[4, 3])
-        .encode(x="threshold:Q")
+        .encode(x=alt.X("threshold:Q"))
     )
     x = alt.X("threshold:Q", title="threshold of pmass").scale(domain=[0, 1], nice=False).axis(tickCount=5, zindex=1)
     panels = []

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import klsurv
 from klsurv.charts.theme import PAPER
 from klsurv.output.images import svg_of
 from tests.charts.figures import CHARTS, PICTURES, alike, draw, png, spec
@@ -62,6 +63,19 @@ def test_one_alpha_and_an_alpha_that_no_cell_has_are_drawn(real_cells: Path, cha
 @pytest.mark.parametrize("chart", CHARTS)
 def test_alpha_0_alone_is_drawn(real_cells: Path, chart: str) -> None:
     assert svg_of(draw(chart, real_cells, alphas=[0.0]).spec()).startswith("<svg")
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_altair_need_not_guess_the_type_of_a_part(
+    real_cells: Path, chart: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a chart is given a name or a dictionary in place of a channel, altair looks through all its schemas."""
+
+    def guess(*_: object, **__: object) -> None:
+        raise AssertionError("a channel is not called by its type")
+
+    monkeypatch.setattr("altair.utils.schemapi.SchemaBase.from_dict", guess)
+    draw(chart, klsurv.scan(real_cells, tell=lambda _: None))
 
 
 @pytest.mark.parametrize("chart", CHARTS)
