@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 import klsurv
-from klsurv.ingest.root import read_root
 from klsurv.params import Metric, Selection
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NAN, INF = math.nan, math.inf
 
@@ -47,6 +47,9 @@ def add(cell: klsurv.CellWriter, alpha: float = 1.0, **changes: Any) -> None:
 
 def tables(root: Path, *, metric: Metric = "pmass_eval") -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` and `source` of a run root."""
+    # A sweep loads no polars.
+    from klsurv.ingest.root import read_root
+
     return read_root(root, selection=Selection(metric=metric))
 
 

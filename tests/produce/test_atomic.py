@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,37 +19,62 @@ from tests.produce.producing import SAID, add, tables, writer
 # Per document that is replaced, two syncs: of the file before the rename, of its directory after.
 SYNCS = 2 * (3 + 2 * 3)
 
+# Reads `last` and a run root, writes a cell there in a process of its own, and says how that ended; and again.
 SWEEP = f"""if True:
     import os, signal, sys
     from pathlib import Path
+    from klsurv import CellWriter  # loaded once, and not by each process
     from tests.produce.producing import SAID, add, writer
-    last, done, sync = int(sys.argv[2]), 0, os.fsync
-    def fsync(descriptor):
-        global done
-        done += 1
-        if done == last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        sync(descriptor)
-    os.fsync = fsync
-    with writer(Path(sys.argv[1]) / "a") as cell:
-        for alpha in (0.0, 1.0):
-            if alpha not in cell.completed:
-                add(cell, alpha, generations=SAID)
-    assert done == {SYNCS} or last == 0, done
+
+    def sweep(root, last):
+        done, sync = 0, os.fsync
+        def fsync(descriptor):
+            nonlocal done
+            done += 1
+            if done == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            sync(descriptor)
+        os.fsync = fsync
+        with writer(root / "a") as cell:
+            for alpha in (0.0, 1.0):
+                if alpha not in cell.completed:
+                    add(cell, alpha, generations=SAID)
+        assert done == {SYNCS} or last == 0, done
+
+    for line in sys.stdin:
+        last, root = line.rstrip().split(" ", 1)
+        child = os.fork()
+        if not child:
+            sweep(Path(root), int(last))
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
+Sweep = Callable[[Path, int], int]
 
-def sweep(root: Path, last: int) -> int:
+
+@pytest.fixture(scope="module")
+def sweep() -> Iterator[Sweep]:
     """Write the cell in another process, which is killed at its sync of this number; 0: it is not."""
     here = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", SWEEP, str(root), str(last)]
-    done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
+    command = [sys.executable, "-c", SWEEP]
+    with subprocess.Popen(command, cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None and stdout is not None
+
+        def run(root: Path, last: int) -> int:
+            print(last, root, file=stdin, flush=True)
+            return int(stdout.readline())
+
+        yield run
+        stdin.close()
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("last", range(1, SYNCS + 1))
-def test_a_writer_that_is_killed_leaves_a_cell_that_can_be_read_and_continued(tmp_path: Path, last: int) -> None:
+def test_a_writer_that_is_killed_leaves_a_cell_that_can_be_read_and_continued(
+    sweep: Sweep, tmp_path: Path, last: int
+) -> None:
     assert sweep(tmp_path, last) == -signal.SIGKILL
     for file in (tmp_path / "a").glob("*.json"):
         json.loads(file.read_text())
