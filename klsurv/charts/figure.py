@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,8 +13,6 @@ from klsurv.charts.theme import GROUNDS, PAPER
 
 if TYPE_CHECKING:
     import altair as alt
-
-_SWITCH = Lock()
 
 
 @dataclass
@@ -80,18 +77,12 @@ class Figure:
 
     def with_data(self) -> alt.VConcatChart:
         """The altair chart with its rows, as a notebook shows it."""
-        import altair as alt
-        from altair.utils.schemapi import debug_mode
+        from klsurv.charts.part import chart_of
 
         whole = json.loads(self._with_pictures(json.dumps(self.chart)))
-        # Otherwise each part is validated by itself too, which takes longer than all else. One at a time: the switch is
-        # put back as it was found, which two threads would find off.
-        with _SWITCH, debug_mode(False):
-            chart: alt.VConcatChart = alt.VConcatChart.from_dict(whole, validate=False)
         frames = self.data.frames | self._features()
         large = {name: json.loads(frame.write_json()) for name, frame in frames.items()}
-        chart.datasets = self.chart.get("datasets", {}) | large
-        return chart
+        return chart_of({**whole, "datasets": whole.get("datasets", {}) | large})
 
     def _features(self) -> dict[str, pl.DataFrame]:
         return {name: features(strokes()) for name, strokes in self.strokes.items()}

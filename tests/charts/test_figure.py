@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -81,11 +80,29 @@ def test_a_model_that_is_called_as_a_picture_keeps_its_name(monkeypatch: pytest.
     assert f"Model: {name[:40]}." in short.spec()
 
 
-def test_charts_made_at_once_leave_the_checks_of_altair_on() -> None:
+@pytest.fixture
+def figure() -> Figure:
     frame = pl.DataFrame({"alpha": [1.0] * 2, "prompt": [0, 1], "kl": [[0.1, 0.5]] * 2, "fork": [[0]] * 2})
-    figure = drawn(frame.with_columns(pmass=pl.lit([0.9])))
-    with ThreadPoolExecutor(4) as threads:
-        charts = list(threads.map(lambda _: figure.with_data(), range(8)))
-    assert schemapi.DEBUG_MODE
-    # In this thread: altair throws the switch itself when it copies a chart, and does not lock it.
-    assert all(chart.to_dict() == charts[0].to_dict() for chart in charts)
+    return drawn(frame.with_columns(pmass=pl.lit([0.9])))
+
+
+def test_a_chart_can_be_changed_as_any_of_altair_s(figure: Figure) -> None:
+    chart = figure.with_data()
+    whole = chart.to_dict()
+    assert chart.copy().to_dict() == whole
+    # Altair's theme adds to its config.
+    assert {name: part for name, part in json.loads(figure.spec()).items() if name != "config"} == {
+        name: part for name, part in whole.items() if name != "config"
+    }
+    other = chart.properties(title="mine").configure_axis(labelFontSize=20).resolve_scale(x="shared").to_dict()
+    assert (other["title"], other["resolve"]) == ("mine", {"scale": {"x": "shared"}})
+    assert other["config"]["axis"] == {"labelFontSize": 20}
+    assert other["vconcat"] == whole["vconcat"]
+    assert chart.to_dict() == whole
+
+
+def test_a_chart_is_validated_when_it_is_shown(figure: Figure) -> None:
+    chart = figure.with_data()
+    chart.vconcat[-1].concat[0]["layer"][0]["mark"] = {"type": "circus"}
+    with pytest.raises(schemapi.SchemaValidationError, match="circus"):
+        chart.to_dict()
