@@ -40,8 +40,8 @@ class Opened:
 
 
 @contextmanager
-def opened(path: Path, **options: Any) -> Iterator[Opened]:
-    """The page at a path in headless Chromium."""
+def chromium() -> Iterator[Any]:
+    """Headless Chromium."""
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI is set, and there is no chromium")
@@ -49,8 +49,16 @@ def opened(path: Path, **options: Any) -> Iterator[Opened]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(**options)
+        started = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@contextmanager
+def opened(browser: Any, path: Path, **options: Any) -> Iterator[Opened]:
+    """The page at a path, in a profile of its own."""
+    with browser.new_context(**options) as profile:
+        page = profile.new_page()
         found = Opened(page)
         page.on("console", lambda message: found.complaints.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
@@ -59,4 +67,3 @@ def opened(path: Path, **options: Any) -> Iterator[Opened]:
         page.goto(path.as_uri())
         page.wait_for_selector("body[data-ready]", timeout=30_000)
         yield found
-        browser.close()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 import klsurv
 from tests.ingest.handmade import write_cell, write_file
-from tests.report.browser import opened
+from tests.report.browser import chromium, opened
 
 SCORING = ["--threshold", "0.3", "--roll", "9"]
 COUNTS = ["n", "n_skipped", "n_died", "n_censored", "n_events", "n_eos", "n_running", "n_failed"]
@@ -26,12 +28,18 @@ def make(root: Path, path: Path, *options: str) -> Path:
 
 
 @pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def report(real_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(real_cells, tmp_path_factory.mktemp("report") / "report.html", *SCORING)
 
 
-def test_it_complains_of_nothing_and_asks_for_nothing_but_itself(report: Path) -> None:
-    with opened(report) as found:
+def test_it_complains_of_nothing_and_asks_for_nothing_but_itself(browser: Any, report: Path) -> None:
+    with opened(browser, report) as found:
         assert found.page.locator(".panel:visible").count() == 7
         pictures = found.page.locator("figure img")
         assert pictures.count() >= 9
@@ -42,12 +50,12 @@ def test_it_complains_of_nothing_and_asks_for_nothing_but_itself(report: Path) -
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
 def test_the_slider_gives_the_counts_and_survival_of_the_commands(
-    report: Path, real_cells: Path, threshold: float
+    browser: Any, report: Path, real_cells: Path, threshold: float
 ) -> None:
     runs = klsurv.scan(real_cells, tell=lambda _: None)
     summary = runs.summary(threshold=threshold, roll=9)
     survival = runs.survival(threshold=threshold, roll=9)
-    with opened(report) as found:
+    with opened(browser, report) as found:
         found.threshold(threshold)
         rows, curve = found.table("summary"), found.table("survival")
         slider = found.page.locator("#threshold").input_value()
@@ -61,10 +69,10 @@ def test_the_slider_gives_the_counts_and_survival_of_the_commands(
     )
 
 
-def test_what_is_unticked_is_left_out_everywhere(report: Path, real_cells: Path) -> None:
+def test_what_is_unticked_is_left_out_everywhere(browser: Any, report: Path, real_cells: Path) -> None:
     runs = klsurv.scan(real_cells, where="method = 'pca'", tell=lambda _: None)
     expected = runs.summary(threshold=0.3, roll=9).filter(pl.col("alpha") != 4.0)
-    with opened(report) as found:
+    with opened(browser, report) as found:
         found.page.uncheck("#filter-method input[value=mean_diff]")
         found.page.uncheck("#filter-alpha input[value='4']")
         found.settle()
@@ -75,8 +83,8 @@ def test_what_is_unticked_is_left_out_everywhere(report: Path, real_cells: Path)
     ]
 
 
-def test_a_line_that_is_clicked_tells_its_story(report: Path) -> None:
-    with opened(report) as found:
+def test_a_line_that_is_clicked_tells_its_story(browser: Any, report: Path) -> None:
+    with opened(browser, report) as found:
         canvas = found.page.locator(".panel canvas").nth(1)
         box = canvas.bounding_box()
         for share in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
@@ -87,9 +95,9 @@ def test_a_line_that_is_clicked_tells_its_story(report: Path) -> None:
     assert "α = 0.25" in story and "pmass" in story and "Prompt" in story and "<|im_start|>user" in story
 
 
-def test_the_keyboard_alone_is_enough(report: Path, real_cells: Path) -> None:
+def test_the_keyboard_alone_is_enough(browser: Any, report: Path, real_cells: Path) -> None:
     pmass = json.loads((real_cells / "SmolLM2-135M-Instruct_pca_s0_w96" / "pmass.json").read_text())
-    with opened(report) as found:
+    with opened(browser, report) as found:
         keys = found.page.keyboard
 
         def tab_to(name: str) -> None:
@@ -119,8 +127,8 @@ def test_the_keyboard_alone_is_enough(report: Path, real_cells: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_on_a_phone(report: Path, scheme: str) -> None:
-    with opened(report, viewport={"width": 360, "height": 700}, color_scheme=scheme) as found:
+def test_it_fits_on_a_phone(browser: Any, report: Path, scheme: str) -> None:
+    with opened(browser, report, viewport={"width": 360, "height": 700}, color_scheme=scheme) as found:
         wide = found.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0
         assert found.complaints == []
@@ -140,7 +148,7 @@ ATTACKS = [
 ]
 
 
-def test_names_prompts_and_texts_that_attack_are_text(tmp_path: Path) -> None:
+def test_names_prompts_and_texts_that_attack_are_text(browser: Any, tmp_path: Path) -> None:
     root = tmp_path / "runs"
     for i, attack in enumerate(ATTACKS):
         name = f"{i} {attack}".replace("/", "∕")
@@ -152,7 +160,7 @@ def test_names_prompts_and_texts_that_attack_are_text(tmp_path: Path) -> None:
         ]  # fmt: skip
         lines[0]["gen_text"] = attack + "x" * 1_000_000
         write_file(cell / "gens.jsonl", "\n".join(map(json.dumps, lines)))
-    with opened(make(root, tmp_path / "attack.html")) as found:
+    with opened(browser, make(root, tmp_path / "attack.html")) as found:
         page = found.page
         for i in range(len(ATTACKS)):
             page.select_option("#pick-cell", index=i)
