@@ -98,7 +98,9 @@ def put(table: pl.DataFrame, path: Place, *, footer: Footer, rows: int, run: str
         return _upload(content.getvalue(), path, version)
     temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
     try:
-        durable.write(temporary, content.getbuffer())
+        # Let go of at once: where an error holds on to it, Python complains of the buffer when it is thrown away.
+        with content.getbuffer() as written:
+            durable.write(temporary, written)
         with turn(path.parent):
             if version_of(path) != version:
                 temporary.unlink()

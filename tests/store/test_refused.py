@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -166,3 +167,20 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(root: Path, store: 
     assert left(store) == []
     assert summary(store) == before
     assert klsurv.update_store(root, store).updated == ["a", "b"]
+
+
+def test_what_could_not_be_written_is_let_go_of(root: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[Any] = []
+
+    def full(path: Path, data: Any) -> None:
+        held.append(data)
+        raise OSError(28, "No space left on device")
+
+    klsurv.update_store(root, store)
+    later(root / "a" / "trajectory.json", of_kl(2.5))
+    monkeypatch.setattr("klsurv.durable.write", full)
+    with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+        klsurv.update_store(root, store)
+    # Python would complain of it, at any later time.
+    with pytest.raises(ValueError, match="released"):
+        held[0][0]
