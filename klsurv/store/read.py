@@ -21,7 +21,7 @@ from klsurv.store.pin import Pin
 from klsurv.where import condition, keeps
 
 # Cells whose trajectories are looked at together without KL, with some of its first tokens.
-_CELLS = 32
+_CELLS = 128
 _ROLLOUTS = [name for name in SCHEMA.names() if name not in ("metric", "kl", "kl_digest")]
 
 

@@ -35,6 +35,8 @@ from klsurv.store.scratch import turn
 
 # Each try that fails is a file that another ingest has replaced.
 _TRIES = 10
+# Values of KL that are worth a row group: to find one takes as long as to read so many.
+_GROUP = 2**16
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,17 @@ def refresh(where: CellDir, store: Place, *, run: str) -> Done:
                 continue
             rows.append(kept.filter(pl.col("metric").is_in(lost)))
             footer = replace(footer, cells=footer.cells | {metric: present.cells[metric] for metric in lost})
-        # A row group per alpha, about: one dose can then be read by itself.
         prompts = max((len(dose.kl) for cell in cells.values() for dose in cell.doses), default=1)
-        if put(pl.concat(rows), path, footer=footer, rows=max(prompts, 1), run=run, version=version):
+        table = pl.concat(rows)
+        if put(table, path, footer=footer, rows=_grouped(table, prompts), run=run, version=version):
             return _done(where, footer.cells[METRICS[0]], in_flight=first.in_flight)
     return Done(where.name, "in flight", "other ingests replace it each time it is read", kept=True)
+
+
+def _grouped(table: pl.DataFrame, prompts: int) -> int:
+    """Rows of a row group: one dose, about, so that it can be read by itself; several where they hold little."""
+    values: int = table.select(pl.col("kl").list.len().sum()).item()
+    return max(prompts, -(-_GROUP * table.height // max(values, 1)), 1)
 
 
 def put(table: pl.DataFrame, path: Place, *, footer: Footer, rows: int, run: str, version: Version | None) -> bool:

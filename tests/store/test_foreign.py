@@ -12,6 +12,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import klsurv
+from benchmarks.cells import ALPHAS, write_cells
 from klsurv.schema import KEY, SOURCE
 from tests.whole import whole
 
@@ -45,9 +46,13 @@ def test_polars_reads_a_store_by_a_pattern(store: Path) -> None:
     assert_frame_equal(evals(pl.read_parquet(f"{store}/*.parquet")), whole(klsurv.scan(store)), check_exact=True)
 
 
-def test_one_dose_is_a_row_group_of_its_own(store: Path) -> None:
-    file = pq.ParquetFile(next(store.glob("*.parquet")))
-    column = file.schema_arrow.names.index("alpha")
-    for group in range(file.metadata.num_row_groups):
-        seen = file.metadata.row_group(group).column(column).statistics
-        assert seen.min == seen.max
+def test_one_dose_is_a_row_group_of_its_own_and_a_small_cell_is_one(store: Path, tmp_path: Path) -> None:
+    write_cells(tmp_path / "runs", cells=1, prompts=20, tokens=4000)
+    klsurv.update_store(tmp_path / "runs", tmp_path / "large")
+    small, large = (pq.ParquetFile(next(path.glob("*.parquet"))) for path in (store, tmp_path / "large"))
+    assert small.metadata.num_row_groups == 1
+    assert large.metadata.num_row_groups == len(ALPHAS)
+    column = large.schema_arrow.names.index("alpha")
+    for group in range(len(ALPHAS)):
+        seen = large.metadata.row_group(group).column(column).statistics
+        assert seen.min == seen.max == ALPHAS[group]
