@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass
@@ -42,14 +42,16 @@ class Opened:
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Headless Chromium."""
-    if CHROMIUM is None:
+    # Asked for when it is needed: it may be installed while other tests run.
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
         if os.environ.get("CI"):
             pytest.fail("CI is set, and there is no chromium")
         pytest.skip("there is no chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started
         started.close()
 
