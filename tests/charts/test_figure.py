@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -99,6 +100,14 @@ def test_a_chart_can_be_changed_as_any_of_altair_s(figure: Figure) -> None:
     assert other["config"]["axis"] == {"labelFontSize": 20}
     assert other["vconcat"] == whole["vconcat"]
     assert chart.to_dict() == whole
+
+
+def test_charts_made_at_once_leave_the_checks_of_altair_on(figure: Figure) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        charts = list(threads.map(lambda _: figure.with_data(), range(8)))
+    assert schemapi.DEBUG_MODE
+    # In this thread: altair throws the switch itself when it copies a chart, and does not lock it.
+    assert all(chart.to_dict() == charts[0].to_dict() for chart in charts)
 
 
 def test_a_chart_is_validated_when_it_is_shown(figure: Figure) -> None:

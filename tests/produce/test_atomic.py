@@ -45,6 +45,7 @@ SWEEP = f"""if True:
         last, root = line.rstrip().split(" ", 1)
         child = os.fork()
         if not child:
+            signal.alarm(60)
             sweep(Path(root), int(last))
             os._exit(0)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
