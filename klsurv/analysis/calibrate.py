@@ -35,7 +35,8 @@ class Calibrations(Analysis):
         """The table `heldout`: p95 of held-out KL at each alpha, against the target × alpha²."""
         from klsurv.stats.calibration import RUN, heldout
 
-        self._copies_told(self.alphas)
+        # Without steering KL is 0, of whatever cell.
+        self._copies_told([alpha for alpha in self.alphas if alpha != 0])
         window = Scoring(**scoring).window
         # KL is long, and `calibration` and the figure ask for the same again.
         if self._held is None or self._held[0] != window:

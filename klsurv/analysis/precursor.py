@@ -153,8 +153,9 @@ class Precursors(Analysis):
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Scored trajectories with their index `row`, and their steered person-forks."""
         lives = self.judged_told(scoring)
-        self._told(lives, [*by, "alpha"], options, mixed_are=_MIXED)
-        for message in caveats.of_together(_together(lives, by)):
+        steered = lives.filter(pl.col("alpha") != 0)
+        self._told(steered, [*by, "alpha"], options, mixed_are=_MIXED)
+        for message in caveats.of_together(_together(steered, by)):
             self.say(message)
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
         deaths = rows.filter("event").get_column("fork")
@@ -178,10 +179,9 @@ class Precursors(Analysis):
                 progress(done, len(parts))
 
 
-def _together(lives: pl.DataFrame, by: Sequence[str]) -> list[str]:
-    """What differs between the steered trajectories of one dose in a group, and may be taken for a precursor."""
+def _together(steered: pl.DataFrame, by: Sequence[str]) -> list[str]:
+    """What differs between the trajectories of one dose in a group, and may be taken for a precursor."""
     kinds = [name for name in ("model", "method", "layer") if name not in by]
-    steered = lives.filter(pl.col("alpha") != 0)
     held = steered.group_by([*by, "alpha"]).agg(pl.col(name).n_unique() for name in kinds)
     return [name for name in kinds if (held.get_column(name) > 1).any()]
 

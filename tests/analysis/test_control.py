@@ -72,3 +72,21 @@ def test_a_model_that_is_dead_is_not_hidden_by_one_that_lives() -> None:
     rows += [life(alpha=0.0, prompt=i, model="b", method="b") for i in range(5)]
     (said,) = told(rows, Runs.summary)
     assert said.startswith("model=a: all 5 trajectories")
+
+
+def test_questions_that_leave_the_unsteered_model_out_tell_nothing_else_of_it() -> None:
+    # Two methods that hold the same at alpha 0, where pmass is missing too, and other KL at alpha 1.
+    failed = {"pmass": [0.9, None, 0.9]}
+    rows = [
+        life(alpha=alpha, prompt=i, method=method, kl=[alpha * (k + i + 1) / 9] * 10, **({} if alpha else failed))
+        for k, method in enumerate(("pca", "b"))
+        for alpha in (0.0, 1.0)
+        for i in range(5)
+    ]
+    runs = klsurv.scan(frame(*rows), tell=lambda _: None)
+    for ask in (runs.heldout, runs.calibration, lambda: runs.study("method"), lambda: runs.landmark("method")):
+        ask()
+    assert runs.warnings == []
+    runs.survival(["method", "alpha"])
+    copies, failures = runs.warnings
+    assert "hold the same 5 trajectories" in copies and "failed measurements of pmass in" in failures

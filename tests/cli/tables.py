@@ -21,7 +21,7 @@ from klsurv.schema import GROUP_COLUMNS, TABLES
 # Of the real cells: their model is small, and their window 96 tokens.
 SCORING: dict[str, Any] = {"threshold": 0.3, "roll": 9}
 OPTIONS = ["--threshold", "0.3", "--roll", "9"]
-# What is told of the real cells wherever alpha = 0 is among the doses.
+# What is told of the real cells where alpha = 0 is among the doses and counts.
 COPIES = (
     "SmolLM2-135M-Instruct_mean_diff_s0_w96 and SmolLM2-135M-Instruct_pca_s0_w96 hold the same 8 trajectories "
     "(alpha 0.0): they are one piece of evidence, not several"

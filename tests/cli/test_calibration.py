@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.cli.tables import COPIES, OPTIONS, printed, quiet, told
+from tests.cli.tables import OPTIONS, printed, quiet, told
 from tests.cli.terminal import on_terminal
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell, write_file
@@ -29,7 +29,7 @@ def test_it_prints_what_the_library_returns(
 ) -> None:
     runs = quiet(real_cells)
     want = getattr(runs, table)(**asked)
-    assert runs.warnings == ([] if table == "bisection" else [COPIES])
+    assert runs.warnings == []
     result = klsurv("calibration", real_cells, "--table", table, *options, "--format", format)
     printed(result, want, runs, format=format)
 
@@ -41,7 +41,7 @@ def test_what_it_saves_speaks_of_no_death_and_is_no_run(klsurv: Klsurv, real_cel
     want = runs.calibration()
     printed(result, want, runs, saved=[path])
     assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
-    told(path, "calibration", event=None, options={"level": 0.95, "strict": False}, warnings=[COPIES])
+    told(path, "calibration", event=None, options={"level": 0.95, "strict": False}, warnings=[])
     refused = klsurv("survival", path)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "holds the table calibration" in refused.stderr and "Traceback" not in refused.stderr
@@ -75,5 +75,5 @@ def test_seeds_that_are_copies_are_told_and_have_a_spread(klsurv: Klsurv, tmp_pa
     want = runs.calibration(roll=1)
     row = want.row(0, named=True)
     assert (row["n_cells"], row["n_seeds"], row["c_star_mean"], row["c_star_std"]) == (3, 3, 6.0, 1.0)
-    assert "s0 and s1 and s2 hold the same 4 trajectories" in runs.warnings[0]
+    assert "s0 and s1 and s2 hold the same 2 trajectories" in runs.warnings[0]
     printed(klsurv("calibration", tmp_path, "--roll", "1", "--format", "json"), want, runs)

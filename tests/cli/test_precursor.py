@@ -11,7 +11,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from klsurv.schema import STATISTICS
-from tests.cli.tables import COPIES, OPTIONS, SCORING, printed, quiet, told
+from tests.cli.tables import OPTIONS, SCORING, printed, quiet, told
 from tests.cli.terminal import on_terminal
 from tests.conftest import Klsurv
 
@@ -41,7 +41,6 @@ def test_it_prints_the_study_that_the_library_returns(
     assert want.filter(pl.col("n_deaths") > 1).height > 0
     together = "groups hold several values of method: one with higher KL and more deaths looks like a precursor"
     assert runs.warnings == [
-        COPIES,
         *[f"{together}; tell them apart by method (klsurv precursor --by), or choose one (--where)"]
         * ("by" not in asked),
         "33 of 39 deaths are at token 0, before any KL, and are left out of what precedes a death",
