@@ -57,7 +57,7 @@ def main() -> None:
     nothing = started("pass")
     for step, module, floor in (
         ("load the command line", "klsurv.cli.summary", "rich_click"),
-        ("load what reads and scores", "klsurv.runs", "polars"),
+        ("load what reads and scores", "klsurv.loading", "polars"),
     ):
         both = (started(f"import {name}") - nothing for name in (module, floor))
         rows.append((step, next(both), f"import {floor}", next(both)))

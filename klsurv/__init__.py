@@ -23,9 +23,10 @@ if TYPE_CHECKING:
         ParameterError,
         RemoteError,
     )
+    from klsurv.loading import scan
     from klsurv.produce.convert import convert
     from klsurv.produce.writer import CellWriter
-    from klsurv.runs import Runs, scan
+    from klsurv.runs import Runs
     from klsurv.store.ingest import ingest as update_store
 
 __version__ = "0.1.0"
@@ -52,7 +53,7 @@ _ELSEWHERE = {
     "CellWriter": "klsurv.produce.writer",
     "Runs": "klsurv.runs",
     "convert": "klsurv.produce.convert",
-    "scan": "klsurv.runs",
+    "scan": "klsurv.loading",
     # Not by the name that it has there, which is that of a folder.
     "update_store": "klsurv.store.ingest:ingest",
 }

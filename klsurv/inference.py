@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from klsurv.errors import ParameterError
-from klsurv.params import MOST, check, plain, whole
+from klsurv.validate import MOST, check, plain, whole
 
 Scale = Literal["log-log", "log", "plain"]
 SCALES: tuple[Scale, ...] = ("log-log", "log", "plain")

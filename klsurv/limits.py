@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from klsurv.errors import LimitError
-from klsurv.params import check
+from klsurv.validate import check
 
 PREFIX = "KLSURV_MAX_"
 # Levels of lists and objects in a file, a cell's own being four: the parser has this limit, and it cannot be raised.

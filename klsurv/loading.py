@@ -1,9 +1,10 @@
-"""How a source is read. In: a path or a frame, and what is wanted of it. Out: a function that reads it, when asked."""
+"""The way in. In: a run root, a cell, a store, a parquet file or a frame. Out: `Runs`, read when they are asked."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,15 +12,74 @@ import polars as pl
 from klsurv.errors import ParameterError
 from klsurv.fanout import Progress
 from klsurv.ingest.remote import Remote, expanded, is_file
-from klsurv.params import Selection
+from klsurv.names import clean
+from klsurv.params import Metric, Selection
+from klsurv.runs import Runs, Tell
 from klsurv.source import Held, Source
 from klsurv.store.marker import is_store
+from klsurv.where import condition
 
 if TYPE_CHECKING:
     from klsurv.ingest.ahead import Ahead
 
 
-def loader(
+def scan(
+    source: Any,
+    *,
+    alphas: Sequence[float] | None = None,
+    model_contains: str = "",
+    where: str | None = None,
+    metric: Metric = "pmass_eval",
+    strict: bool = False,
+    progress: Progress | None = None,
+    tell: Tell | None = None,
+    ahead: Ahead | None = None,
+    executor: Executor | None = None,
+) -> Runs:
+    """Look at runs; nothing is read before it is asked for.
+
+    Args:
+        source: the path, or `s3://` url, of a run root, of one run cell, of a store or of a parquet file; or a frame
+            (polars, pandas, pyarrow: anything with the Arrow PyCapsule interface) in the layout of the table `long` or
+            `trajectories`. Of pandas every NaN arrives as null, which in the layout `long` says that a token has no
+            KL or is no fork: measurements that failed (R9) are told apart in the other layout, or by polars, pyarrow.
+        alphas: doses to keep; None keeps all. A dose that no cell has keeps an empty row and panel.
+        model_contains: text that a cell's name must contain.
+        where: an SQL condition over the table `cells`, such as `method = 'pca' AND seed < 3`.
+        metric: `pmass_eval`, or `pmass` for the question-and-answer prompts, which have no KL.
+        strict: raise for a cell that is not `ok` instead of leaving it out.
+        progress: called with (cells read, all cells).
+        tell: takes each warning; None warns with `KlsurvWarning`.
+        ahead: the cells of `source`, where reading them has begun already.
+        executor: looks at the KL of a store, some cells at a time, and computes bootstraps, in place of this process:
+            any `concurrent.futures.Executor` whose processes see the store. Results are the same.
+
+    Raises:
+        ParameterError: an argument is out of range, or `where` is no condition over `cells`.
+        RemoteError: object storage cannot be reached, or there is no such bucket.
+        TypeError: `source` is neither a path nor a frame.
+
+    Examples:
+        >>> import klsurv
+        >>> runs = klsurv.scan("klsurv-demo", where="method = 'pca'", alphas=[0, 1, 4])
+        >>> runs.alphas
+        [0.0, 1.0, 4.0]
+        >>> runs.cells()["cell"].to_list()
+        ['SmolLM2-135M-Instruct_pca_s0_w96']
+    """
+    if where is not None:
+        condition(where)
+    if alphas is not None and (isinstance(alphas, (str, bytes)) or not isinstance(alphas, Iterable)):
+        raise ParameterError(f"alphas must be a list of numbers, not {alphas!r}")
+    selection = Selection(
+        alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
+    )
+    load = _loader(source, selection, strict=strict, progress=progress, ahead=ahead)
+    name = clean(str(source)) if isinstance(source, (str, os.PathLike, Remote)) else "a frame"
+    return Runs(load, alphas=selection.alphas, metric=metric, tell=tell, executor=executor, name=name)
+
+
+def _loader(
     source: Any, selection: Selection, *, strict: bool, progress: Progress | None, ahead: Ahead | None
 ) -> Callable[[], Source]:
     """How to read it. Only the code for this kind of source is loaded."""

@@ -3,83 +3,21 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
 
-from klsurv.errors import ParameterError
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from klsurv.validate import MOST, check, number, plain, whole
 
 Metric = Literal["pmass_eval", "pmass"]
 METRICS: tuple[Metric, ...] = ("pmass_eval", "pmass")
 EventKind = Literal["pmass", "kl"]
 EVENTS: tuple[EventKind, ...] = ("pmass", "kl")
-# Tokens: the most in any count, and in a rolling mean, whose padding grows with it.
-MOST, MOST_ROLL = 2**31, 100_000
+# Tokens in a rolling mean, whose padding grows with it.
+MOST_ROLL = 100_000
 GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "layer", "window")
 # Some of them: one, several separated by commas, or a sequence.
 By = str | Sequence[str]
-
-
-def check(ok: bool, message: str) -> None:
-    """Raise `ParameterError` with the message unless ok."""
-    if not ok:
-        raise ParameterError(message)
-
-
-def number(value: Any, name: str) -> float:
-    """A parameter as a number of Python's own.
-
-    Raises:
-        ParameterError: it is none; names the parameter.
-    """
-    try:
-        if not isinstance(value, (bool, str, bytes)):
-            return float(value)
-    except (TypeError, ValueError):
-        pass
-    raise ParameterError(f"{name} must be a number, not {value!r}")
-
-
-def whole(value: Any, name: str) -> int:
-    """A parameter as a whole number of Python's own; 96.0 is one.
-
-    Raises:
-        ParameterError: it is none; names the parameter.
-    """
-    found = number(value, name)
-    check(math.isfinite(found) and found == int(found), f"{name} must be a whole number, not {value!r}")
-    return int(value)
-
-
-def plain(parameters: DataclassInstance, **names: str) -> None:
-    """Make those fields of a dataclass that are declared as numbers Python's own; `names` of those called otherwise.
-
-    Raises:
-        ParameterError: one of them is no number, or one declared as true or false is neither.
-    """
-    for field in fields(parameters):
-        # Annotations are text, as this package delays them all.
-        kind, name = str(field.type), names.get(field.name, field.name)
-        value = getattr(parameters, field.name)
-        if value is None and kind.endswith(" | None"):
-            continue
-        read = {"int": whole, "float": number}.get(kind.removesuffix(" | None"))
-        if read is not None:
-            object.__setattr__(parameters, field.name, read(value, name))
-        elif kind == "bool":
-            check(value in (True, False), f"{name} must be True or False, not {value!r}")
-
-
-def check_on_disk(path: str | os.PathLike[str]) -> None:
-    """Raise `ParameterError` where a path is the url of a bucket, of whose slashes pathlib makes one."""
-    text = os.fspath(path)
-    check(
-        not text.startswith("s3:/"), f"{text!r} is in a bucket, where only `klsurv ingest` writes: give a path on disk"
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,3 +192,14 @@ def groups(by: By, *, none: bool = False, name: str = "by") -> tuple[str, ...]:
         check(column in GROUPS, f"{name} cannot be {column!r}: choose from {', '.join(GROUPS)}")
     check(len(set(names)) == len(names), f"{name} names a column twice: {', '.join(names)}")
     return names
+
+
+def tokens_of(landmarks: Sequence[int]) -> list[int]:
+    """Landmarks (tokens), checked; ascending, each once."""
+    listed = isinstance(landmarks, Iterable) and not isinstance(landmarks, (str, bytes))
+    check(listed, f"landmarks must be a list of tokens, not {landmarks!r}")
+    tokens = sorted({whole(at, "each of landmarks") for at in landmarks})
+    check(len(tokens) > 0, "landmarks must name at least one token")
+    for at in tokens:
+        check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
+    return tokens

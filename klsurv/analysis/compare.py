@@ -12,10 +12,11 @@ from klsurv.analysis.lives import arranged, curves, sized, unmeasured
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.inference import Interval, LogRank, Resampling, Test, distinct, tau_at
-from klsurv.params import By, OutcomeOptions, check, groups, number
+from klsurv.params import By, OutcomeOptions, groups
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
+from klsurv.validate import check, number
 
 ORDERED = ("alpha", "seed", "layer", "window", "prompt")
 _TESTED = "S is estimated by Turnbull's NPMLE, without intervals, and groups are tested within each grid"

@@ -5,7 +5,7 @@ Death is that of pmass (R4). alpha = 0 is left out, as its KL is 0 by definition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,10 +17,11 @@ from klsurv.fanout import Progress, each
 from klsurv.frames.history import before_fork, covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling, distinct
-from klsurv.params import MOST, By, Scoring, ScoringOptions, check, groups, whole
+from klsurv.params import By, Scoring, ScoringOptions, groups, tokens_of
 from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table, typed
 from klsurv.source import Piece
 from klsurv.stats import caveats
+from klsurv.validate import check, whole
 
 if TYPE_CHECKING:
     from klsurv.stats.counted import Floats
@@ -124,7 +125,7 @@ class Precursors(Analysis):
 
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
-        tokens = _tokens(landmarks)
+        tokens = tokens_of(landmarks)
         distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
         followed = rows.group_by("row", maintain_order=True).agg(
@@ -184,17 +185,6 @@ def _together(steered: pl.DataFrame, by: Sequence[str]) -> list[str]:
     kinds = [name for name in ("model", "method", "layer") if name not in by]
     held = steered.group_by([*by, "alpha"]).agg(pl.col(name).n_unique() for name in kinds)
     return [name for name in kinds if (held.get_column(name) > 1).any()]
-
-
-def _tokens(landmarks: Sequence[int]) -> list[int]:
-    """Landmarks (tokens), checked; ascending, each once."""
-    listed = isinstance(landmarks, Iterable) and not isinstance(landmarks, (str, bytes))
-    check(listed, f"landmarks must be a list of tokens, not {landmarks!r}")
-    tokens = sorted({whole(at, "each of landmarks") for at in landmarks})
-    check(len(tokens) > 0, "landmarks must name at least one token")
-    for at in tokens:
-        check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
-    return tokens
 
 
 def _rows(lives: pl.DataFrame, piece: Piece) -> pl.DataFrame:

@@ -27,7 +27,8 @@ def command(directory: Path) -> None:
     from klsurv.data import unpack
     from klsurv.output.pen import Pen
     from klsurv.output.show import show
-    from klsurv.params import Look, Scoring, ScoringOptions, check_on_disk
+    from klsurv.params import Look, Scoring, ScoringOptions
+    from klsurv.validate import check_on_disk
 
     check_on_disk(directory)
     there = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
@@ -39,8 +40,8 @@ def command(directory: Path) -> None:
     paths = [directory / "spaghetti.png", directory / "spaghetti.html"]
     scoring: ScoringOptions = {"threshold": 0.3, "roll": 9}
     with Pen(paths) as pen:
+        from klsurv.loading import scan
         from klsurv.plots.spaghetti import draw_spaghetti
-        from klsurv.runs import scan
 
         runs = scan(directory, tell=warn)
         show(runs.summary(**scoring), format="table", caption=CAPTION)

@@ -45,7 +45,7 @@ def opened(runs: Place, options: dict[str, Any], *, quiet: bool = False) -> Iter
         with suppress(NothingUsableError):
             ahead = Ahead(runs, name_contains=selection.model_contains, metric=selection.metric)
     try:
-        from klsurv.runs import scan
+        from klsurv.loading import scan
 
         with progress_bar("reading cells") as progress:
             yield scan(runs, **chosen, tell=tell, progress=progress, ahead=ahead)

@@ -17,11 +17,13 @@ from klsurv.cli.running import warn
 from klsurv.errors import NothingUsableError
 from klsurv.ingest.remote import Place, is_file
 from klsurv.names import clean
-from klsurv.params import Scoring, Selection, check, groups
+from klsurv.params import Scoring, Selection, groups
 from klsurv.store.marker import is_store
+from klsurv.validate import check
 
 if TYPE_CHECKING:
-    from klsurv.watch.sweep import Change, Sweep
+    from klsurv.watch.sweep import Sweep
+    from klsurv.watch.view import Change
 
 # Seconds: how often the screen is drawn while nothing is read, and while something is.
 _DRAWN, _DRAWN_READING = 1.0, 0.2

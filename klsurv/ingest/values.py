@@ -10,7 +10,7 @@ from typing import cast
 from klsurv.errors import CellError
 from klsurv.limits import within
 from klsurv.names import clean
-from klsurv.params import MOST
+from klsurv.validate import MOST
 
 Json = dict[str, object]
 Numbers = list[float | None]

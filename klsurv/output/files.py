@@ -11,7 +11,7 @@ from pathlib import Path
 from klsurv.errors import OutputError
 from klsurv.interrupts import uninterrupted
 from klsurv.names import clean
-from klsurv.params import check_on_disk
+from klsurv.validate import check_on_disk
 
 PICTURES = (".png", ".svg", ".pdf", ".html", ".json")
 TABLES = (".parquet", ".arrow", ".feather", ".csv", ".ndjson")

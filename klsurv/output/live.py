@@ -17,7 +17,7 @@ from rich.text import Text
 from klsurv.errors import OutputError
 from klsurv.output.rows import written
 from klsurv.watch.known import Known
-from klsurv.watch.sweep import Change, View
+from klsurv.watch.view import Change, View
 
 T = TypeVar("T")
 

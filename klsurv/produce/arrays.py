@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from klsurv.ingest.values import finite, whole
-from klsurv.params import MOST, check
+from klsurv.validate import MOST, check
 
 T = TypeVar("T", int, float)
 

@@ -11,13 +11,14 @@ from klsurv.errors import CellError, NothingUsableError, OutputError, warn
 from klsurv.exports import export
 from klsurv.fanout import Progress
 from klsurv.ingest.parquet import read_parquet
+from klsurv.loading import scan
 from klsurv.names import clean
 from klsurv.output.files import check_target
-from klsurv.params import Selection, check_on_disk
+from klsurv.params import Selection
 from klsurv.produce.beside import beside
 from klsurv.produce.cells import write_cells
 from klsurv.produce.table import check_table
-from klsurv.runs import scan
+from klsurv.validate import check_on_disk
 
 
 @dataclass(frozen=True, kw_only=True)

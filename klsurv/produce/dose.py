@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from klsurv.ingest.values import ROUNDING
-from klsurv.params import check
 from klsurv.produce.arrays import Vector, lengths, rows
+from klsurv.validate import check
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from klsurv.errors import CellError
 from klsurv.ingest.calib import Calib
 from klsurv.ingest.discover import CALIB
 from klsurv.names import clean
-from klsurv.params import check
 from klsurv.produce.arrays import integer, lengths, real, tokens
+from klsurv.validate import check
 
 T = TypeVar("T")
 

@@ -12,10 +12,11 @@ from klsurv.ingest.discover import GENS
 from klsurv.ingest.gens import KINDS
 from klsurv.ingest.parse import read_lines
 from klsurv.ingest.values import finite
-from klsurv.params import Metric, check
+from klsurv.params import Metric
 from klsurv.produce.arrays import listed
 from klsurv.produce.dose import Measured
 from klsurv.produce.plain import plain
+from klsurv.validate import check
 
 Lines = dict[float, list[str]]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from klsurv.ingest.values import finite
-from klsurv.params import check
 from klsurv.produce.arrays import scalar
 from klsurv.produce.facts import text
+from klsurv.validate import check
 
 
 def plain(value: Any, name: str) -> Any:

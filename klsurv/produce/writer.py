@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from klsurv.errors import CellError, OutputError, ParameterError
 from klsurv.names import clean
-from klsurv.params import Metric, check, check_on_disk
+from klsurv.params import Metric
 from klsurv.produce.arrays import real
 from klsurv.produce.dose import Measured, check_kl, check_measured
 from klsurv.produce.facts import Facts, check_forks
@@ -18,6 +18,7 @@ from klsurv.produce.files import CellFiles
 from klsurv.produce.generations import lines
 from klsurv.produce.lock import Lock
 from klsurv.produce.plain import steps
+from klsurv.validate import check, check_on_disk
 
 
 class CellWriter:

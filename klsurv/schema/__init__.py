@@ -5,6 +5,7 @@ In: nothing. Out: the declarations that frames, files, the README and `klsurv sc
 
 from __future__ import annotations
 
+from klsurv.schema.calibration import BAND, BISECTION, CALIBRATION, HELDOUT
 from klsurv.schema.declare import Column, Table, typed
 from klsurv.schema.measured import (
     CELLS,
@@ -21,13 +22,9 @@ from klsurv.schema.measured import (
     USABLE,
 )
 from klsurv.schema.statistics import (
-    BAND,
-    BISECTION,
-    CALIBRATION,
     COMPARE,
     DOSE,
     HAZARD,
-    HELDOUT,
     INCIDENCE,
     LANDMARK,
     LIFETIMES,

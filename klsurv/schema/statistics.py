@@ -1,4 +1,4 @@
-"""The tables of statistics: survival, incidence, comparisons, dose, threshold, precursors, calibration.
+"""The tables of statistics: survival, incidence, comparisons, dose, threshold, precursors.
 
 In: nothing. Out: declarations. Where a table is grouped, the columns of the groups come before these.
 """
@@ -13,12 +13,6 @@ _I: Final = "Int64"
 _F: Final = "Float64"
 _S: Final = "String"
 _PROMPTS = "whole prompts resampled; null without a bootstrap, with one prompt, or where no draw differs"
-_MODEL = (
-    Column("model", _S, "", "name of the model"),
-    Column("method", _S, "", "how the steering vector was found"),
-    Column("layer", _I, "", "layer that was steered; null where unknown"),
-    Column("window", _I, "tokens", "most tokens a rollout may have"),
-)
 _FORK = Column("fork", _I, "tokens", "offset at which pmass was measured; for the event kl, the token")
 _N = Column("n", _I, "trajectories", "all trajectories of the group")
 _EVENTS = Column("n_events", _I, "trajectories", "that died (R8)")
@@ -28,9 +22,6 @@ _TAU = Column(
 _MEDIAN = Column("median", _I, "tokens", "first fork at which survival is ≤ 0.5; null: not reached")
 _RMST = Column("rmst", _F, "tokens", "restricted mean survival: mean tokens alive before tau, deaths at their forks")
 _END = Column("survival_end", _F, "probability", "survival at the last fork")
-# Held-out p95 KL over its target: a calibration that holds on new prompts is within.
-BAND = (0.7, 1.4)
-_IN_BAND = Column("in_band", "Boolean", "", "whether the ratio is within {:g}–{:g}".format(*BAND))
 _RECOVERY = Column(
     "recovery", _F, "share of deaths", "that have a later fork at or above the threshold; null: no death"
 )
@@ -212,61 +203,5 @@ LANDMARK = Table(
         Column("concordance", _F, "probability", "Harrell's C: the higher early KL dies first; 0.5 is chance"),
         Column("ci_low", _F, "probability", f"lower bound; {_PROMPTS}"),
         Column("ci_high", _F, "probability", "upper bound"),
-    ),
-)
-
-CALIBRATION = Table(
-    "calibration",
-    "model, method, layer, window",
-    (
-        *_MODEL,
-        Column("n_cells", _I, "cells", "usable cells"),
-        Column("n_seeds", _I, "seeds", "seeds among them; an unknown seed counts as one"),
-        Column("c_star_mean", _F, "", "mean calibrated coefficient"),
-        Column("c_star_std", _F, "", "standard deviation (n − 1); null with one seed"),
-        Column("c_star_low", _F, "", "lower bound of the mean (Student's t over cells); null with one seed"),
-        Column("c_star_high", _F, "", "upper bound"),
-        Column("c_star_cv", _F, "", "c_star_std / c_star_mean; null with one seed"),
-        Column("kl_p95", _F, "nats", "95th percentile of held-out per-token KL at alpha = 1"),
-        Column("ratio", _F, "", "kl_p95 over the target"),
-        _IN_BAND,
-        Column("exponent", _F, "", "slope of log kl_p95 on log alpha; 2 where KL grows as alpha²"),
-        Column("exponent_low", _F, "", "lower bound (Student's t); null with fewer than 3 doses"),
-        Column("exponent_high", _F, "", "upper bound"),
-        Column("n_doses", _I, "doses", "positive doses in the fit"),
-    ),
-)
-
-HELDOUT = Table(
-    "heldout",
-    "model, method, layer, window, alpha",
-    (
-        *_MODEL,
-        Column("alpha", _F, "c_star", "dose"),
-        Column("kl_p95", _F, "nats", "95th percentile of the finite held-out per-token KL"),
-        Column(
-            "target_kl",
-            _F,
-            "nats",
-            "target × alpha², as KL should grow; null where targets differ, are unknown or not finite",
-        ),
-        Column("ratio", _F, "", "kl_p95 / target_kl; null at alpha = 0"),
-        _IN_BAND,
-    ),
-)
-
-BISECTION = Table(
-    "bisection",
-    "cell, step",
-    (
-        Column("cell", _S, "", "name of the run cell"),
-        Column("step", _I, "", "0-based, in the order of history.json"),
-        Column("coeff", _F, "", "coefficient tried"),
-        Column("kl_mean", _F, "nats", "mean per-token KL at it, on the calibration prompts"),
-        Column("kl_p50", _F, "nats", "median"),
-        Column("kl_p90", _F, "nats", "90th percentile"),
-        Column("kl_p95", _F, "nats", "95th percentile, which the bisection brings to the target"),
-        Column("kl_max", _F, "nats", "maximum"),
-        Column("n_pos", _I, "tokens", "token positions measured"),
     ),
 )

@@ -6,7 +6,6 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,59 +25,14 @@ from klsurv.ingest.workers import load_cells
 from klsurv.params import Scoring, Selection
 from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
 from klsurv.stats import caveats
-from klsurv.watch.known import Known, Look, State, known
-from klsurv.watch.pace import Pace, Rates
+from klsurv.watch.known import Known, Look, known
+from klsurv.watch.pace import Pace
+from klsurv.watch.view import Change, View
 from klsurv.where import condition
 
 # Of the table `summary`, what takes no KL; kept in memory, KL would grow with the sweep.
 COLUMNS = [name for name in SUMMARY.names if not name.startswith("kl_")]
 _LATEST = 20
-# Seconds before a rate is taken for an estimate.
-_ENOUGH = 60.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What became of a cell: a row of the table `changes`."""
-
-    time: str
-    cell: str
-    state: State
-    alphas: int
-    trajectories: int
-    n_events: int
-    kept: bool
-    reason: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """All that a live table shows.
-
-    `waiting` says why there is nothing to look at. `alphas` are done, of `alphas_of` if there will be `cells_of` cells
-    and each gets `doses`, which is what was asked for or what the fullest has; both None where no cell has any.
-    """
-
-    waiting: str | None
-    states: dict[str, int]
-    cells_of: int
-    alphas: int
-    alphas_of: int | None
-    doses: int | None
-    trajectories: int
-    rates: Rates | None
-    table: pl.DataFrame
-    notes: list[str]
-    troubles: list[Known]
-    latest: list[Change]
-
-    @property
-    def minutes(self) -> float | None:
-        """How long what is left takes at the present rate; None where that cannot be said."""
-        if self.alphas_of is None or self.rates is None or self.alphas_of <= self.alphas:
-            return None
-        # In less time, one alpha more or less would be half the rate.
-        return self.rates.minutes(self.alphas_of - self.alphas) if self.rates.over >= _ENOUGH else None
 
 
 class Sweep:

@@ -19,7 +19,7 @@ MODULES = [
 ]
 # The public names that have one, each with the module that it is defined in.
 SHOWN = {
-    "klsurv.runs.scan",
+    "klsurv.loading.scan",
     "klsurv.runs.Runs.plot",
     "klsurv.analysis.survival.Survival.summary",
     "klsurv.analysis.survival.Survival.survival",

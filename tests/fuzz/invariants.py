@@ -14,8 +14,9 @@ from klsurv.ingest.gens import generations
 from klsurv.ingest.history import bisections
 from klsurv.ingest.trajectories import row, trajectories
 from klsurv.ingest.values import ROUNDING
-from klsurv.params import METRICS, MOST, Scoring
+from klsurv.params import METRICS, Scoring
 from klsurv.schema import BISECTION, CELLS, SOURCE
+from klsurv.validate import MOST
 from tests.fuzz.documents import place
 from tests.generated import quietly
 from tests.test_oracle import COUNTS, told

@@ -12,7 +12,8 @@ from klsurv.output.live import screen
 from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
 from klsurv.watch.known import Known, Look
 from klsurv.watch.pace import Rates
-from klsurv.watch.sweep import COLUMNS, Change, View
+from klsurv.watch.sweep import COLUMNS
+from klsurv.watch.view import Change, View
 
 NAME = "SmolLM2-135M-Instruct_mean_diff_layer12_s{}_w4096"
 LOOK = Look({}, 0)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
-from klsurv.watch.sweep import Change, Sweep
+from klsurv.watch.sweep import Sweep
+from klsurv.watch.view import Change
 from tests.ingest.handmade import write_cell, write_file
 from tests.watch.growing import ALPHAS, Producer, Reads, summary, sweep
 

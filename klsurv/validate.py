@@ -1,0 +1,74 @@
+"""Whether a parameter is what it must be. In: a value and its name. Out: the value as Python's own, or the error."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from klsurv.errors import ParameterError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# The most in any count of tokens or draws.
+MOST = 2**31
+
+
+def check(ok: bool, message: str) -> None:
+    """Raise `ParameterError` with the message unless ok."""
+    if not ok:
+        raise ParameterError(message)
+
+
+def number(value: Any, name: str) -> float:
+    """A parameter as a number of Python's own.
+
+    Raises:
+        ParameterError: it is none; names the parameter.
+    """
+    try:
+        if not isinstance(value, (bool, str, bytes)):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise ParameterError(f"{name} must be a number, not {value!r}")
+
+
+def whole(value: Any, name: str) -> int:
+    """A parameter as a whole number of Python's own; 96.0 is one.
+
+    Raises:
+        ParameterError: it is none; names the parameter.
+    """
+    found = number(value, name)
+    check(math.isfinite(found) and found == int(found), f"{name} must be a whole number, not {value!r}")
+    return int(value)
+
+
+def plain(parameters: DataclassInstance, **names: str) -> None:
+    """Make those fields of a dataclass that are declared as numbers Python's own; `names` of those called otherwise.
+
+    Raises:
+        ParameterError: one of them is no number, or one declared as true or false is neither.
+    """
+    for field in fields(parameters):
+        # Annotations are text, as this package delays them all.
+        kind, name = str(field.type), names.get(field.name, field.name)
+        value = getattr(parameters, field.name)
+        if value is None and kind.endswith(" | None"):
+            continue
+        read = {"int": whole, "float": number}.get(kind.removesuffix(" | None"))
+        if read is not None:
+            object.__setattr__(parameters, field.name, read(value, name))
+        elif kind == "bool":
+            check(value in (True, False), f"{name} must be True or False, not {value!r}")
+
+
+def check_on_disk(path: str | os.PathLike[str]) -> None:
+    """Raise `ParameterError` where a path is the url of a bucket, of whose slashes pathlib makes one."""
+    text = os.fspath(path)
+    check(
+        not text.startswith("s3:/"), f"{text!r} is in a bucket, where only `klsurv ingest` writes: give a path on disk"
+    )
