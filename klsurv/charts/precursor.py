@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -10,6 +11,7 @@ import polars as pl
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words
+from klsurv.charts.series import Series, series_of
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 from klsurv.params import Layout
@@ -18,26 +20,33 @@ TITLES = {"raw": "smoothed KL (nats)", "relative": "KL / own p95"}
 COVARIATES = {"log2_early_kl": "early KL × 2", "log2_spike": "spike × 2", "log2_alpha": "α × 2"}
 # A ratio beyond these, as where a covariate separates the dead from the rest, is drawn at the edge.
 _LEAST, _MOST = 0.01, 100.0
+_RATIO = ("hazard_ratio", "ci_low", "ci_high")
 # Pixels below a panel of the numbers of deaths, and between two of them.
 _BELOW, _APART = 46, 34
 
 
-def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: Words, layout: Layout) -> Figure:
+def precursor_chart(
+    study: pl.DataFrame, hazard: pl.DataFrame | None, *, groups: pl.DataFrame, words: Words, layout: Layout
+) -> Figure:
     """Two panels of the event study, raw and relative, the dying against the living; then hazard ratios, if there are.
 
-    Bands are of resampled prompts. The forks of the hazard model, its baseline, are not drawn.
+    A row of panels per row of `groups`, all on the same axes; one where it has no column. Bands are of resampled
+    prompts. The forks of the hazard model, its baseline, are not drawn.
     """
+    rows = series_of(groups, by=groups.columns)
+    study = study.filter(pl.col("n_deaths") > 0)
     ratios = pl.DataFrame()
     if hazard is not None:
         ratios = hazard.filter(pl.col("hazard_ratio").is_finite() & pl.col("covariate").is_in(list(COVARIATES)))
-    page = Page(n_panels=2 if ratios.is_empty() else 3, layout=layout)
+    each = len(TITLES) + (not ratios.is_empty())
+    page = Page(n_panels=each * len(rows), layout=replace(layout, columns=layout.columns or each))
     data = Datasets()
-    panels = [
-        _study(study.filter(pl.col("measure") == measure), measure, data, page, first=i == 0)
-        for i, measure in enumerate(TITLES)
-    ]
-    if not ratios.is_empty():
-        panels.append(_forest(ratios, data, page))
+    panels = []
+    for group in rows:
+        for measure in TITLES:
+            panels.append(_study(study.filter(measure=measure), group, measure, data, page))
+        if not ratios.is_empty():
+            panels.append(_forest(ratios, group, data, page))
     entries = [
         Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
@@ -46,19 +55,22 @@ def precursor_chart(study: pl.DataFrame, hazard: pl.DataFrame | None, *, words: 
     return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
-def _study(rows: pl.DataFrame, measure: str, data: Datasets, page: Page, *, first: bool) -> Any:
-    rows = rows.filter(pl.col("n_deaths") > 0)
+def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, page: Page) -> Any:
+    """The panel of a group, on the axes that all groups need."""
+    rows = group.rows(study)
     width, height = page.size
     layers: list[Any] = []
-    named = data.add(f"study {measure}", rows)
-    lags: list[int] = rows.get_column("lag").to_list() or [-32]
+    named = data.add(f"study {measure} {group.name}".strip(), rows)
+    lags: list[int] = study.get_column("lag").to_list() or [-32]
     # Half a token more, for a line of one lag has no length.
     x = alt.X("lag:Q", title="token, from the fork of death").axis(tickCount=6, tickMinStep=1, zindex=1)
     x = x.scale(domain=[min(lags) - 0.5, 0], nice=False)
+    drawn = study.select(f"{name}{end}" for name in ("alive", "died") for end in ("", "_low", "_high"))
+    ends = [0.0, *(value for column in drawn.iter_columns() for value in column.drop_nulls())]
     for name, colour, dash in (("alive", ALIVE, [6, 3]), ("died", DEAD, [1, 0])):
         base = alt.Chart(named)
         y = alt.Y(f"{name}:Q", title=TITLES[measure]).axis(tickCount=5, zindex=1)
-        y = y.scale(domain=[0, 1]) if rows.is_empty() else y.scale(zero=True)
+        y = y.scale(domain=[0, 1] if study.is_empty() else [min(ends), max(ends)])
         tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("lag", "n_deaths", "died", "alive", "difference")]
         layers += [
             base.mark_area(fill=colour, fillOpacity=0.18).encode(
@@ -72,35 +84,42 @@ def _study(rows: pl.DataFrame, measure: str, data: Datasets, page: Page, *, firs
         layers.append(note("with another of its dose alive", width / 2, height / 2, align="center"))
     every = max(1, round(_APART * -min(lags) / width))
     shown = rows.filter((pl.col("lag") + 1) % every == 0).select("lag", "n_deaths")
-    counts = alt.Chart(data.add(f"deaths {measure}", shown))
+    counts = alt.Chart(data.add(f"deaths {measure} {group.name}".strip(), shown))
     layers.append(
         counts.mark_text(fontSize=10, color=DEAD, baseline="middle", y=height + _BELOW).encode(
             x=x, text=alt.Text("n_deaths:Q", format="d")
         )
     )
-    if first and not rows.is_empty():
+    if measure == "raw" and not rows.is_empty():
         layers.append(note("deaths", -14, height + _BELOW - 5, align="right", size=10))
     most = max(rows.get_column("n_deaths").to_list(), default=0)
-    return panel(layers, text=f"{TITLES[measure]}, n={most} death{'s' * (most != 1)}", size=page.size)
+    # With groups, the y axis alone says what is measured.
+    what = f"{group.name}  " if group.name else f"{TITLES[measure]},"
+    return panel(layers, text=f"{what} n={most} death{'s' * (most != 1)}", size=page.size)
 
 
-def _forest(hazard: pl.DataFrame, data: Datasets, page: Page) -> Any:
-    rows = hazard.select(
+def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, page: Page) -> Any:
+    """The panel of a group, on the axes that all groups need."""
+    clipped = ratios.with_columns(
         pl.col("covariate").replace(COVARIATES),
-        *(pl.col(name).clip(_LEAST, _MOST) for name in ("hazard_ratio", "ci_low", "ci_high")),
-        "p",
+        pl.col(_RATIO).clip(_LEAST, _MOST),
     )
-    base = alt.Chart(data.add("hazard", rows))
-    bounds = rows.select("hazard_ratio", "ci_low", "ci_high")
+    rows = group.rows(clipped)
+    base = alt.Chart(data.add(f"hazard {group.name}".strip(), rows.select("covariate", *_RATIO, "p")))
+    bounds = clipped.select(_RATIO)
     drawn = [value for column in bounds.iter_columns() for value in column.drop_nulls().to_list()]
-    y = alt.Y("covariate:N", title=None, sort=rows.get_column("covariate").to_list())
+    covariates = clipped.get_column("covariate").unique(maintain_order=True).to_list()
+    y = alt.Y("covariate:N", title=None, sort=covariates).scale(domain=covariates)
     x = log_scale("hazard_ratio", axis=alt.X, title="hazard ratio", values=drawn)
-    tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in ("hazard_ratio", "ci_low", "ci_high", "p")]
+    tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in (*_RATIO, "p")]
     layers = [
         alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x=alt.X("x:Q")),
         base.mark_rule(stroke=INK, strokeWidth=1.6).encode(x=alt.X("ci_low:Q"), x2=alt.X2("ci_high"), y=y),
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
-    n = hazard.row(0, named=True)
-    text = f"hazard ratios   n={n['n']} forks, {n['n_events']} deaths"
-    return panel(layers, text=text, size=page.size)
+    what = group.name or "hazard ratios"
+    if rows.is_empty():
+        layers.append(note("no finite solution", page.size[0] / 2, page.size[1] / 2, align="center"))
+        return panel(layers, text=what, size=page.size)
+    n = rows.row(0, named=True)
+    return panel(layers, text=f"{what}   n={n['n']} forks, {n['n_events']} deaths", size=page.size)

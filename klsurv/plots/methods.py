@@ -127,6 +127,7 @@ class Plots:
 
     def precursor(
         self,
+        by: By = (),
         *,
         lags: int = 32,
         level: float = 0.95,
@@ -135,10 +136,13 @@ class Plots:
         columns: int | None = None,
         **scoring: Unpack[ScoringOptions],
     ) -> alt.VConcatChart:
-        """KL before death against those alive at the same fork, and hazard ratios if statsmodels is installed."""
+        """KL before death against those alive at the same fork, and hazard ratios if statsmodels is installed.
+
+        A row of panels per group.
+        """
         how = {"lags": lags, "level": level, "bootstrap": bootstrap, "seed": seed}
         return trajectories.draw_precursor(
-            self._runs, layout=Layout(columns=columns), options=scoring, **how
+            self._runs, by, layout=Layout(columns=columns), options=scoring, **how
         ).with_data()
 
     def calibration(self, *, columns: int | None = None, **scoring: Unpack[ScoringOptions]) -> alt.VConcatChart:

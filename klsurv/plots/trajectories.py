@@ -19,7 +19,7 @@ from klsurv.frames import spaghetti
 from klsurv.frames.bands import kl_bands, pmass_bands, pmass_counts, pmass_lines
 from klsurv.frames.counts import each_dose
 from klsurv.frames.deaths import deaths
-from klsurv.params import Layout, Scoring, ScoringOptions
+from klsurv.params import By, Layout, Scoring, ScoringOptions, groups
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 from klsurv.schema import USABLE
@@ -76,15 +76,19 @@ def draw_deaths(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figur
     return deaths_chart(table, words=said, layout=layout)
 
 
-def draw_precursor(runs: Runs, *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
-    """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found."""
+def draw_precursor(runs: Runs, by: By = (), *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
+    """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found.
+
+    A row of panels per group.
+    """
     from klsurv.stats.hazard import can_fit
 
-    study = runs.study((), **how, **options)
-    ratios = runs.hazard((), **options) if can_fit() else None
-    steered = runs.rollouts().filter(pl.col("alpha") != 0).height
-    said = words(runs, "KL before death: the dying against the living", options, n=steered)
-    return precursor_chart(study, ratios, words=said, layout=layout)
+    names = groups(by, none=True)
+    study = runs.study(names, **how, **options)
+    ratios = runs.hazard(names, **options) if can_fit() else None
+    steered = runs.rollouts().filter(pl.col("alpha") != 0)
+    said = words(runs, "KL before death: the dying against the living", options, n=steered.height)
+    return precursor_chart(study, ratios, groups=steered.select(names), words=said, layout=layout)
 
 
 def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:

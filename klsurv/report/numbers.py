@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -110,14 +111,15 @@ def of_recovery(table: pl.DataFrame) -> list[str]:
     return ["Deaths with a later fork above the threshold: " + "; ".join(said[:_MOST]) + "."] if said else []
 
 
-def of_study(table: pl.DataFrame) -> list[str]:
+def of_study(table: pl.DataFrame, *, by: Sequence[str] = ()) -> list[str]:
     """The last token before death, relative KL."""
     last = table.filter((pl.col("measure") == "relative") & (pl.col("lag") == -1) & pl.col("difference").is_not_null())
     said = []
-    for row in last.iter_rows(named=True):
+    of = [f"{name}: at" for name in labels(last, by)] if by else ["At"] * last.height
+    for at, row in zip(of, last.iter_rows(named=True), strict=True):
         band = _interval(row["difference_low"], row["difference_high"], ".2f")
         both = f"the dying have {row['died']:.2f} of their own p95, those alive {row['alive']:.2f}"
-        deaths = f"At the last token before the fork ({row['n_deaths']} deaths)"
+        deaths = f"{at} the last token before the fork ({row['n_deaths']} deaths)"
         said.append(f"{deaths} {both}; difference {row['difference']:+.2f}{band}.")
     return said
 

@@ -127,8 +127,10 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             [],
             trajectories.draw_quantiles(runs, layout=_LINEAR, options=options, drawn=drawn),
         )
-        table = runs.study(**chosen)
-        ratios = runs.hazard(**chosen) if can_fit() else None
+        # Of more methods a row each would be a page of its own.
+        apart = several if methods <= 6 else ()
+        table = runs.study(apart, **chosen)
+        ratios = runs.hazard(apart, **chosen) if can_fit() else None
         yield Section(
             "precursor",
             "Before death",
@@ -136,8 +138,8 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Orange: those about to be seen dead, at 0. Blue: those of the same dose, alive at that fork. "
             "Where the bands part, KL differed before death was seen. Death came after the fork before: the tokens "
             "since then may be those of the dead.",
-            numbers.of_study(table),
-            precursor_chart(table, ratios, words=over("KL before death"), layout=_LINEAR),
+            numbers.of_study(table, by=apart),
+            precursor_chart(table, ratios, groups=rows.select(apart), words=over("KL before death"), layout=_LINEAR),
         )
         yield Section(
             "calibration",

@@ -11,6 +11,7 @@ import klsurv
 from klsurv.charts.page import Words
 from klsurv.charts.precursor import precursor_chart
 from klsurv.params import Layout
+from klsurv.schema import GROUP_COLUMNS, STUDY, typed
 from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec
 
 
@@ -37,13 +38,15 @@ def hazard(**columns: list[float]) -> pl.DataFrame:
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
 def test_a_forest_has_the_covariates_without_the_baseline(real_cells: Path) -> None:
     study = klsurv.scan(real_cells).study((), **FEW, **OPTIONS)
-    read = spec(precursor_chart(study, hazard(), words=Words("", ""), layout=Layout()))
+    read = spec(precursor_chart(study, hazard(), groups=pl.DataFrame(), words=Words("", ""), layout=Layout()))
     assert headings(read)[2] == "hazard ratios   n=40 forks, 9 deaths"
     point = layers(panels(read)[2], "point")[0]
     assert [row["covariate"] for row in rows(read, point)] == ["early KL × 2", "spike × 2", "α × 2"]
     low, high = point["encoding"]["x"]["scale"]["domain"]
     assert low < 0.5 and high > 12 and all(low <= tick <= high for tick in point["encoding"]["x"]["axis"]["values"])
-    wild = precursor_chart(study, hazard(ci_high=[1e300, 6, 12, 9]), words=Words("", ""), layout=Layout())
+    wild = precursor_chart(
+        study, hazard(ci_high=[1e300, 6, 12, 9]), groups=pl.DataFrame(), words=Words("", ""), layout=Layout()
+    )
     assert layers(panels(spec(wild))[2], "point")[0]["encoding"]["x"]["scale"]["domain"][1] < 200
 
 
@@ -55,3 +58,30 @@ def test_without_statsmodels_there_is_no_forest(real_cells: Path, monkeypatch: p
 def test_a_figure_without_deaths_says_so(real_cells: Path) -> None:
     read = spec(draw("precursor", real_cells, alphas=[1.0]))
     assert headings(read) == ["smoothed KL (nats), n=0 deaths", "KL / own p95, n=0 deaths"]
+
+
+def test_each_group_has_a_row_on_the_same_axes_also_one_without_deaths(real_cells: Path) -> None:
+    options = {**OPTIONS, "threshold": 0.5}
+    read = spec(draw("precursor", real_cells, by="method", options=options))
+    assert headings(read) == ["mean_diff   n=15 deaths"] * 2 + ["pca   n=0 deaths"] * 2
+    assert read["vconcat"][-1]["columns"] == 2
+    table = klsurv.scan(real_cells, where="method = 'mean_diff'", tell=lambda _: None).study(**FEW, **options)
+    for i, measure in enumerate(("raw", "relative")):
+        lines = [layers(panel, "line")[1] for panel in panels(read)[i::2]]
+        assert [row["died"] for row in rows(read, lines[0])] == table.filter(measure=measure)["died"].to_list()
+        assert rows(read, lines[1]) == []
+        assert lines[0]["encoding"]["y"] == lines[1]["encoding"]["y"]
+        assert lines[0]["encoding"]["x"] == lines[1]["encoding"]["x"]
+        assert "no death after the first fork" in str(panels(read)[2 + i])
+
+
+def test_ratios_of_groups_are_on_the_same_axes_and_a_group_without_says_so() -> None:
+    ratios = hazard().with_columns(method=pl.lit("a"))
+    groups = pl.DataFrame({"method": ["b", "a", "b"]})
+    empty = typed([GROUP_COLUMNS["method"], *STUDY.columns]).to_frame()
+    read = spec(precursor_chart(empty, ratios, groups=groups, words=Words("", ""), layout=Layout()))
+    assert headings(read)[2::3] == ["a   n=40 forks, 9 deaths", "b"]
+    one, other = (layers(panel, "point")[0] for panel in panels(read)[2::3])
+    assert one["encoding"]["x"] == other["encoding"]["x"] and one["encoding"]["y"] == other["encoding"]["y"]
+    assert (len(rows(read, one)), rows(read, other)) == (3, [])
+    assert "no finite solution" in str(panels(read)[5])

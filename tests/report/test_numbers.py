@@ -56,3 +56,13 @@ def test_methods_whose_dose_is_not_what_it_says_are_named(runs: klsurv.Runs) -> 
         "0.67 for method=mean_diff, layer=18; 0.67 for method=unknown, layer=9."
     )
     assert numbers.of_doses(table.with_columns(in_band=pl.lit(None, pl.Boolean))) == []
+
+
+def test_groups_are_named_in_what_came_before_death(runs: klsurv.Runs) -> None:
+    asked = {"threshold": 0.5, "roll": 9, "bootstrap": 0}
+    (together,) = numbers.of_study(runs.study(**asked))
+    both = " the last token before the fork (15 deaths) the dying have 0.69 of their own p95, those alive "
+    assert together == f"At{both}0.67; difference +0.01."
+    # None of pca dies after its first fork: its living are no control of the other's dead.
+    (one,) = numbers.of_study(runs.study("method", **asked), by=("method",))
+    assert one == f"mean_diff: at{both}0.69; difference -0.01."
