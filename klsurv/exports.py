@@ -15,6 +15,7 @@ from klsurv.output.tables import write_partitions, write_table
 from klsurv.params import Event, Scoring, ScoringOptions
 from klsurv.runs import Runs
 from klsurv.schema import (
+    BY_CELL,
     FOOTER_CELLS,
     FOOTER_EMPTY,
     FOOTER_ROWS,
@@ -111,7 +112,7 @@ def export(
         # What the footer says of all rows is no use in each of many files.
         return write_partitions(told, path, table=wider, footer={FOOTER_TABLE: name}, by=partition_by)
     footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
-    if name in ("trajectories", "long", "scored"):
+    if name in BY_CELL:
         kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
         of_file = cells.with_columns(kept)
         footer |= {FOOTER_CELLS: of_file.write_json(), FOOTER_EMPTY: _empty(of_file, rollouts).write_json()}

@@ -15,14 +15,12 @@ from klsurv.ingest.remote import Place
 from klsurv.names import clean
 from klsurv.output.files import TABLES
 from klsurv.params import GROUPS, groups
-from klsurv.schema import GROUPED
+from klsurv.schema import BY_CELL, GROUPED
 from klsurv.schema import TABLES as DECLARED
 
 # What only their commands show.
 NOT_EXPORTED = ("check", "story", "changes")
 EXPORTED = [name for name in DECLARED if name not in NOT_EXPORTED]
-PARTED = ("trajectories", "long", "scored")
-NESTED = ("cells", "trajectories")
 
 
 @click.command("export")
@@ -58,13 +56,13 @@ def command(runs: Place, file: Path, name: str, by: str | None, partition_by: st
     names = None if by is None else groups(by, none=True)
     scoring = scoring_of(options)
     parts = () if partition_by is None else groups(partition_by, name="partition-by")
-    if parts and name not in PARTED:
-        raise click.UsageError(f"the table {name} is written as one file: --partition-by is for {', '.join(PARTED)}")
+    if parts and name not in BY_CELL:
+        raise click.UsageError(f"the table {name} is written as one file: --partition-by is for {', '.join(BY_CELL)}")
     if parts and file.suffix:
         raise click.UsageError(f"{clean(str(file))}: with --partition-by name a new directory, without a suffix")
     if not parts:
         writable([file], TABLES)
-    if file.suffix.lower() == ".csv" and name in NESTED:
+    if file.suffix.lower() == ".csv" and DECLARED[name].nested:
         raise click.UsageError(f"csv cannot hold the lists of the table {name}: choose parquet, arrow or ndjson")
     with opened(runs, options) as read:
         from klsurv.exports import export

@@ -59,10 +59,13 @@ STATISTICS = {
 TABLES = MEASURED | STATISTICS | {STORY.name: STORY, CHANGES.name: CHANGES}
 # Tables whose rows are groups of the user's choice: the columns of `--by` come before those declared.
 GROUPED = ("summary", "survival", "lifetimes", "incidence", "dose", "threshold", "study", "hazard", "landmark")
+# Tables that are made a cell at a time; a file of one can be read as runs again.
+BY_CELL = ("trajectories", "long", "scored")
 
 __all__ = [
     "BAND",
     "BISECTION",
+    "BY_CELL",
     "CALIBRATION",
     "CELLS",
     "CHANGES",

@@ -37,6 +37,11 @@ class Table:
         return [column.name for column in self.columns]
 
     @property
+    def nested(self) -> bool:
+        """Whether a column holds lists, which csv cannot."""
+        return any(column.dtype.startswith("List") for column in self.columns)
+
+    @property
     def schema(self) -> pl.Schema:
         """The columns as a polars schema."""
         return typed(self.columns)
