@@ -16,8 +16,10 @@ from klsurv.params import Event, Scoring, ScoringOptions
 from klsurv.runs import Runs
 from klsurv.schema import (
     BY_CELL,
+    FACTS,
     FOOTER_CELLS,
     FOOTER_EMPTY,
+    FOOTER_FACTS,
     FOOTER_ROWS,
     FOOTER_TABLE,
     GROUP_COLUMNS,
@@ -107,8 +109,9 @@ def export(
     if partition_by:
         facts = [fact for fact in partition_by if fact not in table.names]
         wider = Table(name, table.row_key, (*(GROUP_COLUMNS[fact] for fact in facts), *table.columns))
-        known = rollouts.select("cell", *facts).unique()
-        told = (piece.join(known, on="cell", how="left", maintain_order="left").select(wider.names) for piece in pieces)
+        # By trajectory: a cell of a frame may have several values of a fact.
+        known = rollouts.select(*KEY, *facts)
+        told = (piece.join(known, on=KEY, how="left", maintain_order="left").select(wider.names) for piece in pieces)
         # What the footer says of all rows is no use in each of many files.
         return write_partitions(told, path, table=wider, footer={FOOTER_TABLE: name}, by=partition_by)
     footer = {FOOTER_TABLE: name, "klsurv.scoring": str(Scoring(**scoring))}
@@ -116,6 +119,8 @@ def export(
         kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
         of_file = cells.with_columns(kept)
         footer |= {FOOTER_CELLS: of_file.write_json(), FOOTER_EMPTY: _empty(of_file, rollouts).write_json()}
+        if rollouts.select("cell", *FACTS).n_unique() > rollouts.get_column("cell").n_unique():
+            footer[FOOTER_FACTS] = rollouts.select(*KEY, *FACTS).write_json()
     if name in ("long", "scored"):
         footer[FOOTER_ROWS] = (
             n_rows(rollouts.lazy()).select(*KEY, "gen_len", "fork", "n_rows", "n_pmass").collect().write_json()

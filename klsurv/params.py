@@ -116,6 +116,7 @@ class Selection:
             alphas = [number(alpha, "each of alphas") for alpha in self.alphas]
             check(all(map(math.isfinite, alphas)), "alphas must be finite numbers")
             object.__setattr__(self, "alphas", tuple(sorted({alpha + 0.0 for alpha in alphas})))
+        check(isinstance(self.model_contains, str), f"model_contains must be text, not {self.model_contains!r}")
         check(self.metric in METRICS, f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
 
 

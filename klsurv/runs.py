@@ -204,11 +204,13 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         return source
 
     def _scored(self, scoring: Scoring) -> pl.DataFrame:
-        if self._judged is None or self._judged[0] != scoring:
+        # Kept by one name: another thread may ask for other scores meanwhile.
+        judged = self._judged
+        if judged is None or judged[0] != scoring:
             lives, rollouts = [], []
             for part in self.early(early_tokens(scoring)):
                 lives.append(judge(part.lazy(), scoring=scoring).collect())
                 rollouts.append(part.drop("early"))
-            self._judged = scoring, pl.concat(lives)
+            self._judged = judged = scoring, pl.concat(lives)
             self._rollouts = pl.concat(rollouts) if self._rollouts is None else self._rollouts
-        return self._judged[1]
+        return judged[1]

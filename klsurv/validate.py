@@ -31,7 +31,7 @@ def number(value: Any, name: str) -> float:
     try:
         if not isinstance(value, (bool, str, bytes)):
             return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise ParameterError(f"{name} must be a number, not {value!r}")
 
@@ -47,8 +47,22 @@ def whole(value: Any, name: str) -> int:
     return int(value)
 
 
+def truth(value: Any, name: str) -> bool:
+    """A parameter as a truth value of Python's own; 0 and 1 are two.
+
+    Raises:
+        ParameterError: it is none; names the parameter.
+    """
+    try:
+        if value in (True, False):
+            return bool(value)
+    except (TypeError, ValueError):
+        pass
+    raise ParameterError(f"{name} must be True or False, not {value!r}")
+
+
 def plain(parameters: DataclassInstance, **names: str) -> None:
-    """Make those fields of a dataclass that are declared as numbers Python's own; `names` of those called otherwise.
+    """Make fields of a dataclass that are declared as numbers or bool Python's own; `names` of those called otherwise.
 
     Raises:
         ParameterError: one of them is no number, or one declared as true or false is neither.
@@ -59,11 +73,9 @@ def plain(parameters: DataclassInstance, **names: str) -> None:
         value = getattr(parameters, field.name)
         if value is None and kind.endswith(" | None"):
             continue
-        read = {"int": whole, "float": number}.get(kind.removesuffix(" | None"))
+        read = {"int": whole, "float": number, "bool": truth}.get(kind.removesuffix(" | None"))
         if read is not None:
             object.__setattr__(parameters, field.name, read(value, name))
-        elif kind == "bool":
-            check(value in (True, False), f"{name} must be True or False, not {value!r}")
 
 
 def check_on_disk(path: str | os.PathLike[str]) -> None:

@@ -44,6 +44,13 @@ RUNS = frame(life(3), life(None, prompt=1))
         (lambda: quietly(RUNS).landmark(landmarks="20"), "landmarks must be a list of tokens, not '20'"),
         (lambda: quietly(RUNS).landmark(landmarks=[]), "landmarks must name at least one token"),
         (lambda: quietly(RUNS).summary(normalize_kl="no"), "normalize_kl must be True or False, not 'no'"),
+        (lambda: quietly(RUNS).summary(normalize_kl=np.array([1, 2])), "normalize_kl must be True or False, not array"),
+        (lambda: quietly(RUNS).summary(roll=10**400), "roll must be a number, not 1000"),
+        (lambda: quietly(RUNS).compare(tau=10**400), "tau must be a number, not 1000"),
+        (lambda: klsurv.scan(RUNS, model_contains=None), "model_contains must be text, not None"),
+        (lambda: quietly(RUNS).story("pca_0", "1.0", 0), "alpha must be a number, not '1.0'"),
+        (lambda: quietly(RUNS).story("pca_0", 1.0, "0"), "prompt must be a number, not '0'"),
+        (lambda: quietly(RUNS).generation(0, 1.0, 0), "cell must be a name, not 0"),
         (lambda: quietly(RUNS).survival(level="x"), "level must be a number, not 'x'"),
         (lambda: quietly(RUNS).plot.spaghetti(columns=2.5), "columns must be a whole number, not 2.5"),
     ],
@@ -58,6 +65,18 @@ def test_numbers_of_numpy_and_whole_ones_with_a_point_are_numbers() -> None:
     assert Scoring(threshold=np.float64(0.5), roll=np.int64(9), window=np.int32(4)) == want
     assert Scoring(threshold=Decimal("0.5"), roll=9.0, window=np.array(4.0), normalize_kl=np.bool_(True)) == want
     assert klsurv.scan(RUNS, alphas=np.array([1.0])).alphas == [1.0]
+    runs = quietly(RUNS)
+    assert runs.story("pca_0", np.float64(1), np.int64(1)).equals(runs.story("pca_0", 1, 1.0))
+
+
+def test_a_level_next_to_1_has_intervals_as_wide_as_floats_can_tell() -> None:
+    runs = quietly(frame(*(life(3 if i else None, prompt=i, method=m) for m in ("pca", "b") for i in range(4))))
+    level = 1 - 2**-53
+    low, high = runs.survival("method", level=level).select("ci_low", "ci_high").row(1)
+    assert 0 <= low < 0.01 and 0.9 < high <= 1
+    low, high = runs.compare(level=level, bootstrap=0).select("ci_low", "ci_high").row(1)
+    assert low < -8 * 0.5 and high > 8 * 0.5
+    assert runs.dose("method", level=level, bootstrap=100).height == 2
     assert quietly(RUNS).landmark(landmarks=np.array([2, 1.0, 2])).equals(quietly(RUNS).landmark(landmarks=[1, 2]))
     assert quietly(RUNS).study(lags=2.0).equals(quietly(RUNS).study(lags=2))
     assert klsurv.scan(RUNS, alphas=[Decimal("1")]).alphas == [1.0]

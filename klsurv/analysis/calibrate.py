@@ -39,10 +39,11 @@ class Calibrations(Analysis):
         self._copies_told([alpha for alpha in self.alphas if alpha != 0])
         window = Scoring(**scoring).window
         # KL is long, and `calibration` and the figure ask for the same again.
-        if self._held is None or self._held[0] != window:
+        held = self._held
+        if held is None or held[0] != window:
             quantiles = self.kl_quantiles([*RUN, "alpha"], (95,), Scoring(**scoring))
-            self._held = window, heldout(self._usable(scoring), quantiles)
-        return self._held[1].clone()
+            self._held = held = window, heldout(self._usable(scoring), quantiles)
+        return held[1].clone()
 
     def bisection(self) -> pl.DataFrame:
         """The table `bisection`: the steps in which each cell's c_star was found, from its `history.json`.

@@ -16,6 +16,7 @@ from klsurv.ingest.gens import Generation, generations
 from klsurv.names import some
 from klsurv.params import Scoring, ScoringOptions
 from klsurv.schema import KEY, STORY
+from klsurv.validate import check, number, whole
 
 
 class Stories(Analysis):
@@ -26,12 +27,14 @@ class Stories(Analysis):
 
         Raises:
             NothingUsableError: there is no such trajectory.
+            ParameterError: a parameter is out of its range, or a key of the wrong type.
         """
         chosen = Scoring(**scoring)
-        one = self._one(cell, alpha, prompt).lazy().select(KEY)
-        pieces = [piece.read() for piece in self.pieces(alphas=[float(alpha)]) if cell in piece.cells]
+        cell, alpha, prompt = key = _checked(cell, alpha, prompt)
+        one = self._one(*key).lazy().select(KEY)
+        pieces = [piece.read() for piece in self.pieces(alphas=[alpha]) if cell in piece.cells]
         rows = score(pl.concat(pieces).join(one, on=KEY, how="semi"), scoring=chosen)
-        said = self.generation(cell, alpha, prompt)
+        said = self.generation(*key)
         answers = pl.DataFrame(
             [] if said is None else said.answers,
             schema={name: STORY.schema[name] for name in ("fork", "p_true", "argmax")},
@@ -46,7 +49,8 @@ class Stories(Analysis):
         Raises:
             NothingUsableError: there is no such trajectory.
         """
-        self._one(cell, alpha, prompt)
+        cell, alpha, prompt = key = _checked(cell, alpha, prompt)
+        self._one(*key)
         path = self.cells().filter(pl.col("cell") == cell).get_column("path").drop_nulls().to_list()
         found, problem = generations(CellDir.of_row(cell, path[0]), metric=self.metric) if path else ([], None)
         if problem is not None:
@@ -61,3 +65,8 @@ class Stories(Analysis):
             if rows.is_empty():
                 raise NothingUsableError(f"no trajectory has {name} {value}: there are {some(held, 12)}")
         return rows
+
+
+def _checked(cell: str, alpha: float, prompt: int) -> tuple[str, float, int]:
+    check(isinstance(cell, str), f"cell must be a name, not {cell!r}")
+    return cell, number(alpha, "alpha"), whole(prompt, "prompt")

@@ -10,7 +10,7 @@ from klsurv.cli.options import format_option
 from klsurv.schema import TABLES
 
 # Commands whose tables have other names than they.
-COMMANDS = {"precursor": ["study", "hazard", "landmark"], "inspect": ["story"], "ingest": ["changes"]}
+COMMANDS = {"precursor": ["study", "hazard", "landmark"], "inspect": ["story"], "watch": ["changes"]}
 
 
 @click.command("schema", epilog=f"TABLE: {', '.join(TABLES)}.")

@@ -42,7 +42,7 @@ def bounds(survival: pl.Expr, std_error: pl.Expr, n_risk: pl.Expr, *, interval: 
     none of those at risk. Otherwise as `survfit(conf.type = )`: log-log (Kalbfleisch & Prentice 1980), log, plain.
     """
     tail = (1 - interval.level) / 2
-    z = NormalDist().inv_cdf(1 - tail)
+    z = -NormalDist().inv_cdf(tail)
     relative = std_error / survival
     if interval.ci == "log-log":
         width = z * relative / survival.log()

@@ -25,6 +25,7 @@ def read_frame(
     cells: pl.DataFrame | None = None,
     rows: pl.DataFrame | None = None,
     empty: pl.DataFrame | None = None,
+    facts: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The tables `cells` and `source` of a frame in the layout `trajectories` (lists) or `long` (a row per token).
 
@@ -34,7 +35,8 @@ def read_frame(
     without `cut` it stays.
 
     A file of klsurv's own tells what its columns cannot: the facts of `cells`, of `rows` (cell, alpha, prompt, gen_len,
-    fork, n_rows, n_pmass) where a fork has no pmass, which doses are `empty` (cell, empty). A trajectory of which the
+    fork, n_rows, n_pmass) where a fork has no pmass, which doses are `empty` (cell, empty), the `facts` of each
+    trajectory (cell, alpha, prompt) where those of a cell have several. A trajectory of which the
     frame has none of its rows was taken out, and stays out, as do doses and cells of which nothing is left.
 
     Raises:
@@ -54,7 +56,8 @@ def read_frame(
     try:
         frame = _from_long(frame, rows) if long else frame
         if cells is not None:
-            frame = frame.drop(FACTS, strict=False).join(cells.lazy().select("cell", *FACTS), on="cell", how="left")
+            known, key = (cells.select("cell", *FACTS), ["cell"]) if facts is None else (facts, KEY)
+            frame = frame.drop(FACTS, strict=False).join(known.lazy(), on=key, how="left")
         read = _complete(frame).collect()
     except pl.exceptions.PolarsError as error:
         raise LayoutError(f"a column has the wrong type: {first_line(error)}") from None

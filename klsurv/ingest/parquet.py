@@ -13,7 +13,18 @@ from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.sound import check_ok
 from klsurv.names import clean
 from klsurv.params import Selection
-from klsurv.schema import CELLS, FOOTER_CELLS, FOOTER_EMPTY, FOOTER_ROWS, FOOTER_TABLE, KEY, TRAJECTORIES
+from klsurv.schema import (
+    CELLS,
+    FACTS,
+    FOOTER_CELLS,
+    FOOTER_EMPTY,
+    FOOTER_FACTS,
+    FOOTER_ROWS,
+    FOOTER_TABLE,
+    KEY,
+    SOURCE,
+    TRAJECTORIES,
+)
 
 # What a file of rows per token says of each trajectory: what rows cannot, how many there are and how many have a pmass.
 _ROWS = {
@@ -22,6 +33,7 @@ _ROWS = {
     "n_pmass": pl.Int64(),
 }
 _EMPTY = {"cell": pl.String(), "empty": CELLS.schema["alphas"]}
+_FACTS = {name: SOURCE.schema[name] for name in (*KEY, *FACTS)}
 
 
 def read_parquet(
@@ -43,6 +55,7 @@ def read_parquet(
                 ("cells", FOOTER_CELLS, CELLS.schema),
                 ("rows", FOOTER_ROWS, _ROWS),
                 ("empty", FOOTER_EMPTY, _EMPTY),
+                ("facts", FOOTER_FACTS, _FACTS),
             )
             if key in footer
         }

@@ -20,7 +20,7 @@ class Said(Protocol):
 def tell(story: pl.DataFrame, said: Said | None) -> str:
     """How it ended, the prompt, and the text up to its death and after; control characters are escaped."""
     deaths = story.filter(~pl.col("alive")).get_column("fork")
-    lines = ["", f"Died at fork {deaths[0]}." if len(deaths) else "Alive at every fork that was measured."]
+    lines = ["", _end(story, deaths.to_list())]
     if said is None:
         return "\n".join([*lines, "What it said is not known: the cell has no gens.jsonl, or no line for it."])
     lines += ["", "PROMPT", *_lines(said.asked)]
@@ -30,6 +30,13 @@ def tell(story: pl.DataFrame, said: Said | None) -> str:
     cut = round(len(said.text) * min(1.0, deaths[0] / said.gen_len))
     before, after = said.text[:cut], said.text[cut:]
     return "\n".join([*lines, "", "TEXT up to its death (about)", *_lines(before), "", "and after", *_lines(after)])
+
+
+def _end(story: pl.DataFrame, deaths: list[int]) -> str:
+    if deaths:
+        return f"Died at fork {deaths[0]}."
+    measured = story.get_column("pmass").drop_nulls().len()
+    return "Alive at every fork that was measured." if measured else "Not measured at any fork."
 
 
 def _lines(text: str) -> list[str]:

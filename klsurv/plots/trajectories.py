@@ -86,7 +86,7 @@ def draw_precursor(runs: Runs, by: By = (), *, layout: Layout, options: ScoringO
     names = groups(by, none=True)
     study = runs.study(names, **how, **options)
     ratios = runs.hazard(names, **options) if can_fit() else None
-    steered = runs.rollouts().filter(pl.col("alpha") != 0)
+    steered = runs.judged(Scoring(**options)).filter(pl.col("alpha") != 0)
     said = words(runs, "KL before death: the dying against the living", options, n=steered.height)
     return precursor_chart(study, ratios, groups=steered.select(names), words=said, layout=layout)
 

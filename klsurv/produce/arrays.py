@@ -9,6 +9,7 @@ from typing import Any, SupportsFloat, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from klsurv.errors import ParameterError
 from klsurv.ingest.values import finite, whole
 from klsurv.validate import MOST, check
 
@@ -127,4 +128,7 @@ def _number(value: object, name: str) -> float:
     value = scalar(value)
     ok = isinstance(value, SupportsFloat) and not isinstance(value, (bool, str))
     check(ok, f"{name} is {value!r}, not a number")
-    return float(value)  # type: ignore[arg-type]
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        raise ParameterError(f"{name} is a whole number too large for a float") from None

@@ -26,14 +26,14 @@ def _group(row: dict[str, Any]) -> str:
 
 def _life(row: dict[str, Any]) -> str:
     name = _group(row)
+    if row["survival_end"] is None:
+        return f"{name}: none of {row['n']} was measured at a fork."
     median = "more than half were never seen dead"
     if row["median"] is not None:
         median = f"half were dead by token {row['median']}"
     elif row["n_events"] == 0:
         return f"{name}: none of {row['n']} died."
-    end = ""
-    if row["survival_end"] is not None:
-        end = f"; S at the last fork is {row['survival_end']:.2f}{_interval(row['end_low'], row['end_high'], '.2f')}"
+    end = f"; S at the last fork is {row['survival_end']:.2f}{_interval(row['end_low'], row['end_high'], '.2f')}"
     return f"{name}: {row['n_events']} of {row['n']} died, {median}{end}."
 
 

@@ -36,7 +36,7 @@ from klsurv.schema.statistics import (
 
 # Keys in the footer of a parquet file: the table's name, and the tables (as JSON) that its rows cannot hold.
 FOOTER_TABLE, FOOTER_CELLS, FOOTER_ROWS = "klsurv.table", "klsurv.cells", "klsurv.rows"
-FOOTER_EMPTY = "klsurv.empty"
+FOOTER_EMPTY, FOOTER_FACTS = "klsurv.empty", "klsurv.facts"
 
 MEASURED = {table.name: table for table in (CELLS, CHECK, TRAJECTORIES, LONG, SCORED, SUMMARY)}
 STATISTICS = {
@@ -75,6 +75,7 @@ __all__ = [
     "FACTS",
     "FOOTER_CELLS",
     "FOOTER_EMPTY",
+    "FOOTER_FACTS",
     "FOOTER_ROWS",
     "FOOTER_TABLE",
     "GROUPED",

@@ -46,7 +46,7 @@ def calibration(cells: pl.DataFrame, heldout: pl.DataFrame, *, interval: Interva
         c_star_std=pl.when(n_seeds > 1).then(c_star.std(ddof=1)),
         free=c_star.count().cast(pl.Int64) - 1,
     )
-    student = stdtrit(seeds.get_column("free").to_numpy(), 1 - (1 - interval.level) / 2)
+    student = -stdtrit(seeds.get_column("free").to_numpy(), (1 - interval.level) / 2)
     seeds = seeds.with_columns(student=pl.Series(student))
     width = pl.col("student") * pl.col("c_star_std") / (pl.col("free") + 1).sqrt()
     at_one = heldout.filter(pl.col("alpha") == 1).select(*RUN, "kl_p95", "ratio", "in_band")
@@ -80,6 +80,6 @@ def _exponent(heldout: pl.DataFrame, interval: Interval) -> dict[str, float | in
     if len(points) > 2:
         free = len(points) - 2
         error = float(np.sqrt(((y - slope * x) ** 2).sum() / free / (x @ x)))
-        width = float(stdtrit(free, 1 - (1 - interval.level) / 2)) * error
+        width = -float(stdtrit(free, (1 - interval.level) / 2)) * error
         found |= {"exponent_low": slope - width, "exponent_high": slope + width}
     return found

@@ -110,7 +110,7 @@ def _difference(
         return found
     normal = NormalDist()
     error = float(np.hypot(a[1], b[1]))
-    width = normal.inv_cdf(1 - (1 - interval.level) / 2) * error
+    width = -normal.inv_cdf((1 - interval.level) / 2) * error
     return found | {
         "ci_low": difference - width,
         "ci_high": difference + width,

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from klsurv.ingest.discover import GENS
+from klsurv.output.tell import tell
+from tests.analysis.lived import Row, frame, life
 from tests.generated import quietly
 from tests.ingest.handmade import write_cell, write_file
 
@@ -24,3 +28,17 @@ def test_the_answers_are_those_of_the_prompts_that_were_scanned(tmp_path: Path) 
         said, row = runs.generation("a", 1.0, 0), runs.story("a", 1.0, 0).row(0, named=True)
         assert said is not None and said.text == text
         assert (row["p_true"], row["pmass"]) == (p, pmass)
+
+
+@pytest.mark.parametrize(
+    ("one", "end"),
+    [
+        (life(3), "Died at fork 3."),
+        (life(), "Alive at every fork that was measured."),
+        (life(pmass=[None, 0.9, None]), "Alive at every fork that was measured."),
+        (life(pmass=[None, None, None]), "Not measured at any fork."),
+    ],
+)
+def test_its_end_is_what_was_measured(one: Row, end: str) -> None:
+    story = quietly(frame(one)).story("pca_0", 1.0, 0)
+    assert tell(story, None).splitlines()[1] == end

@@ -75,6 +75,11 @@ def test_each_group_has_a_row_on_the_same_axes_also_one_without_deaths(real_cell
         assert "no death after the first fork" in str(panels(read)[2 + i])
 
 
+def test_groups_by_window_are_those_of_the_window_that_was_asked_for(real_cells: Path) -> None:
+    read = spec(draw("precursor", real_cells, by="window", options={**OPTIONS, "threshold": 0.5, "window": 50}))
+    assert headings(read)[0] == "window 50   n=15 deaths"
+
+
 def test_ratios_of_groups_are_on_the_same_axes_and_a_group_without_says_so() -> None:
     ratios = hazard().with_columns(method=pl.lit("a"))
     groups = pl.DataFrame({"method": ["b", "a", "b"]})

@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from klsurv.schema import TABLES
+from tests.analysis.lived import life
 from tests.cli.tables import OPTIONS, SCORING, quiet
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell
@@ -76,6 +77,20 @@ def test_a_fact_that_is_missing_or_odd_is_a_folder_like_any_other(klsurv: Klsurv
     assert len(list((tmp_path / "p").iterdir())) == 5
     read = pl.DataFrame(pads.dataset(tmp_path / "p", partitioning="hive").to_table(columns=["cell", "method"])).unique()
     assert dict(read.rows()) == {f"cell{i}": method for i, method in enumerate(methods)}
+
+
+def test_a_cell_with_several_values_of_a_fact_is_parted_by_trajectory(klsurv: Klsurv, tmp_path: Path) -> None:
+    rows = [life(alpha=alpha, prompt=i, model=model) for alpha, model in ((0.0, "A"), (1.0, "B")) for i in range(2)]
+    pl.DataFrame(rows).with_columns(cell=pl.lit("one")).write_parquet(tmp_path / "own.parquet")
+    options = ["--table", "trajectories", "--partition-by", "model"]
+    assert klsurv("export", tmp_path / "own.parquet", tmp_path / "p", *options).returncode == 0
+    found = pl.read_parquet(tmp_path / "p" / "**" / "*.parquet", hive_partitioning=True).sort("alpha", "prompt")
+    assert found.select("model", "alpha", "prompt").rows() == [
+        ("A", 0.0, 0),
+        ("A", 0.0, 1),
+        ("B", 1.0, 0),
+        ("B", 1.0, 1),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from klsurv.errors import LayoutError, NothingUsableError
+from tests.analysis.lived import life
 from tests.ingest.handmade import INF, NAN, write_cell, write_file
 from tests.ingest.tables import LISTS, LONG, changed, export_of, same, scan
 from tests.whole import whole
@@ -58,6 +59,20 @@ def test_a_selection_that_was_exported_stays_a_selection(tmp_path: Path, table: 
     again = scan(export_of(runs, tmp_path / "file.parquet", table))
     want = runs.summary()
     same(again.summary(), want.filter(pl.col("n") > 0))
+
+
+@pytest.mark.parametrize("table", ["long", "scored", "trajectories"])
+def test_facts_of_which_a_cell_of_a_frame_has_several_stay_with_their_trajectories(tmp_path: Path, table: str) -> None:
+    rows = [
+        life(alpha=alpha, prompt=prompt, model=model, window=window, gen_len=10)
+        for alpha, model, window in ((0.0, "A", 10), (1.0, "B", 20))
+        for prompt in range(2)
+    ]
+    runs = scan(pl.DataFrame(rows).with_columns(cell=pl.lit("one")))
+    again = scan(export_of(runs, tmp_path / "file.parquet", table))
+    same(whole(again), whole(runs))
+    same(again.cells(), runs.cells())
+    assert again.summary("model").select("model", "n_eos", "n_running").rows() == [("A", 0, 2), ("B", 2, 0)]
 
 
 @pytest.mark.parametrize("table", ["scored", "trajectories"])

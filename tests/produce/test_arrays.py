@@ -87,6 +87,7 @@ def test_a_number_of_32_bits_stays_exactly_what_it_was() -> None:
         ([[True]], r"kl\[0\] holds bool, not numbers"),
         ([[1j]], r"kl\[0\] holds complex128, not numbers"),
         ([[None, "x"]], r"kl\[0\]\[1\] is 'x', not a number"),
+        ([[10**400]], r"kl\[0\]\[0\] is a whole number too large for a float"),
         ([[None, True]], r"kl\[0\]\[1\] is True, not a number"),
         ([[[1], [1, 2]]], r"kl\[0\] cannot be taken as a row of numbers"),
     ],

@@ -10,6 +10,7 @@ import pytest
 import klsurv
 from klsurv.report import numbers
 from klsurv.schema import DOSE
+from tests.analysis.lived import frame, life
 from tests.generated import quietly
 
 
@@ -24,6 +25,11 @@ def test_where_none_died_it_says_no_more(runs: klsurv.Runs) -> None:
         "α = 1, mean_diff: none of 8 died.",
         "α = 1, pca: 5 of 8 died, half were dead by token 0; S at the last fork is 0.38 (0.09 to 0.67).",
     ]
+
+
+def test_what_was_not_measured_is_not_said_to_have_lived() -> None:
+    lives = quietly(frame(life(pmass=[None, None, None]), life(prompt=1, pmass=[None, None, None]))).lifetimes()
+    assert numbers.of_lifetimes(lives) == ["α = 1: none of 2 was measured at a fork."]
 
 
 def test_a_dose_between_those_tried_is_said_to_be_one(runs: klsurv.Runs) -> None:
