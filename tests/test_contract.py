@@ -56,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
     "runs": BASE | {"exprs", "frames", "analysis", "plots", "source"},
     "loading": BASE | {"ingest", "source", "store", "runs"},
     "plots": BASE | {"exprs", "frames", "charts", "stats", "runs", "source"},
-    "report": BASE | {"frames", "ingest", "stats", "charts", "output", "plots", "runs", ""},
+    "report": BASE | {"exprs", "frames", "ingest", "stats", "charts", "output", "plots", "runs", ""},
     "exports": BASE | {"frames", "output", "runs"},
     "produce": BASE | {"ingest", "interrupts", "output", "runs", "loading", "exports"},
     "cli": BASE

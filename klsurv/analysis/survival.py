@@ -46,7 +46,7 @@ class Survival(Analysis):
         self._mixed_told(lives, names)
         quantiles = self.kl_quantiles(names, (50, 95, 99), chosen)
         table = outcomes(lives, names).join(quantiles, on=names, how="left", nulls_equal=True, maintain_order="left")
-        return arranged(self._each_dose(table, names), names, SUMMARY)
+        return arranged(each_dose(table.lazy(), by=names, alphas=self.alphas).collect(), names, SUMMARY)
 
     def survival(
         self, by: By = "alpha", *, ci: Scale = "log-log", level: float = 0.95, **options: Unpack[OutcomeOptions]
@@ -103,7 +103,7 @@ class Survival(Analysis):
         table = sized(lives, names)
         for part in parts:
             table = table.join(part, on=names, how="left", nulls_equal=True, maintain_order="left")
-        return arranged(self._each_dose(table, names), names, LIFETIMES)
+        return arranged(each_dose(table.lazy(), by=names, alphas=self.alphas).collect(), names, LIFETIMES)
 
     def incidence(self, by: By = "alpha", **options: Unpack[OutcomeOptions]) -> pl.DataFrame:
         """The table `incidence`: P(died), P(finished), P(running) by each fork, EOS competing with death.
@@ -171,9 +171,6 @@ class Survival(Analysis):
             apart.append("cell")
         for message in caveats.of_recurring(most["len"], apart=apart):
             self.say(message)
-
-    def _each_dose(self, table: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-        return each_dose(table.lazy(), alphas=self.alphas).collect() if by == ("alpha",) else table
 
 
 def outcomes(lives: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

@@ -30,6 +30,11 @@ def died_within(death_t: pl.Expr, last: pl.Expr) -> pl.Expr:
     return (death_t <= last).fill_null(False)
 
 
+def event() -> pl.Expr:
+    """Whether a scored trajectory died at a fork that it reached (R8)."""
+    return died_within(pl.col("death_t"), pl.col("gen_len"))
+
+
 def at_risk(fork: pl.Expr, pmass: pl.Expr, *, gen_len: pl.Expr, death_t: pl.Expr) -> pl.Expr:
     """Whether a trajectory is at risk at a fork: generated that far, not dead before, pmass measured there (R8)."""
     return (fork <= gen_len) & pmass.is_not_null() & (death_t.is_null() | (fork <= death_t))

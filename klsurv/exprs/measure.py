@@ -25,6 +25,11 @@ def n_missing(fork: pl.Expr, pmass: pl.Expr, *, gen_len: pl.Expr) -> pl.Expr:
     return ((fork <= gen_len) & pmass.is_null()).sum().cast(pl.Int64)
 
 
+def failed() -> pl.Expr:
+    """Whether a scored trajectory has at least one failed measurement."""
+    return (pl.col("n_kl_failed") > 0) | (pl.col("n_pmass_failed") > 0)
+
+
 def early_mean(kl: pl.Expr, *, tokens: int) -> pl.Expr:
     """Mean of the finite values among the first `tokens` of each list; null where there is none. Unit as `kl`."""
     x = pl.element()

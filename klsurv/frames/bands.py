@@ -7,7 +7,7 @@ from math import ceil
 import polars as pl
 
 from klsurv.exprs.axes import Axes
-from klsurv.exprs.death import died_within
+from klsurv.exprs.death import event
 from klsurv.frames.spaghetti import tokens
 
 _Y, _T = pl.col("y"), pl.col("t")
@@ -62,7 +62,7 @@ def pmass_counts(trajectories: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _measured(trajectories: pl.LazyFrame) -> pl.LazyFrame:
-    dies = died_within(pl.col("death_t"), pl.col("gen_len"))
+    dies = event()
     return (
         trajectories.select("cell", "alpha", "prompt", "gen_len", dies=dies, t="fork", y="pmass")
         .with_row_index("line")

@@ -6,30 +6,32 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from klsurv.exprs.death import died_within
+from klsurv.exprs.death import died_within, event
+from klsurv.exprs.measure import failed
 
 
 def counts() -> list[pl.Expr]:
     """The counts of a group of scored trajectories, each an aggregation named as in the table `summary`."""
     seen = pl.col("drawn") & (pl.col("length") >= 2)
-    event = died_within(pl.col("death_t"), pl.col("gen_len"))
+    dies = event()
     eos = pl.col("end") == "eos"
-    failed = (pl.col("n_kl_failed") > 0) | (pl.col("n_pmass_failed") > 0)
     flags = {
         "n_skipped": ~pl.col("drawn"),
         "n_died": seen & died_within(pl.col("death_t"), pl.col("length") - 1),
         "n_censored": seen & eos,
-        "n_events": event,
-        "n_eos": ~event & eos,
-        "n_running": ~event & ~eos,
-        "n_failed": failed,
+        "n_events": dies,
+        "n_eos": ~dies & eos,
+        "n_running": ~dies & ~eos,
+        "n_failed": failed(),
     }
     tallies = [flag.sum().cast(pl.Int64).alias(name) for name, flag in flags.items()]
     return [pl.len().cast(pl.Int64).alias("n"), *tallies]
 
 
-def each_dose(table: pl.LazyFrame, *, alphas: Sequence[float]) -> pl.LazyFrame:
-    """A table with a row per alpha, with a row for each of `alphas`, in their order: counts are 0 where it had none."""
+def each_dose(table: pl.LazyFrame, *, by: Sequence[str] = ("alpha",), alphas: Sequence[float]) -> pl.LazyFrame:
+    """A table of groups; by alpha alone, a row for each of `alphas`, in their order: counts are 0 where it had none."""
+    if list(by) != ["alpha"]:
+        return table
     doses = pl.LazyFrame({"alpha": alphas}, schema={"alpha": pl.Float64})
     counted = [name for name in table.collect_schema().names() if name == "n" or name.startswith("n_")]
     return doses.join(table, on="alpha", how="left", maintain_order="left").with_columns(pl.col(counted).fill_null(0))

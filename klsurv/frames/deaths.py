@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from klsurv.exprs.death import died_within
+from klsurv.exprs.death import event
 
 
 def deaths(trajectories: pl.LazyFrame) -> pl.LazyFrame:
     """Columns cell, alpha, prompt, outcome (`died`, `eos`, `running`) and t (tokens: death_t, else gen_len)."""
-    died = died_within(pl.col("death_t"), pl.col("gen_len"))
+    died = event()
     alive = pl.when(pl.col("end") == "eos").then(pl.lit("eos")).otherwise(pl.lit("running"))
     return trajectories.select(
         "cell",

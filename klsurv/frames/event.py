@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from klsurv.exprs.death import died_within
+from klsurv.exprs.death import event
 from klsurv.params import Event
 
 _X = pl.element()
@@ -56,7 +56,7 @@ def recovery(trajectories: pl.LazyFrame, *, by: Sequence[str], threshold: float)
 
     Or above it, at a fork ≤ gen_len: with irreversible death these are dead all the same.
     """
-    died = trajectories.filter(died_within(pl.col("death_t"), pl.col("gen_len"))).with_row_index("row")
+    died = trajectories.filter(event()).with_row_index("row")
     later = (pl.col("fork") > pl.col("death_t")) & (pl.col("fork") <= pl.col("gen_len"))
     above = (pl.col("pmass") >= threshold).fill_null(False)
     return (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from klsurv.exprs.death import at_risk, died_within
+from klsurv.exprs.death import at_risk, event
 
 
 def mixed(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
@@ -61,7 +61,7 @@ def brackets(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     Those that were never measured are left out.
     """
     rows = trajectories.select(*by, "gen_len", "death_t", "fork", "pmass").with_row_index("row")
-    died = died_within(pl.col("death_t"), pl.col("gen_len"))
+    died = event()
     seen = at_risk(pl.col("fork"), pl.col("pmass"), gen_len=pl.col("gen_len"), death_t=pl.col("death_t"))
     return (
         rows.with_columns(right=pl.when(died).then("death_t"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from klsurv.exprs.death import died_within
+from klsurv.exprs.death import event
 from klsurv.frames.risk import risk
 
 DEATH, EOS = 0, 1
@@ -21,7 +21,7 @@ def steps(trajectories: pl.LazyFrame, *, by: Sequence[str]) -> pl.LazyFrame:
     deaths = risk(trajectories, by=by).select(
         *by, pl.col("fork").alias("t"), pl.lit(DEATH, pl.Int8).alias("way"), "n_risk", "n_events"
     )
-    died = died_within(pl.col("death_t"), pl.col("gen_len"))
+    died = event()
     leaves = trajectories.select(
         *by,
         t=pl.when(died).then("death_t").otherwise("gen_len"),

@@ -91,7 +91,7 @@ def counted(runs: Runs, by: Sequence[str], options: ScoringOptions) -> pl.DataFr
     differ = mixed(lives, by=by).with_columns(apart=pl.lit(True))
     n = lives.group_by(by).agg(n=pl.len().cast(pl.Int64)).sort(by, nulls_last=True)
     n = n.join(differ, on=by, how="left", nulls_equal=True, maintain_order="left")
-    return (each_dose(n, alphas=runs.alphas) if list(by) == ["alpha"] else n).collect()
+    return each_dose(n, by=by, alphas=runs.alphas).collect()
 
 
 def _present(lives: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from klsurv.exprs.measure import failed
 from klsurv.ingest.gens import Generation
 from klsurv.plots.drawn import Drawn
 
@@ -88,9 +89,8 @@ def payload(
 
 def _flags() -> pl.Expr:
     """1: ended by EOS; 2: drawn; 4: has a failed measurement."""
-    failed = (pl.col("n_kl_failed") > 0) | (pl.col("n_pmass_failed") > 0)
     eos = pl.col("end") == "eos"
-    return eos.cast(pl.Int64) + pl.col("drawn").cast(pl.Int64) * 2 + failed.cast(pl.Int64) * 4
+    return eos.cast(pl.Int64) + pl.col("drawn").cast(pl.Int64) * 2 + failed().cast(pl.Int64) * 4
 
 
 def _pmass(lives: pl.DataFrame) -> list[list[float]]:

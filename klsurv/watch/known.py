@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from klsurv.exprs.death import died_within
+from klsurv.exprs.death import event
 from klsurv.frames.score import judge, measure
 from klsurv.frames.smooth import early_tokens
 from klsurv.ingest.cell import Cell
@@ -81,7 +81,7 @@ def known(cell: Cell, look: Look, *, scoring: Scoring, alphas: tuple[float, ...]
         lives, doses = _lives(cell, scoring), tuple(dose.alpha for dose in cell.doses)
         if alphas is not None:
             lives, doses = lives.filter(pl.col("alpha").is_in(alphas)), tuple(a for a in doses if a in alphas)
-        died = lives.select(died_within(pl.col("death_t"), pl.col("gen_len")).sum()).item()
+        died = lives.select(event().sum()).item()
         return Known(
             cell=cell.name,
             look=look,

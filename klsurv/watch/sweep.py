@@ -195,9 +195,8 @@ class Sweep:
             return typed([*groups, *SUMMARY.columns]).to_frame().select(*self._by, *COLUMNS), []
         lives = pl.concat(parts)
         table = outcomes(lives, self._by)
-        if self._by == ("alpha",):
-            doses = self._selection.alphas or sorted({alpha for cell in cells for alpha in cell.alphas})
-            table = each_dose(table.lazy(), alphas=doses).collect()
+        doses = self._selection.alphas or sorted({alpha for cell in cells for alpha in cell.alphas})
+        table = each_dose(table.lazy(), by=self._by, alphas=doses).collect()
         notes = caveats.of_grids(mixed(lives.lazy(), by=self._by).collect(), by=self._by, consequence=TURNBULL)
         return table.select(*self._by, *COLUMNS), notes
 
