@@ -90,7 +90,7 @@ def export(
         NothingUsableError: no cell can be used.
         OutputError: the file cannot be written.
     """
-    if name in STATISTICS or name == "summary":
+    if name in STATISTICS:
         grouped = {} if by is None else {"by": by}
         # The bisection was done before anything was scored.
         answer = getattr(runs, name)(**({} if name == "bisection" else scoring), **grouped)

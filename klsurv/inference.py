@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from klsurv.errors import ParameterError
 from klsurv.validate import MOST, check, plain, whole
 
 Scale = Literal["log-log", "log", "plain"]
-SCALES: tuple[Scale, ...] = ("log-log", "log", "plain")
+SCALES: tuple[Scale, ...] = get_args(Scale)
 Test = Literal["logrank", "wilcoxon", "tarone-ware", "peto", "fh"]
-TESTS: tuple[Test, ...] = ("logrank", "wilcoxon", "tarone-ware", "peto", "fh")
+TESTS: tuple[Test, ...] = get_args(Test)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
 from klsurv.validate import MOST, check, number, plain, whole
 
 Metric = Literal["pmass_eval", "pmass"]
-METRICS: tuple[Metric, ...] = ("pmass_eval", "pmass")
+METRICS: tuple[Metric, ...] = get_args(Metric)
 EventKind = Literal["pmass", "kl"]
-EVENTS: tuple[EventKind, ...] = ("pmass", "kl")
+EVENTS: tuple[EventKind, ...] = get_args(EventKind)
 # Tokens in a rolling mean, whose padding grows with it.
 MOST_ROLL = 100_000
 GROUPS = ("cell", "alpha", "prompt", "model", "method", "seed", "layer", "window")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from klsurv.inference import Interval, LogRank, Resampling, Sweep
-from klsurv.params import OutcomeOptions, Scoring, ScoringOptions, groups, outcome
+from klsurv.params import OutcomeOptions, Scoring, ScoringOptions, Selection, groups, outcome
 
 
 def scoring_of(options: dict[str, Any]) -> ScoringOptions:
@@ -19,6 +19,11 @@ def scoring_of(options: dict[str, Any]) -> ScoringOptions:
     }
     Scoring(**chosen)
     return chosen
+
+
+def selection_of(options: dict[str, Any]) -> Selection:
+    """Which cells and doses."""
+    return Selection(**_those(options, "alphas", "model_contains", "where", "metric"))
 
 
 def outcome_of(options: dict[str, Any]) -> OutcomeOptions:

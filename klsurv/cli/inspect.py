@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import rich_click as click
@@ -38,15 +37,16 @@ def command(runs: Place, cell: str, alpha: float, prompt: int, format: Any, **op
         cell = _named(cell, read.cells().get_column("cell").to_list())
         table = read.story(cell, alpha, prompt, **scoring)
         said = read.generation(cell, alpha, prompt)
+    from klsurv.output.rows import chosen
     from klsurv.output.show import show
     from klsurv.output.tell import tell
 
-    chosen: Any = format or ("table" if sys.stdout.isatty() else "csv")
-    if chosen not in ("table", "md"):
-        show(table, format=chosen)
+    shown = chosen(format)
+    if shown not in ("table", "md"):
+        show(table, format=shown)
         return
     click.echo(f"{cell}, alpha {alpha}, prompt {prompt}\n")
-    show(table, format=chosen)
+    show(table, format=shown)
     click.echo(tell(table, said))
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from klsurv.cli.chosen import selection_of
 from klsurv.errors import NothingUsableError, OutputError
 from klsurv.ingest.remote import Place, is_file
 from klsurv.names import clean
 from klsurv.output.files import TABLES, check_target
-from klsurv.params import ScoringOptions, Selection, outcome
+from klsurv.params import ScoringOptions, outcome
 from klsurv.store.marker import is_store
 from klsurv.wording import death_in
 
@@ -36,7 +37,7 @@ def opened(runs: Place, options: dict[str, Any], *, quiet: bool = False) -> Iter
     chosen = reading(options)
     tell = (lambda _: None) if quiet else warn
     # Reading starts before the libraries are loaded, except where it takes one to know which cells are wanted.
-    selection = Selection(**{name: value for name, value in chosen.items() if name != "strict"})
+    selection = selection_of(options)
     ahead = None
     if selection.where is None and not is_file(runs) and not is_store(runs):
         from klsurv.ingest.ahead import Ahead

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.cli.chosen import scoring_of
+from klsurv.cli.chosen import scoring_of, selection_of
 from klsurv.cli.options import by_option, growing_runs_options, scoring_options
 from klsurv.cli.running import warn
 from klsurv.errors import NothingUsableError
 from klsurv.ingest.remote import Place, is_file
 from klsurv.names import clean
-from klsurv.params import Scoring, Selection, groups
+from klsurv.params import Scoring, groups
 from klsurv.store.marker import is_store
 from klsurv.validate import check
 
@@ -60,7 +60,7 @@ def command(
     check(0.1 <= interval <= 86_400, f"interval must lie in 0.1…86400 seconds, not {interval}")
     check(until_idle is None or until_idle > 0, f"until-idle must be above 0 seconds, not {until_idle}")
     names, scoring = groups(by), Scoring(**scoring_of(options))
-    selection = Selection(**{name: options[name] for name in ("alphas", "model_contains", "where", "metric")})
+    selection = selection_of(options)
     if is_file(runs) or is_store(runs):
         raise click.UsageError(f"{clean(str(runs))} is no directory of run cells: watch what is being written")
     from klsurv.watch.sweep import Sweep

@@ -9,8 +9,9 @@ from klsurv.errors import CellError, InFlightError, LimitError, SkippedCellError
 from klsurv.ingest.calib import Calib, check_calib
 from klsurv.ingest.check import Dose, check_doses, check_forks
 from klsurv.ingest.discover import CALIB, NEEDED, PMASS, TRAJECTORY, CellDir, enter
-from klsurv.ingest.parse import Document, Stamp, read_object
+from klsurv.ingest.parse import Document, read_object
 from klsurv.ingest.remote import Place
+from klsurv.ingest.stamp import Stamp
 from klsurv.params import Metric
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from klsurv.errors import CellError, NothingUsableError
-from klsurv.ingest.parse import Stamp, stamp
+from klsurv.ingest.parse import stamp
 from klsurv.ingest.remote import Place, Remote, place
+from klsurv.ingest.stamp import Stamp
 from klsurv.limits import check_limits, limits
 from klsurv.names import as_written, clean
 

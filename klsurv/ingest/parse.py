@@ -14,7 +14,7 @@ import jiter
 from klsurv.errors import CellError, InFlightError, LimitError
 from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.sizes import check_text
-from klsurv.ingest.stamp import Stamp as Stamp
+from klsurv.ingest.stamp import Stamp
 from klsurv.ingest.values import Json, kind
 from klsurv.limits import NESTING, within
 

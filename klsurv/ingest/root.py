@@ -13,11 +13,11 @@ from klsurv.ingest.remote import Place
 from klsurv.ingest.trajectories import row, trajectories
 from klsurv.ingest.workers import load_cells
 from klsurv.params import Selection
-from klsurv.schema import CELLS, SOURCE
+from klsurv.schema import CELLS, FACTS, SOURCE
 from klsurv.where import condition, keeps
 
 # What is known of a cell before its large files are read.
-_EARLY = {"cell", "model", "method", "seed", "window", "target_kl", "c_star", "layer", "path"}
+_EARLY = {"cell", "path", "c_star", *FACTS}
 
 
 def read_root(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from klsurv.ingest.discover import CellDir
-from klsurv.ingest.parse import FRESH, Stamp, digest_of
+from klsurv.ingest.parse import FRESH, digest_of
+from klsurv.ingest.stamp import Stamp
 
 
 def unchanged(where: CellDir, seen: Mapping[str, Stamp | None], *, read_ns: int) -> bool:

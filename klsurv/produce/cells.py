@@ -16,7 +16,7 @@ from klsurv.errors import CellError, OutputError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.ingest.discover import NEEDED
 from klsurv.interrupts import uninterrupted
-from klsurv.names import as_written, clean
+from klsurv.names import as_written, clean, some
 from klsurv.produce.writer import CellWriter
 
 _LONGEST_NAME = 255
@@ -85,7 +85,8 @@ def _write(path: Path, part: pl.DataFrame, *, name: str, facts: dict[str, Any]) 
                 prompts = dose.get_column("prompt").to_list()
                 if prompts != list(range(len(prompts))):
                     raise CellError(
-                        f"alpha {alpha} has the prompts {_few(prompts)}; in a run cell they count 0, 1, 2, …", cell=name
+                        f"alpha {alpha} has the prompts {some(prompts, 5)}; in a run cell they count 0, 1, 2, …",
+                        cell=name,
                     )
                 writer.add(
                     alpha,
@@ -141,9 +142,8 @@ def _check_free(target: Path, directories: Iterable[str], *, force: bool) -> Non
     if blocked := [directory for directory in taken if not (target / directory).is_dir()]:
         raise OutputError(f"{clean(str(target / blocked[0]))} is not a directory")
     if taken and not force:
-        raise OutputError(
-            f"{shown} has {len(taken)} of the cells already ({_few(map(clean, taken))}): force (--force) replaces them"
-        )
+        names = some([*map(clean, taken)], 5)
+        raise OutputError(f"{shown} has {len(taken)} of the cells already ({names}): force (--force) replaces them")
 
 
 def _swap(new: Path, place: Path, *, aside: Path) -> None:
@@ -158,8 +158,3 @@ def _swap(new: Path, place: Path, *, aside: Path) -> None:
     except BaseException:
         old.rename(place)
         raise
-
-
-def _few(values: Iterable[object]) -> str:
-    shown = list(map(str, values))
-    return ", ".join(shown[:5]) + (", …" if len(shown) > 5 else "")

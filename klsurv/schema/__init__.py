@@ -17,7 +17,6 @@ from klsurv.schema.measured import (
     LONG,
     SCORED,
     SOURCE,
-    SUMMARY,
     TRAJECTORIES,
     USABLE,
 )
@@ -30,6 +29,7 @@ from klsurv.schema.statistics import (
     LIFETIMES,
     STORY,
     STUDY,
+    SUMMARY,
     SURVIVAL,
     THRESHOLD,
 )
@@ -38,10 +38,11 @@ from klsurv.schema.statistics import (
 FOOTER_TABLE, FOOTER_CELLS, FOOTER_ROWS = "klsurv.table", "klsurv.cells", "klsurv.rows"
 FOOTER_EMPTY, FOOTER_FACTS = "klsurv.empty", "klsurv.facts"
 
-MEASURED = {table.name: table for table in (CELLS, CHECK, TRAJECTORIES, LONG, SCORED, SUMMARY)}
+_MEASURED = {table.name: table for table in (CELLS, CHECK, TRAJECTORIES, LONG, SCORED)}
 STATISTICS = {
     table.name: table
     for table in (
+        SUMMARY,
         SURVIVAL,
         LIFETIMES,
         INCIDENCE,
@@ -56,7 +57,7 @@ STATISTICS = {
         BISECTION,
     )
 }
-TABLES = MEASURED | STATISTICS | {STORY.name: STORY, CHANGES.name: CHANGES}
+TABLES = _MEASURED | STATISTICS | {STORY.name: STORY, CHANGES.name: CHANGES}
 # Tables whose rows are groups of the user's choice: the columns of `--by` come before those declared.
 GROUPED = ("summary", "survival", "lifetimes", "incidence", "dose", "threshold", "study", "hazard", "landmark")
 # Tables that are made a cell at a time; a file of one can be read as runs again.
@@ -87,7 +88,6 @@ __all__ = [
     "LANDMARK",
     "LIFETIMES",
     "LONG",
-    "MEASURED",
     "SCORED",
     "SOURCE",
     "STATISTICS",

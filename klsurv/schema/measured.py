@@ -1,4 +1,4 @@
-"""The tables that are read or scored: a cell, a trajectory, a token, a group.
+"""The tables that are read or scored: a cell, a trajectory, a token; and what became of a cell.
 
 In: nothing. Out: declarations.
 """
@@ -34,6 +34,8 @@ _SERIES = (
     Column("fork", "List(Int64)", "tokens", "offsets at which pmass was measured, ascending"),
     Column("pmass", "List(Float64)", "probability", "probability on true/false at each fork; null where missing"),
 )
+_STATUS = Column("status", "String", "", "`ok`; `partial`: usable but something is left out; `skipped`; `broken`")
+_REASON = Column("reason", "String", "", "file, field and cause of a status that is not ok; null where it is")
 
 CELLS = Table(
     "cells",
@@ -45,8 +47,8 @@ CELLS = Table(
         _FACTS[-1],
         Column("n_prompts", "Int64", "", "most prompts at one alpha; null where the cell is not usable"),
         Column("alphas", "List(Float64)", "c_star", "doses that can be scored, ascending; null where not usable"),
-        Column("status", "String", "", "`ok`; `partial`: usable but something is left out; `skipped`; `broken`"),
-        Column("reason", "String", "", "file, field and cause of a status that is not ok; null where it is"),
+        _STATUS,
+        _REASON,
         Column("path", "String", "", "the cell's directory as it was given, control characters escaped"),
     ),
 )
@@ -56,14 +58,14 @@ CHECK = Table(
     "cell",
     (
         _KEY[0],
-        CELLS.columns[10],
+        _STATUS,
         Column("n_alphas", "Int64", "", "doses that can be scored"),
         Column("n_prompts", "Int64", "", "most prompts at one alpha"),
         Column("n_trajectories", "Int64", "", "trajectories read"),
         Column("n_kl_failed", "Int64", "tokens", "tokens inside a generation whose KL is not finite (R9)"),
         Column("n_kl_negative", "Int64", "tokens", "tokens whose KL is below 0; kept as they are"),
         Column("n_pmass_failed", "Int64", "forks", "forks inside a generation whose pmass is missing (R9)"),
-        CELLS.columns[11],
+        _REASON,
     ),
 )
 
@@ -111,32 +113,6 @@ SCORED = Table(
         Column("pmass_min", "Float64", "probability", "running minimum of pmass up to t (R4); null before the first"),
         Column("alive", "Boolean", "", "no fork up to t had pmass below the threshold"),
         _END,
-    ),
-)
-
-SUMMARY = Table(
-    "summary",
-    "group (default: alpha)",
-    (
-        Column("n", "Int64", "trajectories", "all trajectories of the group, drawn or not"),
-        Column("n_skipped", "Int64", "trajectories", "without a scale, so not drawn (R3)"),
-        Column("n_died", "Int64", "trajectories", "drawn, of 2 tokens or more, dead before their last token (R6)"),
-        Column("n_censored", "Int64", "trajectories", "drawn, of 2 tokens or more, ended by EOS (R6); may have died"),
-        Column("n_events", "Int64", "trajectories", "dead at a fork ≤ gen_len, over all trajectories (R8)"),
-        Column("n_eos", "Int64", "trajectories", "alive when the model ended its answer (R8)"),
-        Column("n_running", "Int64", "trajectories", "alive when the window was full (R8)"),
-        Column("n_failed", "Int64", "trajectories", "with at least one failed measurement (R9)"),
-        Column("kl_p50", "Float64", "nats", "median of the finite per-token KL, raw"),
-        Column("kl_p95", "Float64", "nats", "95th percentile of the same"),
-        Column("kl_p99", "Float64", "nats", "99th percentile of the same"),
-        Column("median", "Int64", "tokens", "first fork at which Kaplan–Meier survival is ≤ 0.5; null: not reached"),
-        Column("rmst", "Float64", "tokens", "restricted mean survival: tokens alive before tau; null without forks"),
-        Column(
-            "tau",
-            "Int64",
-            "tokens",
-            "where rmst is restricted: the smallest last fork of the groups in which any is still alive after it",
-        ),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The tables of statistics: survival, incidence, comparisons, dose, threshold, precursors.
+"""The tables of statistics: counts, survival, incidence, comparisons, dose, threshold, precursors.
 
 In: nothing. Out: declarations. Where a table is grouped, the columns of the groups come before these.
 """
@@ -24,6 +24,32 @@ _RMST = Column("rmst", _F, "tokens", "restricted mean survival: mean tokens aliv
 _END = Column("survival_end", _F, "probability", "survival at the last fork")
 _RECOVERY = Column(
     "recovery", _F, "share of deaths", "that have a later fork at or above the threshold; null: no death"
+)
+
+SUMMARY = Table(
+    "summary",
+    "group (default: alpha)",
+    (
+        Column("n", _I, "trajectories", "all trajectories of the group, drawn or not"),
+        Column("n_skipped", _I, "trajectories", "without a scale, so not drawn (R3)"),
+        Column("n_died", _I, "trajectories", "drawn, of 2 tokens or more, dead before their last token (R6)"),
+        Column("n_censored", _I, "trajectories", "drawn, of 2 tokens or more, ended by EOS (R6); may have died"),
+        Column("n_events", _I, "trajectories", "dead at a fork ≤ gen_len, over all trajectories (R8)"),
+        Column("n_eos", _I, "trajectories", "alive when the model ended its answer (R8)"),
+        Column("n_running", _I, "trajectories", "alive when the window was full (R8)"),
+        Column("n_failed", _I, "trajectories", "with at least one failed measurement (R9)"),
+        Column("kl_p50", _F, "nats", "median of the finite per-token KL, raw"),
+        Column("kl_p95", _F, "nats", "95th percentile of the same"),
+        Column("kl_p99", _F, "nats", "99th percentile of the same"),
+        _MEDIAN,
+        Column("rmst", _F, "tokens", "restricted mean survival: tokens alive before tau; null without forks"),
+        Column(
+            "tau",
+            _I,
+            "tokens",
+            "where rmst is restricted: the smallest last fork of the groups in which any is still alive after it",
+        ),
+    ),
 )
 
 SURVIVAL = Table(

@@ -16,7 +16,8 @@ from klsurv.frames.score import judge, measure
 from klsurv.frames.smooth import early_tokens
 from klsurv.ingest.cell import Cell
 from klsurv.ingest.discover import NEEDED, CellDir
-from klsurv.ingest.parse import FRESH, Stamp
+from klsurv.ingest.parse import FRESH
+from klsurv.ingest.stamp import Stamp
 from klsurv.ingest.trajectories import trajectories
 from klsurv.ingest.unchanged import unchanged
 from klsurv.params import Scoring
