@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from klsurv.exprs.death import alive, at_risk, death, died_within, end, running_min
+from klsurv.exprs.death import alive, at_risk, death, died_within, end, event, running_min
 
 FORK = [0, 4, 9]
 
@@ -113,3 +113,8 @@ def test_who_is_at_risk_at_a_fork(
         at_risk(pl.col("fork"), pl.col("pmass"), gen_len=pl.col("gen_len"), death_t=pl.col("death_t"))
     ).item()
     assert found is expected
+
+
+def test_an_event_is_a_death_at_a_fork_that_was_reached() -> None:
+    rows = pl.DataFrame({"death_t": [None, 0, 3, 4, 5], "gen_len": [4] * 5})
+    assert rows.select(event()).to_series().to_list() == [False, True, True, True, False]

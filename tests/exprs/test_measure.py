@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from klsurv.exprs.measure import early_mean, n_missing, n_negative, n_not_finite
+from klsurv.exprs.measure import early_mean, failed, n_missing, n_negative, n_not_finite
 
 NAN, INF = math.nan, math.inf
 ROWS: list[list[float | None]] = [[0.1, NAN, INF, -INF, None], [0.0, 1.0, -1e-9], []]
@@ -41,3 +41,8 @@ def test_the_early_mean_is_of_the_finite_values_among_the_first_tokens() -> None
         {"kl": [[1.0, NAN, 3.0, 100.0], [INF, -INF, NAN, 5.0], []]}, schema={"kl": pl.List(pl.Float64)}
     )
     assert frame.select(early_mean(pl.col("kl"), tokens=3)).to_series().to_list() == [2.0, None, None]
+
+
+def test_one_failed_measurement_of_either_kind_is_enough() -> None:
+    rows = pl.DataFrame({"n_kl_failed": [0, 1, 0, 2], "n_pmass_failed": [0, 0, 1, 3]})
+    assert rows.select(failed()).to_series().to_list() == [False, True, True, True]
