@@ -12,8 +12,8 @@ from klsurv.frames.grids import agreeing
 from klsurv.frames.risk import risk
 from klsurv.inference import Resampling
 from klsurv.stats import survival as surviving
-from klsurv.stats.counted import Counted, counted
-from klsurv.stats.resample import Draws, bootstrap
+from klsurv.stats.counted import Counted, Floats, counted
+from klsurv.stats.resample import Draws, bootstrap, weights
 
 
 def by_grid(lives: pl.DataFrame, strata: Sequence[str]) -> tuple[pl.DataFrame, tuple[str, ...]]:
@@ -50,3 +50,11 @@ def resampled(
     other = ~exact.get_column("estimator").to_numpy()
     draws.rmst[other], draws.survival[other] = float("nan"), float("nan")
     return draws
+
+
+def prompts_drawn(lives: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:
+    """The prompts with their index, and draws of them."""
+    prompts = lives.select(pl.col("prompt").unique().sort()).with_row_index("index")
+    # Without a prompt there is no group whose draws would be looked at.
+    draws = weights(max(prompts.height, 1), resampling=resampling)
+    return prompts.with_columns(pl.col("index").cast(pl.Int64)), draws

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -11,7 +12,7 @@ from klsurv.frames.grids import brackets, mixed
 from klsurv.frames.risk import risk
 from klsurv.inference import Interval
 from klsurv.params import EventKind
-from klsurv.schema import Table
+from klsurv.schema import GROUP_COLUMNS, Table, typed
 from klsurv.stats import survival as surviving
 
 
@@ -44,3 +45,19 @@ def unmeasured(lives: pl.DataFrame, curves: pl.DataFrame, by: Sequence[str]) -> 
 def arranged(rows: pl.DataFrame, by: Sequence[str], table: Table) -> pl.DataFrame:
     """The columns of the groups, then those that the table declares."""
     return rows.select(*by, *table.names)
+
+
+def parted(table: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
+    """Each group's values by name, and its rows; groups sorted, nulls last."""
+    if table.is_empty():
+        return
+    if not by:
+        yield {}, table
+        return
+    for part in table.sort(by, nulls_last=True, maintain_order=True).partition_by(by, maintain_order=True):
+        yield part.select(by).row(0, named=True), part
+
+
+def tabled(rows: list[dict[str, Any]], by: Sequence[str], table: Table) -> pl.DataFrame:
+    """Rows as the table declares them, the columns of the groups in front."""
+    return pl.DataFrame(rows, schema=typed([*(GROUP_COLUMNS[name] for name in by), *table.columns]))

@@ -5,28 +5,25 @@ Death is that of pmass (R4). alpha = 0 is left out, as its KL is 0 by definition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import Analysis, of_cells
+from klsurv.analysis.base import Analysis
+from klsurv.analysis.lives import parted, tabled
+from klsurv.analysis.lookback import at_forks, rows_of, with_kl
 from klsurv.exprs.measure import early_mean
 from klsurv.fanout import Progress, each
 from klsurv.frames.history import before_fork, covariates, intervals
 from klsurv.frames.history import lags as lags_of
 from klsurv.inference import Interval, Resampling, distinct
 from klsurv.params import By, Scoring, ScoringOptions, groups, tokens_of
-from klsurv.schema import GROUP_COLUMNS, HAZARD, KEY, LANDMARK, STUDY, Table, typed
+from klsurv.schema import HAZARD, LANDMARK, STUDY
 from klsurv.source import Piece
 from klsurv.stats import caveats
 from klsurv.validate import check, whole
-
-if TYPE_CHECKING:
-    from klsurv.stats.counted import Floats
-
-AtFork = Callable[[pl.LazyFrame, int], pl.LazyFrame]
 
 _WITHIN = "precursors are looked for within each alpha"
 _MIXED = "deaths of one fork are compared with those alive at that fork, whatever their grid"
@@ -52,6 +49,7 @@ class Precursors(Analysis):
         none of their alpha lives on have no control and are left out; so are deaths at fork 0, which have no history.
         `bootstrap` draws of whole prompts, from `seed`, give the bands at `level`.
         """
+        from klsurv.analysis.counting import prompts_drawn
         from klsurv.stats import event_study
 
         names, interval = groups(by, none=True), Interval(level=level)
@@ -64,14 +62,14 @@ class Precursors(Analysis):
         some_die = pl.col("event").any().over(shared) & ~pl.col("event").all().over(shared)
         matched = rows.filter(some_die & (pl.col("fork") > 0))
         ask = partial(_sums, n_lags=lags, by=names, scoring=scoring)
-        sums = list(self._at_forks(ask, lives, matched, progress))
-        index, draws = _prompts(lives, resampling)
+        sums = list(at_forks(self.pieces(), ask, lives, matched, reader=self.reader, progress=progress))
+        index, draws = prompts_drawn(lives, resampling)
         found: list[dict[str, Any]] = []
         added = pl.concat(sums).lazy().pipe(event_study.added, by=names).collect() if sums else pl.DataFrame()
-        for group, part in _parts(added.join(index, on="prompt") if sums else added, names):
+        for group, part in parted(added.join(index, on="prompt") if sums else added, names):
             part = part.with_columns(prompt="index")
             found += [group | row for row in event_study.study(part, n_lags=lags, draws=draws, interval=interval)]
-        return _table(found, names, STUDY)
+        return tabled(found, names, STUDY)
 
     def hazard(self, by: By = (), *, level: float = 0.95, **options: Unpack[ScoringOptions]) -> pl.DataFrame:
         """The table `hazard`: hazard ratios of what was known before the interval in which death came.
@@ -89,11 +87,11 @@ class Precursors(Analysis):
         names, interval, scoring = groups(by, none=True), Interval(level=level), Scoring(**options)
         distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
-        known = list(self._at_forks(partial(_covariates, scoring=scoring), lives, rows))
+        known = list(at_forks(self.pieces(), partial(_covariates, scoring=scoring), lives, rows, reader=self.reader))
         found: list[dict[str, Any]] = []
         # In this order, on which sums of floats depend.
         ordered = pl.concat(known).sort("fork", "row") if known else pl.DataFrame()
-        for group, part in _parts(ordered, names):
+        for group, part in parted(ordered, names):
             usable = hazard.known(part)
             if usable.height < part.height:
                 missing = f"{part.height - usable.height} of {part.height} person-forks"
@@ -102,7 +100,7 @@ class Precursors(Analysis):
             found += [group | row for row in hazard.hazard(usable, interval=interval)]
         if not any(row.get("hazard_ratio") for row in found):
             self.say("the hazard model has no finite solution: too few deaths after the first calib_tokens tokens")
-        return _table(found, names, HAZARD)
+        return tabled(found, names, HAZARD)
 
     def landmark(
         self,
@@ -121,6 +119,7 @@ class Precursors(Analysis):
         for all doses together, whose pairs are within a dose. `bootstrap` draws of whole prompts, from `seed`, give
         intervals.
         """
+        from klsurv.analysis.counting import prompts_drawn
         from klsurv.stats.landmark import concordances
 
         names, interval = groups(by, none=True), Interval(level=level)
@@ -134,11 +133,11 @@ class Precursors(Analysis):
             event=pl.col("event").last(),
             **{f"seen {at}": pl.col("fork").filter(pl.col("fork") >= at).first() for at in tokens},
         )
-        index, draws = _prompts(lives, resampling)
-        pieces = ((piece, _rows(lives, piece)) for piece in self.pieces())
+        index, draws = prompts_drawn(lives, resampling)
+        pieces = ((piece, rows_of(lives, piece)) for piece in self.pieces())
         early = pl.concat(each(self.reader, partial(_early, tokens=tokens), pieces))
         found: list[dict[str, Any]] = []
-        for group, part in _parts(followed.join(index, on="prompt"), names):
+        for group, part in parted(followed.join(index, on="prompt"), names):
             for at in tokens:
                 alive = (
                     part.filter(pl.col("time") > pl.col(f"seen {at}"))
@@ -147,7 +146,7 @@ class Precursors(Analysis):
                     .with_columns(prompt="index")
                 )
                 found += [group | {"landmark": at} | row for row in concordances(alive, draws, interval=interval)]
-        return _table(found, names, LANDMARK)
+        return tabled(found, names, LANDMARK)
 
     def _histories(
         self, by: Sequence[str], scoring: Scoring, options: ScoringOptions
@@ -164,42 +163,12 @@ class Precursors(Analysis):
             self.say(message)
         return lives.with_row_index("row"), rows
 
-    def _at_forks(
-        self, ask: AtFork, lives: pl.DataFrame, rows: pl.DataFrame, progress: Progress | None = None
-    ) -> Iterator[pl.DataFrame]:
-        """What is asked of the rows at each fork, some cells at a time."""
-        parts = self.pieces()
-        forks = rows.get_column("fork").unique().sort().to_list()
-        given = ((piece, _rows(lives, piece)) for piece in parts)
-        tasks = (
-            (piece, index, rows.join(index, on="row", how="semi", maintain_order="left")) for piece, index in given
-        )
-        for done, found in enumerate(each(self.reader, partial(_asked, ask=ask, forks=forks), tasks), 1):
-            yield from found
-            if progress is not None:
-                progress(done, len(parts))
-
 
 def _together(steered: pl.DataFrame, by: Sequence[str]) -> list[str]:
     """What differs between the trajectories of one dose in a group, and may be taken for a precursor."""
     kinds = [name for name in ("model", "method", "layer") if name not in by]
     held = steered.group_by([*by, "alpha"]).agg(pl.col(name).n_unique() for name in kinds)
     return [name for name in kinds if (held.get_column(name) > 1).any()]
-
-
-def _rows(lives: pl.DataFrame, piece: Piece) -> pl.DataFrame:
-    """The index `row` of each trajectory of a piece, by its key."""
-    return of_cells(lives, piece).select(*KEY, "row")
-
-
-def _asked(task: tuple[Piece, pl.DataFrame, pl.DataFrame], *, ask: AtFork, forks: Sequence[int]) -> list[pl.DataFrame]:
-    """Of a piece, what is asked of its rows at each fork, with `kl`."""
-    piece, index, rows = task
-    held = _with_kl(piece, index).collect().lazy()
-    at_forks = (
-        rows.lazy().filter(pl.col("fork") == fork).join(held, on="row", maintain_order="left") for fork in forks
-    )
-    return [ask(at_fork, fork).collect() for fork, at_fork in zip(forks, at_forks, strict=True)]
 
 
 def _sums(at_fork: pl.LazyFrame, fork: int, *, n_lags: int, by: Sequence[str], scoring: Scoring) -> pl.LazyFrame:
@@ -217,34 +186,4 @@ def _covariates(at_fork: pl.LazyFrame, fork: int, *, scoring: Scoring) -> pl.Laz
 def _early(part: tuple[Piece, pl.DataFrame], *, tokens: Sequence[int]) -> pl.DataFrame:
     """`row` of each trajectory of a piece, and the mean of its first finite KL, up to each of `tokens`."""
     means = [early_mean(pl.col("kl"), tokens=at).alias(str(at)) for at in tokens]
-    return _with_kl(*part).select("row", *means).collect()
-
-
-def _with_kl(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
-    """`row` of each trajectory of the piece, and its `kl`."""
-    return piece.kl().join(index.lazy(), on=KEY, maintain_order="left").select("row", "kl")
-
-
-def _prompts(lives: pl.DataFrame, resampling: Resampling) -> tuple[pl.DataFrame, Floats]:
-    """The prompts with their index, and draws of them."""
-    from klsurv.stats.resample import weights
-
-    prompts = lives.select(pl.col("prompt").unique().sort()).with_row_index("index")
-    # Without a prompt there is no group whose draws would be looked at.
-    draws = weights(max(prompts.height, 1), resampling=resampling)
-    return prompts.with_columns(pl.col("index").cast(pl.Int64)), draws
-
-
-def _parts(table: pl.DataFrame, by: Sequence[str]) -> Iterator[tuple[dict[str, Any], pl.DataFrame]]:
-    """Each group's values by name, and its rows; groups sorted, nulls last."""
-    if table.is_empty():
-        return
-    if not by:
-        yield {}, table
-        return
-    for part in table.sort(by, nulls_last=True, maintain_order=True).partition_by(by, maintain_order=True):
-        yield part.select(by).row(0, named=True), part
-
-
-def _table(rows: list[dict[str, Any]], by: Sequence[str], table: Table) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=typed([*(GROUP_COLUMNS[name] for name in by), *table.columns]))
+    return with_kl(*part).select("row", *means).collect()

@@ -9,7 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from klsurv.cli.running import progress_bar, warn
-from klsurv.cli.values import Where
+from klsurv.cli.values import PlaceType
 from klsurv.errors import NothingUsableError
 from klsurv.names import clean
 
@@ -18,8 +18,8 @@ _MOST = 5
 
 
 @click.command("ingest")
-@click.argument("runs", type=Where())
-@click.argument("store", type=Where())
+@click.argument("runs", type=PlaceType())
+@click.argument("store", type=PlaceType())
 @click.option("--prune", is_flag=True, help="Remove cells from the store that are no longer in RUNS.")
 @click.option(
     "--workers", type=click.IntRange(1, 1024), show_default="one per processor", help="Processes that read cells."

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from klsurv.cli.values import Columns, Numbers, Where
+from klsurv.cli.values import Columns, Numbers, PlaceType
 from klsurv.inference import TESTS, Interval, LogRank, Resampling, Sweep
 from klsurv.params import EVENTS, METRICS, Event, Scoring
 
@@ -39,7 +39,7 @@ def growing_runs_options(function: F) -> F:
 
 _CHOOSING = ("--alphas", "--model-contains", "--where", "--metric")
 _choosing = (
-    click.argument("runs", type=Where()),
+    click.argument("runs", type=PlaceType()),
     click.option(
         "--alphas",
         type=Numbers(),

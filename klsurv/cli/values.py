@@ -29,7 +29,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             self.fail(f"{value!r} is not numbers separated by commas, such as 0,0.5,1", param, ctx)
 
 
-class Where(click.ParamType[Place]):
+class PlaceType(click.ParamType[Place]):
     """A path, or an `s3://` url."""
 
     name = "path"

@@ -141,13 +141,11 @@ class Plots:
         A row of panels per group.
         """
         how = {"lags": lags, "level": level, "bootstrap": bootstrap, "seed": seed}
-        return trajectories.draw_precursor(
-            self._runs, by, layout=Layout(columns=columns), options=scoring, **how
-        ).with_data()
+        return tables.draw_precursor(self._runs, by, layout=Layout(columns=columns), options=scoring, **how).with_data()
 
     def calibration(self, *, columns: int | None = None, **scoring: Unpack[ScoringOptions]) -> alt.VConcatChart:
         """The bisection's path, held-out KL by dose against the target, c_star by seed."""
-        return trajectories.draw_calibration(self._runs, layout=Layout(columns=columns), options=scoring).with_data()
+        return tables.draw_calibration(self._runs, layout=Layout(columns=columns), options=scoring).with_data()
 
     def deaths(self, *, columns: int | None = None, **options: Unpack[OutcomeOptions]) -> alt.VConcatChart:
         """When each prompt died at each alpha, a panel per cell."""

@@ -1,4 +1,4 @@
-"""Figures of finished tables. In: `Runs`. Out: figures of survival, incidence, dose, thresholds, differences."""
+"""Figures of finished tables. In: `Runs`. Out: figures of survival, incidence, dose, … , precursors, calibration."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from klsurv.charts.calibration import calibration_chart
 from klsurv.charts.compare import compare_chart
 from klsurv.charts.dose import dose_chart
 from klsurv.charts.figure import Figure
 from klsurv.charts.incidence import incidence_chart
+from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.series import NAMES
 from klsurv.charts.survival import survival_chart
 from klsurv.charts.threshold import threshold_chart
 from klsurv.frames.counts import each_dose
 from klsurv.frames.grids import mixed
-from klsurv.params import By, Layout, OutcomeOptions, ScoringOptions, groups, outcome
+from klsurv.params import By, Layout, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.plots.words import words
+from klsurv.schema import USABLE
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -74,6 +77,31 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     kind = {"": "", "alpha": "α "}.get(alone, f"{alone} ")
     said = words(runs, title, options, n=compared(runs, how.get("at_alpha")))
     return compare_chart(table, kind=kind, within=within, words=said)
+
+
+def draw_precursor(runs: Runs, by: By = (), *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
+    """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found.
+
+    A row of panels per group.
+    """
+    from klsurv.stats.hazard import can_fit
+
+    names = groups(by, none=True)
+    study = runs.study(names, **how, **options)
+    ratios = runs.hazard(names, **options) if can_fit() else None
+    steered = runs.judged(Scoring(**options)).filter(pl.col("alpha") != 0)
+    said = words(runs, "KL before death: the dying against the living", options, n=steered.height)
+    return precursor_chart(study, ratios, groups=steered.select(names), words=said, layout=layout)
+
+
+def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
+    """The path to c_star, held-out KL against the target, c_star by seed."""
+    cells = runs.cells().filter(pl.col("status").is_in(USABLE))
+    path = runs.bisection().join(cells.select("cell", "model", "method"), on="cell", maintain_order="left")
+    said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, event="")
+    return calibration_chart(
+        path, runs.heldout(**options), runs.calibration(**options), cells, words=said, layout=layout
+    )
 
 
 def compared(runs: Runs, at_alpha: float | None) -> int:

@@ -1,28 +1,25 @@
-"""Figures of trajectories. In: `Runs`. Out: figures of KL quantiles, pmass, deaths by prompt, KL before death."""
+"""Figures of trajectories. In: `Runs`. Out: figures of KL quantiles, of pmass at forks, of deaths by prompt."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from klsurv.charts.calibration import calibration_chart
 from klsurv.charts.deaths import deaths_chart
 from klsurv.charts.figure import Figure
 from klsurv.charts.page import Page
 from klsurv.charts.pmass import pmass_chart
-from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.quantiles import Bands, quantiles_chart
 from klsurv.exprs.axes import Axes
 from klsurv.frames import spaghetti
 from klsurv.frames.bands import kl_bands, pmass_bands, pmass_counts, pmass_lines
 from klsurv.frames.counts import each_dose
 from klsurv.frames.deaths import deaths
-from klsurv.params import By, Layout, Scoring, ScoringOptions, groups
+from klsurv.params import Layout, Scoring, ScoringOptions
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
-from klsurv.schema import USABLE
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -74,28 +71,3 @@ def draw_deaths(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figur
         table = table.filter(pl.col("cell").is_in(cells.head(_MOST_CELLS).implode()))
     said = words(runs, "Prompt or dose? Token of death by prompt and α", options, n=table.height)
     return deaths_chart(table, words=said, layout=layout)
-
-
-def draw_precursor(runs: Runs, by: By = (), *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
-    """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found.
-
-    A row of panels per group.
-    """
-    from klsurv.stats.hazard import can_fit
-
-    names = groups(by, none=True)
-    study = runs.study(names, **how, **options)
-    ratios = runs.hazard(names, **options) if can_fit() else None
-    steered = runs.judged(Scoring(**options)).filter(pl.col("alpha") != 0)
-    said = words(runs, "KL before death: the dying against the living", options, n=steered.height)
-    return precursor_chart(study, ratios, groups=steered.select(names), words=said, layout=layout)
-
-
-def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
-    """The path to c_star, held-out KL against the target, c_star by seed."""
-    cells = runs.cells().filter(pl.col("status").is_in(USABLE))
-    path = runs.bisection().join(cells.select("cell", "model", "method"), on="cell", maintain_order="left")
-    said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, event="")
-    return calibration_chart(
-        path, runs.heldout(**options), runs.calibration(**options), cells, words=said, layout=layout
-    )

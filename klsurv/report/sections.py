@@ -148,7 +148,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Left: the search for the dose at which p95 KL meets the target. Middle: p95 KL on prompts it has not seen "
             "against the target. Right: the coefficient of each seed.",
             numbers.of_calibration(calibration),
-            trajectories.draw_calibration(runs, layout=_LINEAR, options=options),
+            tables.draw_calibration(runs, layout=_LINEAR, options=options),
         )
     if rows.get_column("cell").n_unique() <= _MOST_CELLS:
         yield Section(

@@ -33,8 +33,8 @@ CHARTS: dict[str, Any] = {
     "incidence": (tables.draw_incidence, {"by": "alpha"}),
     "dose": (tables.draw_dose, {"by": (), **FEW}),
     "threshold": (tables.draw_threshold, {"by": "alpha"}),
-    "precursor": (trajectories.draw_precursor, FEW),
-    "calibration": (trajectories.draw_calibration, {}),
+    "precursor": (tables.draw_precursor, FEW),
+    "calibration": (tables.draw_calibration, {}),
     "deaths": (trajectories.draw_deaths, {}),
     "compare": (tables.draw_compare, {"by": "method", **FEW}),
 }

@@ -27,7 +27,7 @@ def command(runs: Place, outputs: tuple[Path, ...], scale: float, **options: Any
     layout, chosen = layout_of(options), scoring_of(options)
 
     def make(read: Runs, _: Any) -> Figure:
-        from klsurv.plots.trajectories import draw_calibration
+        from klsurv.plots.tables import draw_calibration
 
         return draw_calibration(read, layout=layout, options=chosen)
 

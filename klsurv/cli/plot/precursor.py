@@ -35,7 +35,7 @@ def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, lags:
     how = resampling_of(options) | {"lags": lags}
 
     def make(read: Runs, progress: Any) -> Figure:
-        from klsurv.plots.trajectories import draw_precursor
+        from klsurv.plots.tables import draw_precursor
 
         return draw_precursor(read, names, layout=layout, options=chosen, progress=progress, **how)
 
