@@ -10,7 +10,7 @@ from typing import Any
 from klsurv.charts.legend import Entry, legend
 from klsurv.charts.theme import columns_for, config, panel_size
 from klsurv.exprs.axes import LINEAR_BELOW, Axes
-from klsurv.params import Layout
+from klsurv.params import Layout, Scoring
 
 # What a panel says of trajectories that are not drawn (R3).
 NO_SCALE = "without a scale (early KL 0 or failed)"
@@ -118,6 +118,11 @@ def time_axis(ends: tuple[float, float], *, log_time: bool, field: str = "fork")
         "scale": {"domain": list(ends), "nice": False, "zero": False, **log},
         "axis": {"zindex": 1, "labelOverlap": "greedy", "labelSeparation": 4, **ticks},
     }
+
+
+def kl_title(scoring: Scoring) -> str:
+    """What KL is called where it is drawn smoothed, over its own scale or in nats (R3)."""
+    return f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
 
 
 def kl_axis(axes: Axes, *, field: str, title: str | None, labels: bool) -> dict[str, Any]:

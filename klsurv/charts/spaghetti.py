@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure, features
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_SCALE, Page, Words, composed, kl_axis, short, time_axis
+from klsurv.charts.page import NO_SCALE, Page, Words, composed, kl_axis, kl_title, short, time_axis
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER
 from klsurv.exprs.axes import Axes
 from klsurv.params import Layout, Look, Scoring
@@ -95,11 +95,8 @@ def _panel(
     panel: Panel, data: Datasets, *, scoring: Scoring, look: Look, targets: list[float], first: bool, left: bool
 ) -> Layer:
     axes = panel.axes
-    y_title = None
-    if first:
-        y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
     x = time_axis(axes.x_domain, log_time=False, field="t")
-    y = kl_axis(axes, field="y", title=y_title, labels=left)
+    y = kl_axis(axes, field="y", title=kl_title(scoring) if first else None, labels=left)
     levels = [1.0] if scoring.normalize_kl else [target * panel.alpha**2 for target in targets]
     seen = [level for level in levels if level <= axes.y_max]
     name, n = f"alpha {panel.alpha}", panel.n

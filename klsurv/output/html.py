@@ -1,4 +1,4 @@
-"""A figure as one page. In: a Vega-Lite specification. Out: HTML that needs no network and lets no name run."""
+"""A figure as one page. In: a Vega-Lite specification. Out: HTML that needs no network, and what such may do."""
 
 from __future__ import annotations
 
@@ -42,9 +42,14 @@ def page(spec: str, *, title: str) -> str:
     (by hash, without `eval`: Vega's expressions are interpreted) and no request at all.
     """
     script = _script()
+    allowed = policy(script, images="data: blob:")
+    return _PAGE.format(title=html.escape(title), policy=allowed, spec=_inert(spec), script=script)
+
+
+def policy(script: str, *, images: str) -> str:
+    """What a page may do: run this script, by hash and without evaluating text, show such images, ask for nothing."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:"
-    return _PAGE.format(title=html.escape(title), policy=policy, spec=_inert(spec), script=script)
+    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src {images}"
 
 
 @cache

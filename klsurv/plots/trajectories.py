@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.deaths import deaths_chart
 from klsurv.charts.figure import Figure
-from klsurv.charts.page import Page
+from klsurv.charts.page import Page, kl_title
 from klsurv.charts.pmass import pmass_chart
 from klsurv.charts.quantiles import Bands, quantiles_chart
 from klsurv.exprs.axes import Axes
@@ -44,9 +44,8 @@ def draw_quantiles(
         of_panel = drawn.at(row["alpha"])
         bands = of_panel.across(partial(kl_bands, longest=of_panel.longest, axes=axes))
         panels.append(Bands(alpha=row["alpha"], n=row["n"], axes=axes, bands=bands))
-    y_title = f"KL / p95(KL[:{scoring.calib_tokens}])" if scoring.normalize_kl else "per-token KL (nats)"
     said = words(runs, "Quantiles of KL over tokens", options, n=sum(panel.n for panel in panels))
-    return quantiles_chart(panels, y_title=y_title, words=said, layout=layout)
+    return quantiles_chart(panels, y_title=kl_title(scoring), words=said, layout=layout)
 
 
 def draw_pmass(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
