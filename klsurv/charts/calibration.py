@@ -124,7 +124,9 @@ def _dots(
     """A dot per cell, and below them, where it hides none, the mean with its interval; `aside` pixels from the row."""
     x = alt.X("c_star:Q", title="c_star").scale(zero=False, nice=False, padding=18)
     x = x.axis(tickCount=4, labelFlush=False, labelOverlap="greedy")
-    y = alt.Y("method:N", title=None).axis(labelLimit=150)
+    # Names are short as in the legend.
+    cells, means = (table.with_columns(method=pl.lit(one.name)) for table in (cells, means))
+    y = alt.Y("method:N", title=None).axis(labelLimit=220)
     dots = alt.Chart(data.add(f"c_star {name}", cells.filter(pl.col("c_star").is_not_null())))
     known = means.select("method", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
     bars = alt.Chart(data.add(f"c_star mean {name}", known))

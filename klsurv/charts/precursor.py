@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words
+from klsurv.charts.page import Page, Words, letters, short
 from klsurv.charts.series import Series, series_of
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
@@ -50,7 +50,7 @@ def precursor_chart(
     entries = [
         Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
-        Entry("band", FAINT, "prompts resampled"),
+        *[Entry("band", FAINT, "prompts resampled")] * (study.get_column("alive_low").count() > 0),
     ]
     return sheet(panels, page=page, entries=entries, words=words, data=data)
 
@@ -94,8 +94,8 @@ def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, pag
         layers.append(note("deaths", -14, height + _BELOW - 5, align="right", size=10))
     most = max(rows.get_column("n_deaths").to_list(), default=0)
     # With groups, the y axis alone says what is measured.
-    what = f"{group.name}  " if group.name else f"{TITLES[measure]},"
-    return panel(layers, text=f"{what} n={most} death{'s' * (most != 1)}", size=page.size)
+    n = f"n={most} death{'s' * (most != 1)}"
+    return panel(layers, text=_heading(group, n, page) if group.name else f"{TITLES[measure]}, {n}", size=page.size)
 
 
 def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, page: Page) -> Any:
@@ -117,9 +117,14 @@ def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, page: Page) -> 
         base.mark_rule(stroke=INK, strokeWidth=1.6).encode(x=alt.X("ci_low:Q"), x2=alt.X2("ci_high"), y=y),
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
-    what = group.name or "hazard ratios"
     if rows.is_empty():
         layers.append(note("no finite solution", page.size[0] / 2, page.size[1] / 2, align="center"))
-        return panel(layers, text=what, size=page.size)
-    n = rows.row(0, named=True)
-    return panel(layers, text=f"{what}   n={n['n']} forks, {n['n_events']} deaths", size=page.size)
+        return panel(layers, text=group.name, size=page.size)
+    of = rows.row(0, named=True)
+    n = f"n={of['n']} forks, {of['n_events']} deaths"
+    return panel(layers, text=_heading(group, n, page) if group.name else f"hazard ratios   {n}", size=page.size)
+
+
+def _heading(group: Series, n: str, page: Page) -> str:
+    """The name of a group, as much as there is room for, and how many it is of."""
+    return f"{short(group.name, letters(page.size[0]) - len(n) - 3)}   {n}"

@@ -84,4 +84,6 @@ def _named(column: str, value: object) -> str:
         return f"α = {value}"
     if value is None:
         return f"{column} unknown"
+    if value == "":
+        return f"{column} without a name"
     return str(value) if column in NAMES else f"{column} {value}"

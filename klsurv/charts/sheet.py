@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import ceil, floor, log10, sqrt
 from typing import Any, Literal
 
 import altair as alt
@@ -66,7 +66,8 @@ def log_scale(
     low, high = min(values, default=1.0), max(values, default=1.0)
     beyond = max(1.15, 2 / sqrt(high / low))
     low, high = low / beyond, high * beyond
-    ticks = ticks or [m * 10.0**e for e in range(-6, 6) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    decades = range(floor(log10(low)), ceil(log10(high)))
+    ticks = ticks or [m * 10.0**e for e in decades for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     channel = axis(f"{field}:Q", title=title).scale(type="log", domain=[low, high], nice=False)
     return channel.axis(values=ticks, format="~g", labelOverlap="greedy", zindex=1)
 

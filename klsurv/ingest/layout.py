@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import polars as pl
@@ -51,6 +52,7 @@ def read_frame(
             f"column {', '.join(missing)} is missing: expected the layout long (alpha, prompt, t, kl, pmass) "
             "or trajectories (alpha, prompt, kl, fork, pmass, the last three lists)"
         )
+    _check_types(frame.collect_schema())
     if "cell" not in names:
         frame = frame.with_columns(cell=pl.lit("frame"))
     try:
@@ -73,6 +75,15 @@ def read_frame(
     if read.is_empty():
         raise NothingUsableError("no trajectory in the frame, or none left by the selection")
     return told, read.with_columns(_KL.list.head("gen_len") if cut else _KL).select(SOURCE.names)
+
+
+def _check_types(schema: pl.Schema) -> None:
+    """Make sure that no number is a time or a truth value, which polars would take for one."""
+    for name in ("alpha", "prompt", "t", "kl", "pmass", "fork", "gen_len", "seed", "window", "target_kl", "c_star"):
+        dtype = schema.get(name, pl.Float64())
+        inner = dtype.inner if isinstance(dtype, (pl.List, pl.Array)) else dtype
+        if inner.is_temporal() or inner == pl.Boolean:
+            raise LayoutError(f"a column has the wrong type: {name} is {str(dtype).lower()}, not numbers")
 
 
 def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:
@@ -174,8 +185,16 @@ def _where(cells: pl.DataFrame, read: pl.DataFrame, expr: pl.Expr) -> tuple[pl.D
 
 
 def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with its names safe to show; a backslash stays, for klsurv's own tables have escaped it already."""
+    """The frame with its names safe to show; a backslash stays, for klsurv's own tables have escaped it already.
+
+    Raises:
+        LayoutError: the names of two cells are then the same.
+    """
     names = ["cell", "model", "method"]
+    cells = frame.get_column("cell").unique().sort().to_list()
+    shown = Counter(clean(cell, backslash=False) for cell in cells)
+    if twice := [name for name, n in shown.items() if n > 1]:
+        raise LayoutError(f"two cells are shown by one name, {twice[0]}: one spells out a character of the other")
     return frame.with_columns(
         pl.col(name).replace({text: clean(text, backslash=False) for text in frame[name].drop_nulls().unique()})
         for name in names

@@ -25,7 +25,7 @@ def words(
 ) -> Words:
     """Title and subtitle; `n` trajectories, where that says something; `event`: what a death is (none: empty)."""
     rows = runs.rollouts()
-    models = rows.get_column("model").drop_nulls().unique().sort().to_list()
+    models = rows.get_column("model").unique().sort(nulls_last=True).fill_null("unknown").to_list()
     scoring, chosen = outcome(options)
     windows = (
         [scoring.window] if scoring.window else rows.select(pl.col("window").unique().sort()).to_series().to_list()

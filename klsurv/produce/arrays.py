@@ -28,9 +28,10 @@ def rows(values: object, name: str) -> list[Vector]:
     if hasattr(values, "__array__") and np.ndim(values) == 2:
         # A frame, iterated, would give its columns.
         values = np.asarray(values)
+    one = hasattr(values, "__array__") and np.ndim(values) == 0
     check(
-        isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping)),
-        f"{name} must be one row of numbers per prompt, not {type(values).__name__}",
+        isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping)) and not one,
+        f"{name} must be one row of numbers per prompt, not {'one number' if one else type(values).__name__}",
     )
     assert isinstance(values, Iterable)
     return [vector(row, f"{name}[{i}]") for i, row in enumerate(values)]
@@ -47,7 +48,8 @@ def vector(values: object, name: str) -> Vector:
         values = [scalar(x) if hasattr(x, "detach") else x for x in values]
     try:
         array = np.asarray(values)
-    except (ValueError, TypeError, RuntimeError) as error:
+    except Exception as error:
+        # Whatever it is that says it is like an array.
         check(False, f"{name} cannot be taken as a row of numbers: {error}")
         raise
     check(array.ndim == 1, f"{name} must be a row of numbers, and has the shape {array.shape}")
@@ -108,7 +110,11 @@ def listed(values: Sequence[Vector]) -> list[list[float]]:
 
 def _plain(values: Any) -> Any:
     if isinstance(values, np.ma.MaskedArray):
-        return np.ma.filled(values.astype(np.float64), np.nan)
+        # What is no number is refused as such, masked or not.
+        numbers = values.dtype.kind in "iuf"
+        return np.ma.filled(values.astype(np.float64), np.nan) if numbers else np.ma.filled(values.astype(object), None)
+    if isinstance(values, memoryview):
+        return np.asarray(values)
     if hasattr(values, "detach"):
         # A tensor may hang on a graph, lie on another device, or be of a type that numpy lacks, such as bfloat16.
         return values.detach().cpu().double()
@@ -130,5 +136,5 @@ def _number(value: object, name: str) -> float:
     check(ok, f"{name} is {value!r}, not a number")
     try:
         return float(value)  # type: ignore[arg-type]
-    except OverflowError:
-        raise ParameterError(f"{name} is a whole number too large for a float") from None
+    except (OverflowError, ValueError):
+        raise ParameterError(f"{name} is no number that a float can hold") from None

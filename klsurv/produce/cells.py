@@ -17,6 +17,7 @@ from klsurv.fanout import Progress
 from klsurv.ingest.discover import NEEDED
 from klsurv.interrupts import uninterrupted
 from klsurv.names import as_written, clean, some
+from klsurv.produce.lock import Lock
 from klsurv.produce.writer import CellWriter
 
 _LONGEST_NAME = 255
@@ -147,14 +148,22 @@ def _check_free(target: Path, directories: Iterable[str], *, force: bool) -> Non
 
 
 def _swap(new: Path, place: Path, *, aside: Path) -> None:
-    """Put a directory in its place, and what was there aside."""
+    """Put a directory in its place, and what was there aside.
+
+    Raises:
+        OutputError: what is there is being written by another.
+    """
     if not os.path.lexists(place):
         new.rename(place)
         return
-    aside.mkdir(exist_ok=True)
-    old = place.rename(aside / place.name)
+    lock = Lock(place)
     try:
-        new.rename(place)
-    except BaseException:
-        old.rename(place)
-        raise
+        aside.mkdir(exist_ok=True)
+        old = place.rename(aside / place.name)
+        try:
+            new.rename(place)
+        except BaseException:
+            old.rename(place)
+            raise
+    finally:
+        lock.release()

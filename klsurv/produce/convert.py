@@ -70,6 +70,8 @@ def convert(
         )
     if os.path.isfile(source):
         return _to_cells(source, target, force=force, strict=strict, progress=progress, tell=tell)
+    if not os.path.isdir(source):
+        raise NothingUsableError(f"{clean(str(source))} is neither a file nor a directory")
     check_target(target, (".parquet",))
     if os.path.lexists(target) and not force:
         raise OutputError(f"{clean(str(target))} is there already: force (--force) replaces it")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from klsurv.errors import CellError
 from klsurv.ingest.calib import Calib
 from klsurv.ingest.discover import CALIB
+from klsurv.limits import limits
 from klsurv.names import clean
 from klsurv.produce.arrays import integer, lengths, real, tokens
 from klsurv.validate import check
@@ -74,14 +75,22 @@ def text(value: object, name: str) -> str:
     check(isinstance(value, str), f"{name} must be text, not {value!r}")
     assert isinstance(value, str)
     check(not any("\ud800" <= c <= "\udfff" for c in value), f"{name} is no Unicode text: {value!r}")
+    most = limits().text
+    check(len(value.encode()) <= most, f"{name} is longer than the {most:,} bytes that are read")
     return value
+
+
+def _name(value: object, name: str) -> str:
+    most = limits().name
+    check(not isinstance(value, str) or len(value) <= most, f"{name} is longer than the {most:,} letters that are read")
+    return text(value, name)
 
 
 _READ: dict[str, Callable[[Any, str], object]] = {
     "c_star": real,
     "target_kl": real,
-    "method": text,
-    "model": text,
+    "method": _name,
+    "model": _name,
     "seed": integer,
     "layer": integer,
 }

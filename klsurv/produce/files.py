@@ -13,6 +13,7 @@ from klsurv.ingest.calib import check_calib
 from klsurv.ingest.check import check_forks
 from klsurv.ingest.discover import CALIB, GENS, HISTORY, PMASS, TRAJECTORY
 from klsurv.ingest.parse import read_json, read_object
+from klsurv.limits import limits
 from klsurv.produce import generations
 from klsurv.produce.arrays import Vector, listed
 from klsurv.produce.document import Document, write_text
@@ -49,7 +50,8 @@ class CellFiles:
                 )
         if history is not None and self._has(HISTORY) and json.dumps(read_json(path / HISTORY)) != json.dumps(history):
             raise CellError("is another one in the cell than was given", file=HISTORY)
-        every_token = {"fork_points_full": list(range(facts.window))}
+        # No one reads it, and where the window is a bound and no length it would be all of the file.
+        every_token = {"fork_points_full": list(range(facts.window))} if facts.window <= limits().forks else {}
         measured = {"fork_points": list(forks), "computed": True, "completed_alphas": []}
         self._trajectory = self._read(TRAJECTORY, KL_FIELDS, every_token)
         self._pmass = self._read(PMASS, PMASS_FIELDS, measured)
@@ -113,4 +115,5 @@ class CellFiles:
         """Remove what a writer that was killed had not yet put in its place."""
         for name in (CALIB, TRAJECTORY, PMASS, HISTORY, GENS):
             for leftover in self.path.glob(f".{name}.*.part"):
-                leftover.unlink(missing_ok=True)
+                if not leftover.is_dir():
+                    leftover.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from klsurv.ingest.values import finite
 from klsurv.params import Metric
 from klsurv.produce.arrays import listed
 from klsurv.produce.dose import Measured
-from klsurv.produce.plain import plain
+from klsurv.produce.plain import mappings
 from klsurv.validate import check
 
 Lines = dict[float, list[str]]
@@ -56,7 +56,7 @@ def lines(
     Raises:
         ParameterError: there is not one per prompt, or it says something else than what was measured.
     """
-    said = plain(list(generations), name)
+    said = mappings(generations, name)
     check(
         len(said) == len(measured.gen_len),
         f"{name} has {len(said)} prompts, not {len(measured.gen_len)} as its lengths",

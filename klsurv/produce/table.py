@@ -20,8 +20,15 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
     """The table `cells` with what the file's columns say of them, and messages on what stays behind.
 
     Raises:
-        LayoutError: the file has values that are not in `source`, or several of a fact in one cell.
+        LayoutError: the file has values that are not in `source`, several of a fact in one cell, or is damaged.
     """
+    try:
+        return _checked(path, cells, source)
+    except pl.exceptions.PolarsError as error:
+        raise LayoutError(f"{clean(str(path))} is damaged: {first_line(error)}") from None
+
+
+def _checked(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     frame = pl.scan_parquet(path)
     names = frame.collect_schema().names()
     if "cell" not in names:

@@ -90,3 +90,14 @@ def test_ratios_of_groups_are_on_the_same_axes_and_a_group_without_says_so() -> 
     assert one["encoding"]["x"] == other["encoding"]["x"] and one["encoding"]["y"] == other["encoding"]["y"]
     assert (len(rows(read, one)), rows(read, other)) == (3, [])
     assert "no finite solution" in str(panels(read)[5])
+
+
+def test_groups_of_any_name_are_told_apart_and_bands_that_are_not_there_are_not_explained(real_cells: Path) -> None:
+    long = "a very long name of a method" * 5
+    for name, start in (("", "method without a name"), (long, "…")):
+        frame = klsurv.scan(real_cells).trajectories().collect().with_columns(method=pl.lit(name))
+        read = spec(draw("precursor", frame, by="method", bootstrap=0))
+        for heading in headings(read):
+            assert heading.startswith(start) and heading.endswith("   n=6 deaths")
+    assert "prompts resampled" not in str(read)
+    assert "prompts resampled" in str(spec(draw("precursor", real_cells)))

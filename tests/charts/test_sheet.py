@@ -82,6 +82,11 @@ def test_a_logarithmic_axis_spans_a_factor_of_four_and_holds_its_ticks(values: l
     assert len(axis["axis"]["values"]) >= 2 and all(low <= tick <= high for tick in axis["axis"]["values"])
 
 
+def test_a_logarithmic_axis_has_ticks_however_far_it_goes() -> None:
+    ticks = log_scale("x", axis=alt.X, title=None, values=[1e-19, 1e9]).to_dict()["axis"]["values"]
+    assert (min(ticks), max(ticks)) == pytest.approx((1e-19, 1e9))
+
+
 def test_a_legend_goes_on_in_a_new_line_where_it_is_full() -> None:
     kinds = ("line", "dashed", "tick", "bar", "band", "dot")
     entries = [Entry(kind, "#000000", f"a name of some length {kind}") for kind in kinds]  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from klsurv.errors import LayoutError, NothingUsableError, ParameterError
+from tests.analysis.lived import life
 from tests.ingest.handmade import INF, NAN
 from tests.ingest.tables import LISTS, LONG, SCORING, changed, same, scan
 
@@ -243,3 +244,28 @@ def test_what_is_neither_path_nor_frame_is_a_type_error(source: Any) -> None:
 def test_a_frame_has_one_prompt_set() -> None:
     with pytest.raises(ParameterError, match="a frame or parquet file has one"):
         scan(LONG, metric="pmass")
+
+
+def test_two_cells_whose_names_are_shown_alike_are_refused() -> None:
+    rows = pl.DataFrame([life(alpha=alpha) for alpha in (0.0, 1.0)])
+    with pytest.raises(LayoutError, match=r"two cells are shown by one name, a\\nb: one spells out"):
+        scan(rows.with_columns(cell=pl.Series(["a\nb", "a\\nb"]))).cells()
+    kept = scan(rows.with_columns(cell=pl.Series(["a\nb", "a\\tb"]))).cells()
+    assert kept.get_column("cell").to_list() == ["a\\nb", "a\\tb"]
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype"),
+    [
+        ("alpha", pl.Date),
+        ("seed", pl.Boolean),
+        ("window", pl.Time),
+        ("kl", pl.List(pl.Boolean)),
+        ("fork", pl.List(pl.Date)),
+    ],
+)
+def test_a_time_or_a_truth_value_is_no_number(column: str, dtype: Any) -> None:
+    rows = pl.DataFrame([life(kl=[0.0, 1.0], gen_len=2, fork=[0, 1], pmass=[0.5, 0.5])])
+    odd = rows.with_columns(pl.lit([] if dtype == pl.List else None, dtype).alias(column), cell=pl.lit("a"))
+    with pytest.raises(LayoutError, match=f"a column has the wrong type: {column} is "):
+        scan(odd).cells()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import altair as alt
+import polars as pl
 import pytest
 
 import klsurv
 from klsurv.errors import ParameterError
 from tests.charts.figures import CHARTS, FEW, OPTIONS, draw
+from tests.generated import quietly
 
 RESAMPLED = ("dose", "precursor", "compare")
 
@@ -36,3 +38,10 @@ def test_columns_and_a_logarithmic_time_axis_are_taken(real_cells: Path) -> None
     read = klsurv.scan(real_cells).plot.pmass(columns=2, log_time=True, **OPTIONS).to_dict()
     assert read["vconcat"][1]["columns"] == 2
     assert "symlog" in str(read["vconcat"][1])
+
+
+def test_a_model_that_is_not_known_is_not_called_by_the_name_of_another(real_cells: Path) -> None:
+    rows = klsurv.scan(real_cells).trajectories().collect()
+    pca = pl.col("cell").str.contains("pca")
+    runs = quietly(rows.with_columns(model=pl.when(pca).then(pl.lit("y"))))
+    assert runs.plot.survival(threshold=0.3).to_dict()["title"]["subtitle"].startswith("Model: y, unknown. window=96.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,12 @@ def test_a_number_of_32_bits_stays_exactly_what_it_was() -> None:
         ([[True]], r"kl\[0\] holds bool, not numbers"),
         ([[1j]], r"kl\[0\] holds complex128, not numbers"),
         ([[None, "x"]], r"kl\[0\]\[1\] is 'x', not a number"),
-        ([[10**400]], r"kl\[0\]\[0\] is a whole number too large for a float"),
+        (np.array(5.0), "kl must be one row of numbers per prompt, not one number"),
+        (np.ma.array([[True, False]]), r"kl\[0\]\[0\] is True, not a number"),
+        (np.ma.array([["1.0"]]), r"kl\[0\]\[0\] is '1.0', not a number"),
+        (np.ma.array([[1j]]), r"kl\[0\]\[0\] is 1j, not a number"),
+        ([[Decimal("sNaN")]], r"kl\[0\]\[0\] is no number that a float can hold"),
+        ([[10**400]], r"kl\[0\]\[0\] is no number that a float can hold"),
         ([[None, True]], r"kl\[0\]\[1\] is True, not a number"),
         ([[[1], [1, 2]]], r"kl\[0\] cannot be taken as a row of numbers"),
     ],

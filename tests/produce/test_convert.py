@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import klsurv
-from klsurv.errors import CellError, KlsurvWarning, LayoutError, OutputError
+from klsurv.errors import CellError, KlsurvWarning, LayoutError, NothingUsableError, OutputError
 from klsurv.exports import export
 from klsurv.ingest.parquet import read_parquet
 from klsurv.params import Selection
@@ -355,3 +355,20 @@ def test_the_cells_written_are_those_that_a_producer_continues(real_cells: Path,
     with klsurv.CellWriter(tmp_path / "cells" / name, **calib, fork_points=pmass["fork_points"]) as cell:
         assert cell.completed == (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
         cell.add(8.0, kl=np.ones((8, 96)), pmass=np.ones((8, 10)), gen_len=[96] * 8)
+
+
+def test_a_cell_that_is_being_written_is_not_replaced(tmp_path: Path) -> None:
+    with writer(tmp_path / "runs" / "c") as cell:
+        add(cell)
+        path = table(tmp_path, cell="c")
+        with pytest.raises(OutputError, match="another CellWriter has it open"):
+            quiet(path, tmp_path / "runs", force=True)
+        add(cell, 2.0)
+    assert klsurv.scan(tmp_path / "runs").alphas == [1.0, 2.0]
+    assert quiet(path, tmp_path / "runs", force=True).cells == 1
+
+
+def test_a_source_that_is_neither_file_nor_directory_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(NothingUsableError, match="pipe is neither a file nor a directory"):
+        quiet(tmp_path / "pipe", tmp_path / "out")

@@ -19,9 +19,13 @@ from klsurv.errors import OutputError, ParameterError
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.gens import generations
 from klsurv.ingest.history import bisections
+from klsurv.limits import Limits
 from klsurv.produce.dose import p95
 from tests.effort import examples
 from tests.produce.producing import DOSE, FACTS, INF, NAN, SAID, add, tables, trajectories, writer
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
@@ -248,6 +252,54 @@ def test_a_name_that_readers_pass_over_is_refused(tmp_path: Path, name: str) -> 
     with pytest.raises(ParameterError, match="readers pass over"):
         writer(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", b"a", 3])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    with pytest.raises(ParameterError, match="expected the path of a file or directory, not "):
+        writer(path)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (3, "generations must be a list of mappings, not int"),
+        ("text", "generations must be a list of mappings, not str"),
+        ([{"x": 10**5000}, SAID[1]], r"generations\[0\].x is a whole number beyond 64 bits"),
+        ([{"x": LOOP}, SAID[1]], "is nested more than 200 levels deep"),
+    ],
+    ids=["number", "text", "large", "loop"],
+)
+def test_generations_that_could_not_be_read_again_are_refused(tmp_path: Path, said: Any, told: str) -> None:
+    with writer(tmp_path / "a") as cell, pytest.raises(ParameterError, match=told):
+        add(cell, generations=said)
+
+
+def test_generations_as_deep_as_a_reader_goes_are_read_again(tmp_path: Path) -> None:
+    deep: list[Any] = []
+    for _ in range(197):
+        deep = [deep]
+    with writer(tmp_path / "a") as cell:
+        add(cell, generations=[{**line, "deep": deep} for line in SAID])
+    with writer(tmp_path / "a") as cell:
+        assert cell.completed == (1.0,)
+
+
+def test_texts_and_names_past_the_limits_of_readers_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ParameterError, match="model is longer than the 1,000 letters that are read"):
+        writer(tmp_path / "a", model="m" * 1001)
+    monkeypatch.setattr("klsurv.produce.facts.limits", lambda: Limits(text=10))
+    with writer(tmp_path / "b", model="m", method="n") as cell, pytest.raises(ParameterError, match="the 10 bytes"):
+        add(cell, generations=[{**line, "gen_text": "é" * 6} for line in SAID])
+
+
+def test_a_window_that_is_a_bound_does_not_fill_the_file(tmp_path: Path) -> None:
+    with writer(tmp_path / "a", window=10**9) as cell:
+        add(cell)
+    assert (tmp_path / "a" / "trajectory.json").stat().st_size < 10_000
+    assert klsurv.scan(tmp_path).check().get_column("status").to_list() == ["ok"]
 
 
 def test_a_file_in_the_place_of_the_cell_is_told(tmp_path: Path) -> None:

@@ -71,6 +71,14 @@ def test_where_the_last_one_dies_survival_is_no_higher_than_it_was_before() -> N
     assert last == before < 0.4
 
 
+def test_where_all_are_dead_the_bound_does_not_rise_with_fewer_at_risk_later() -> None:
+    # Of 4, one was not measured at the fork at which the others died.
+    (_, first), (_, then) = bounds([(0, 3, 3), (3, 1, 1)])
+    assert first == then == pytest.approx(1 - 0.025 ** (1 / 3))
+    found = surviving.survival(table({"a": [(0, 3, 3), (3, 1, 1)], "b": [(0, 2, 2)]}), by=["g"], interval=Interval())
+    assert found.get_column("ci_high").to_list() == pytest.approx([first, first, 1 - 0.025 ** (1 / 2)])
+
+
 def test_between_0_and_1_each_scale_has_its_own_interval() -> None:
     # 6 of 10 survive: S = 0.6, standard error √(0.6 × 0.4 / 10), of log S 1 / √15.
     forks, error = [(0, 10, 4)], math.sqrt(1 / 15)
@@ -108,10 +116,8 @@ def test_survival_stays_0_for_who_was_not_measured_when_the_others_died() -> Non
     found = curve([(0, 3, 0), (5, 2, 2), (9, 1, 0)])
     assert found.get_column("survival").to_list() == [1, 0, 0]
     assert found.get_column("std_error").to_list() == [0, None, None]
-    assert found.select("ci_low", "ci_high").rows()[1:] == [
-        (0, pytest.approx(1 - math.sqrt(0.025))),
-        (0, pytest.approx(0.975)),
-    ]
+    # As it was with two at risk, although there is one now: S does not rise.
+    assert found.select("ci_low", "ci_high").rows()[1:] == [(0, pytest.approx(1 - math.sqrt(0.025)))] * 2
 
 
 def test_rows_and_groups_keep_their_order_and_groups_do_not_meet() -> None:
