@@ -34,12 +34,13 @@ def survival(
     error = km.std_error(_S, km.greenwood(pl.col("n_events"), pl.col("n_risk"))).over(by)
     low, high = km.bounds(_S, pl.col("std_error"), pl.col("n_risk"), interval=interval)
     # Where the last one at risk dies, that one alone would leave S open up to 0.975; but S is no higher than before.
-    before = pl.when(_S > km.TOLERANCE).then("ci_high").forward_fill().over(by)
-    none_left = pl.when(_S <= km.TOLERANCE).then("ci_high").cum_min().over(by)
+    some = _S > km.TOLERANCE
+    before = pl.when(some).then("ci_high").forward_fill().over(by)
+    none_left = pl.when(~some).then("ci_high").cum_min().over(by)
     return (
         table.with_columns(std_error=pl.when(exact).then(error))
         .with_columns(ci_low=pl.when(exact).then(low), ci_high=pl.when(exact).then(high))
-        .with_columns(ci_high=pl.min_horizontal("ci_high", before, none_left))
+        .with_columns(ci_high=pl.min_horizontal(before, none_left))
         .select(*risk.columns, "hazard", "survival", "std_error", "ci_low", "ci_high", "estimator")
         .collect()
     )
