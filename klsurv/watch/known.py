@@ -33,6 +33,7 @@ class Look:
     None stands for one that is not there or cannot be read: rights change without its time being another.
     """
 
+    where: CellDir
     files: Mapping[str, Stamp | None]
     at_ns: int
 
@@ -40,11 +41,17 @@ class Look:
     def at(cls, where: CellDir) -> Look:
         """Look at a cell now."""
         now = time.time_ns()
-        return cls({name: where.stamp(name) if _readable(where, name) else None for name in NEEDED}, now)
+        return cls(where, {name: where.stamp(name) if _readable(where, name) else None for name in NEEDED}, now)
 
     def still(self, where: CellDir) -> bool:
         """Whether nothing changed since."""
         return unchanged(where, self.files, read_ns=self.at_ns)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a writer may be at work: a file had just been written, or was after this look and before the next."""
+        again = Look.at(self.where)
+        return self.fresh or again.fresh or again.files != self.files
 
     @property
     def fresh(self) -> bool:
@@ -103,8 +110,8 @@ def _readable(where: CellDir, name: str) -> bool:
 
 
 def _state(cell: Cell, look: Look) -> State:
-    if cell.in_flight or (cell.status == "broken" and look.fresh):
-        # A file that was written this moment and cannot be read is not finished, as far as one can tell.
+    if cell.in_flight or (cell.status == "broken" and look.at_work):
+        # A file that was written this moment, or while it was read, is not finished, as far as one can tell.
         return "in flight"
     states: dict[str, State] = {"ok": "ok", "partial": "partial", "skipped": "skipped"}
     return states.get(cell.status, "broken")

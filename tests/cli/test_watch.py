@@ -91,8 +91,8 @@ def test_each_change_is_a_line_as_it_comes(tmp_path: Path) -> None:
         for done, alpha in enumerate(ALPHAS, 1):
             producer.add(alpha)
             while (change := line(process))["state"] != "ok":
-                # It may come between the two files, which stand still where this test is kept waiting for two seconds.
-                assert change["state"] in ("in flight", "partial", "broken")
+                # It may come between the two files.
+                assert change["state"] in ("in flight", "partial")
             assert (change["alphas"], change["trajectories"]) == (str(done), str(3 * done))
         producer.masses(part=0.5)
         while (change := line(process))["state"] != "broken":

@@ -51,6 +51,18 @@ def test_a_file_that_had_just_been_written_may_change_unseen(tmp_path: Path) -> 
     assert not Look.at(cell).fresh
 
 
+def test_a_file_that_is_written_while_it_is_read_has_a_writer_at_work_however_old_it_looked(tmp_path: Path) -> None:
+    cell = where(write_cell(tmp_path))
+    look = Look.at(cell)
+    assert not look.at_work
+    write_file(tmp_path / "good" / "pmass.json", "{")
+    assert not look.fresh and not Look.at(cell).at_work
+    assert look.at_work
+    assert known(load_cell(cell, metric="pmass_eval"), look, scoring=Scoring(), alphas=None, before=None).state == (
+        "in flight"
+    )
+
+
 def test_a_file_that_must_not_be_read_is_looked_at_again_when_it_may(tmp_path: Path) -> None:
     cell = where(write_cell(tmp_path))
     path = tmp_path / "good" / "pmass.json"
