@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,11 +43,11 @@ def precursor_chart(
     page = Page(n_panels=each * len(rows), layout=replace(layout, columns=layout.columns or each))
     data = Datasets()
     panels = []
-    for group in rows:
+    for k, group in enumerate(rows):
         for measure in TITLES:
-            panels.append(_study(study.filter(measure=measure), group, measure, data, page))
+            panels.append(_study(study.filter(measure=measure), group, measure, data, str(k), page))
         if not ratios.is_empty():
-            panels.append(_forest(ratios, group, data, page))
+            panels.append(_forest(ratios, group, data, str(k), page))
     entries = [
         Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
@@ -55,26 +56,25 @@ def precursor_chart(
     return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
-def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, page: Page) -> Any:
+def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, name: str, page: Page) -> Any:
     """The panel of a group, on the axes that all groups need."""
     rows = group.rows(study)
     width, height = page.size
     layers: list[Any] = []
-    named = data.add(f"study {measure} {group.name}".strip(), rows)
+    named = data.add(f"study {measure} {name}", rows)
     lags: list[int] = study.get_column("lag").to_list() or [-32]
     # Half a token more, for a line of one lag has no length.
     x = alt.X("lag:Q", title="token, from the fork of death").axis(tickCount=6, tickMinStep=1, zindex=1)
     x = x.scale(domain=[min(lags) - 0.5, 0], nice=False)
-    drawn = study.select(f"{name}{end}" for name in ("alive", "died") for end in ("", "_low", "_high"))
-    ends = [0.0, *(value for column in drawn.iter_columns() for value in column.drop_nulls())]
-    for name, colour, dash in (("alive", ALIVE, [6, 3]), ("died", DEAD, [1, 0])):
+    ends = [0.0, *_values(study, [f"{who}{end}" for who in ("alive", "died") for end in ("", "_low", "_high")])]
+    for who, colour, dash in (("alive", ALIVE, [6, 3]), ("died", DEAD, [1, 0])):
         base = alt.Chart(named)
-        y = alt.Y(f"{name}:Q", title=TITLES[measure]).axis(tickCount=5, zindex=1)
+        y = alt.Y(f"{who}:Q", title=TITLES[measure]).axis(tickCount=5, zindex=1)
         y = y.scale(domain=[0, 1] if study.is_empty() else [min(ends), max(ends)])
         tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("lag", "n_deaths", "died", "alive", "difference")]
         layers += [
             base.mark_area(fill=colour, fillOpacity=0.18).encode(
-                x=x, y=alt.Y(f"{name}_low:Q"), y2=alt.Y2(f"{name}_high")
+                x=x, y=alt.Y(f"{who}_low:Q"), y2=alt.Y2(f"{who}_high")
             ),
             base.mark_line(stroke=colour, strokeWidth=2, strokeDash=dash).encode(x=x, y=y, tooltip=tooltip),
             base.mark_point(filled=True, fill=colour, size=14, opacity=1).encode(x=x, y=y),
@@ -84,7 +84,7 @@ def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, pag
         layers.append(note("with another of its dose alive", width / 2, height / 2, align="center"))
     every = max(1, round(_APART * -min(lags) / width))
     shown = rows.filter((pl.col("lag") + 1) % every == 0).select("lag", "n_deaths")
-    counts = alt.Chart(data.add(f"deaths {measure} {group.name}".strip(), shown))
+    counts = alt.Chart(data.add(f"deaths {measure} {name}", shown))
     layers.append(
         counts.mark_text(fontSize=10, color=DEAD, baseline="middle", y=height + _BELOW).encode(
             x=x, text=alt.Text("n_deaths:Q", format="d")
@@ -98,19 +98,17 @@ def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, pag
     return panel(layers, text=_heading(group, n, page) if group.name else f"{TITLES[measure]}, {n}", size=page.size)
 
 
-def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, page: Page) -> Any:
+def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, name: str, page: Page) -> Any:
     """The panel of a group, on the axes that all groups need."""
     clipped = ratios.with_columns(
         pl.col("covariate").replace(COVARIATES),
         pl.col(_RATIO).clip(_LEAST, _MOST),
     )
     rows = group.rows(clipped)
-    base = alt.Chart(data.add(f"hazard {group.name}".strip(), rows.select("covariate", *_RATIO, "p")))
-    bounds = clipped.select(_RATIO)
-    drawn = [value for column in bounds.iter_columns() for value in column.drop_nulls().to_list()]
+    base = alt.Chart(data.add(f"hazard {name}", rows.select("covariate", *_RATIO, "p")))
     covariates = clipped.get_column("covariate").unique(maintain_order=True).to_list()
     y = alt.Y("covariate:N", title=None, sort=covariates).scale(domain=covariates)
-    x = log_scale("hazard_ratio", axis=alt.X, title="hazard ratio", values=drawn)
+    x = log_scale("hazard_ratio", axis=alt.X, title="hazard ratio", values=_values(clipped, _RATIO))
     tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in (*_RATIO, "p")]
     layers = [
         alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x=alt.X("x:Q")),
@@ -123,6 +121,11 @@ def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, page: Page) -> 
     of = rows.row(0, named=True)
     n = f"n={of['n']} forks, {of['n_events']} deaths"
     return panel(layers, text=_heading(group, n, page) if group.name else f"hazard ratios   {n}", size=page.size)
+
+
+def _values(table: pl.DataFrame, columns: Sequence[str]) -> list[float]:
+    """All that an axis must have room for."""
+    return [value for column in table.select(columns).iter_columns() for value in column.drop_nulls().to_list()]
 
 
 def _heading(group: Series, n: str, page: Page) -> str:

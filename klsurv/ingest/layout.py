@@ -37,22 +37,23 @@ def read_frame(
 
     A file of klsurv's own tells what its columns cannot: the facts of `cells`, of `rows` (cell, alpha, prompt, gen_len,
     fork, n_rows, n_pmass) where a fork has no pmass, which doses are `empty` (cell, empty), the `facts` of each
-    trajectory (cell, alpha, prompt) where those of a cell have several. A trajectory of which the
-    frame has none of its rows was taken out, and stays out, as do doses and cells of which nothing is left.
+    trajectory (cell, alpha, prompt) where those of a cell have several. A trajectory of which the frame has none of its
+    rows was taken out, and stays out, as do doses and cells of which nothing is left.
 
     Raises:
         LayoutError: a column is missing or of the wrong type, a key is null or comes twice, a token is missing, a
             trajectory has several values of a fact, or a frame is not what `rows` says of it.
         NothingUsableError: no trajectory is left by the selection.
     """
-    names = frame.collect_schema().names()
+    schema = frame.collect_schema()
+    names = schema.names()
     long = "t" in names
     if missing := [name for name in ("alpha", "prompt", "kl", "pmass", "t" if long else "fork") if name not in names]:
         raise LayoutError(
             f"column {', '.join(missing)} is missing: expected the layout long (alpha, prompt, t, kl, pmass) "
             "or trajectories (alpha, prompt, kl, fork, pmass, the last three lists)"
         )
-    _check_types(frame.collect_schema())
+    _check_types(schema)
     if "cell" not in names:
         frame = frame.with_columns(cell=pl.lit("frame"))
     try:

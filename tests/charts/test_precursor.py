@@ -101,3 +101,17 @@ def test_groups_of_any_name_are_told_apart_and_bands_that_are_not_there_are_not_
             assert heading.startswith(start) and heading.endswith("   n=6 deaths")
     assert "prompts resampled" not in str(read)
     assert "prompts resampled" in str(spec(draw("precursor", real_cells)))
+
+
+def test_groups_whose_names_are_cut_alike_keep_their_own_rows() -> None:
+    # They differ in the middle alone, and there in more than there is room for.
+    names = [f"{'a' * 40}{middle}{'b' * 40}" for middle in (f"x{'c' * 60}y", f"z{'c' * 60}w")]
+    ratios = pl.concat(
+        hazard(hazard_ratio=[ratio, 1.0, 1.0, 1.0]).with_columns(method=pl.lit(name))
+        for ratio, name in zip((2.0, 3.0), names, strict=True)
+    )
+    empty = typed([GROUP_COLUMNS["method"], *STUDY.columns]).to_frame()
+    groups = pl.DataFrame({"method": names})
+    read = spec(precursor_chart(empty, ratios, groups=groups, words=Words("", ""), layout=Layout()))
+    points = [layers(panel, "point")[0] for panel in panels(read)[2::3]]
+    assert [rows(read, point)[0]["hazard_ratio"] for point in points] == [2.0, 3.0]
