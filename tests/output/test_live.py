@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from klsurv.ingest.discover import CellDir
 from klsurv.output.live import screen
 from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
 from klsurv.watch.known import Known, Look
@@ -16,7 +18,7 @@ from klsurv.watch.sweep import COLUMNS
 from klsurv.watch.view import Change, View
 
 NAME = "SmolLM2-135M-Instruct_mean_diff_layer12_s{}_w4096"
-LOOK = Look({}, 0)
+LOOK = Look(CellDir("cell", Path("cell")), {}, 0)
 
 
 def table(keys: dict[str, Sequence[object]]) -> pl.DataFrame:
