@@ -24,7 +24,10 @@ KL_FIELD, PMASS_FIELD = "per_prompt_per_t_kl", "pmass_eval"
 # What `source` must hold for a cell of the name `name` (see `rows`).
 KL = {0.0: [[0.0] * 8, [0.0] * 5], 1.0: [[0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1], [0.5, 0.6, 0.7]]}
 FORKS = [0, 2, 4, 8]
-PMASS = {0.0: [[1.0, 0.9, 0.9, 0.9], [0.95, 0.9, 0.9, None]], 1.0: [[0.9, 0.7, 0.6, 0.9], [0.9, 0.85, None, None]]}
+PMASS: dict[float, list[list[float | None]]] = {
+    0.0: [[1.0, 0.9, 0.9, 0.9], [0.95, 0.9, 0.9, None]],
+    1.0: [[0.9, 0.7, 0.6, 0.9], [0.9, 0.85, None, None]],
+}
 GEN_LEN = {0.0: [8, 5], 1.0: [8, 3]}
 
 

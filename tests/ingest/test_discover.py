@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from klsurv.errors import CellError, NothingUsableError
-from klsurv.ingest.discover import CellDir, clean, discover, enter
-from klsurv.names import some
+from klsurv.ingest.discover import CellDir, discover, enter
+from klsurv.names import clean, some
 from tests.ingest.handmade import write_cell
 
 

@@ -138,12 +138,12 @@ def test_a_file_that_was_just_written_and_does_not_parse_is_read_again(
 ) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"a": [1,')
-    monkeypatch.setattr(parse.time, "sleep", lambda _: path.write_text('{"a": [1, 2]}'))
+    monkeypatch.setattr(time, "sleep", lambda _: path.write_text('{"a": [1, 2]}'))
     assert read_object(path) == {"a": [1, 2]}
 
 
 def test_an_old_file_that_does_not_parse_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse.time, "sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waited"))
     with pytest.raises(CellError):
         read_object(write_file(tmp_path / "a.json", '{"a": [1,'))
 
@@ -158,7 +158,7 @@ def test_a_fresh_file_that_stays_as_it_is_is_broken_and_not_in_flight(tmp_path: 
 def test_a_file_that_changes_each_time_is_in_flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.json"
     path.write_text("{")
-    monkeypatch.setattr(parse.time, "sleep", lambda _: path.write_text(path.read_text() + "{"))
+    monkeypatch.setattr(time, "sleep", lambda _: path.write_text(path.read_text() + "{"))
     with pytest.raises(InFlightError, match=r"a\.json: is being written"):
         read_object(path)
 
@@ -178,7 +178,7 @@ def test_a_file_that_changes_between_the_first_byte_and_the_last_is_read_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fstat", change)
-        patch.setattr(parse.time, "sleep", lambda _: None)
+        patch.setattr(time, "sleep", lambda _: None)
         assert read_object(path) == {"a": 2}
 
 

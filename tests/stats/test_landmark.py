@@ -203,7 +203,8 @@ def test_each_dose_has_its_row_in_order_and_then_all_of_them_with_bounds_of_the_
         (None, 7, 5, 6, pytest.approx(1 / 2)),
     ]
     by_dose = [pairs(alive.filter(alpha=alpha), n_prompts=4) for alpha in (0.5, 1.0, 2.0)]
-    for row, counted in zip(found, [*by_dose, tuple(map(sum, zip(*by_dose, strict=True)))], strict=True):
-        values = concordance(*counted, draws)
+    over_all = sum(a for a, _ in by_dose), sum(b for _, b in by_dose)
+    for row, (concordant, comparable) in zip(found, [*by_dose, over_all], strict=True):
+        values = concordance(concordant, comparable, draws)
         assert (row["ci_low"], row["ci_high"]) == band(values, interval=Interval(level=0.5), prompts=4)
     assert found[-1]["ci_low"] < found[-1]["ci_high"]
