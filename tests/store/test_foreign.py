@@ -56,3 +56,22 @@ def test_one_dose_is_a_row_group_of_its_own_and_a_small_cell_is_one(store: Path,
     for group in range(len(ALPHAS)):
         seen = large.metadata.row_group(group).column(column).statistics
         assert seen.min == seen.max == ALPHAS[group]
+
+
+def test_doses_are_read_without_the_row_groups_of_others(tmp_path: Path) -> None:
+    write_cells(tmp_path / "runs", cells=1, prompts=20, tokens=4000)
+    klsurv.update_store(tmp_path / "runs", tmp_path / "store")
+    wanted = (ALPHAS[0], ALPHAS[-1])
+    before = whole(klsurv.scan(tmp_path / "store", alphas=wanted))
+    (path,) = (tmp_path / "store").glob("*.parquet")
+    metadata, content = pq.ParquetFile(path).metadata, bytearray(path.read_bytes())
+    column = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path.startswith("kl."))
+    for group, alpha in enumerate(ALPHAS):
+        if alpha not in wanted:
+            kl = metadata.row_group(group).column(column)
+            start = kl.dictionary_page_offset or kl.data_page_offset
+            content[start : start + kl.total_compressed_size] = b"?" * kl.total_compressed_size
+    path.write_bytes(content)
+    assert_frame_equal(whole(klsurv.scan(tmp_path / "store", alphas=wanted)), before, check_exact=True)
+    with pytest.raises(klsurv.KlsurvError, match="the store is damaged"):
+        whole(klsurv.scan(tmp_path / "store", alphas=ALPHAS))
