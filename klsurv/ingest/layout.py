@@ -41,8 +41,8 @@ def read_frame(
     rows was taken out, and stays out, as do doses and cells of which nothing is left.
 
     Raises:
-        LayoutError: a column is missing or of the wrong type, a key is null or comes twice, a token is missing, a
-            trajectory has several values of a fact, or a frame is not what `rows` says of it.
+        LayoutError: a column is missing, of the wrong type or unreadable, a key is null or comes twice, a token is
+            missing, a trajectory has several values of a fact, or a frame is not what `rows` says of it.
         NothingUsableError: no trajectory is left by the selection.
     """
     schema = frame.collect_schema()
@@ -63,7 +63,10 @@ def read_frame(
             frame = frame.drop(FACTS, strict=False).join(known.lazy(), on=key, how="left")
         read = _complete(frame).collect()
     except pl.exceptions.PolarsError as error:
-        raise LayoutError(f"a column has the wrong type: {first_line(error)}") from None
+        # A file that it comes from may be damaged.
+        unread = isinstance(error, pl.exceptions.ComputeError)
+        what = "it cannot be read" if unread else "a column has the wrong type"
+        raise LayoutError(f"{what}: {first_line(error)}") from None
     check_frame(read)
     read, cells = _cleaned(read), None if cells is None else _cleaned(cells)
     told = _cells(read, cells, empty)

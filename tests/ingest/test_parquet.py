@@ -127,7 +127,7 @@ def test_a_parquet_file_with_damaged_pages_is_an_error(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "file.parquet").read_bytes())
     footer = int.from_bytes(data[-8:-4], "little") + 8
     data[4 : len(data) - footer] = bytes(len(data) - footer - 4)
-    with pytest.raises(LayoutError):
+    with pytest.raises(LayoutError, match="it cannot be read: parquet"):
         scan(write_file(tmp_path / "file.parquet", bytes(data))).summary()
 
 
