@@ -11,7 +11,7 @@ from klsurv.errors import LayoutError, NothingUsableError, first_line
 from klsurv.ingest.sound import check_frame
 from klsurv.names import clean
 from klsurv.params import Selection
-from klsurv.schema import CELLS, FACTS, KEY, SOURCE
+from klsurv.schema import CELL_FACTS, CELLS, FACTS, KEY, SOURCE
 from klsurv.where import condition, keeps
 
 _KL, _PMASS, _T = pl.col("kl"), pl.col("pmass"), pl.col("t")
@@ -99,7 +99,7 @@ def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:
         frame = frame.join(forks, on=[*KEY, "t"], how="full", coalesce=True)
     is_fork = pl.col("is_fork").fill_null(False)
     schema = frame.collect_schema()
-    constant = [name for name in (*FACTS, "gen_len") if name in schema]
+    constant = [name for name in (*CELL_FACTS, "gen_len") if name in schema]
     # A number of a fact that some rows lack.
     frame = frame.with_columns(pl.col(name).fill_nan(None) for name in constant if schema[name].is_float())
     token = (_T <= _T.filter(_KL.is_not_null()).max()).fill_null(False)
@@ -146,7 +146,7 @@ def _first(names: Sequence[str], broken: Callable[[pl.Expr], pl.Expr]) -> pl.Exp
 def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The frame with every column of `source`, cast, in the order of the key."""
     names = frame.collect_schema().names()
-    absent = [pl.lit(None).alias(name) for name in (*FACTS, "gen_len") if name not in names]
+    absent = [pl.lit(None).alias(name) for name in (*CELL_FACTS, "gen_len") if name not in names]
     told = ["t", "lost", "several", "changed"] if "t" in names else []
     whole = [name for name in ("seed", "window", "gen_len") if name in names]
     if "layer" in names:
@@ -170,7 +170,12 @@ def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
             pl.coalesce(pl.col("gen_len").cast(pl.Int64), _KL.list.agg(last_finite).cast(pl.Int64).fill_null(0))
         )
         .with_columns(pl.coalesce(pl.col("window").cast(pl.Int64), pl.col("gen_len").max()))
-        .select(*(pl.col(name).cast(dtype) for name, dtype in SOURCE.schema.items()), "fraction", *told)
+        .select(
+            *(pl.col(name).cast(dtype) for name, dtype in SOURCE.schema.items()),
+            pl.col("c_star").cast(pl.Float64).fill_nan(None),
+            "fraction",
+            *told,
+        )
         .sort(KEY, maintain_order=True)
     )
 
@@ -210,7 +215,7 @@ def _cells(read: pl.DataFrame, told: pl.DataFrame | None, empty: pl.DataFrame | 
     sizes = read.group_by("cell", "alpha").agg(n=pl.len().cast(pl.Int64)).sort("cell", "alpha")
     there = sizes.group_by("cell", maintain_order=True).agg(n="n", there="alpha")
     if told is None:
-        one = (pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name) for name in FACTS)
+        one = (pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(name) for name in CELL_FACTS)
         told = read.group_by("cell", maintain_order=True).agg(*one, status=pl.lit("ok"), alphas=pl.lit([], _ALPHAS))
     if empty is not None:
         # Doses that a cell had in the file, and cells that had any, are those of which there is something.

@@ -10,14 +10,14 @@ import polars as pl
 
 from klsurv.ingest.cell import Cell
 from klsurv.names import clean
-from klsurv.schema import CELLS, FACTS, SOURCE
+from klsurv.schema import CELL_FACTS, CELLS, FACTS, SOURCE
 
 _ENDIANNESS: Literal["little", "big"] = "little" if sys.byteorder == "little" else "big"
 
 
 def row(cell: Cell) -> pl.DataFrame:
     """The cell's row of the table `cells`."""
-    facts = {name: getattr(cell.calib, name, None) for name in (*FACTS, "c_star")}
+    facts = {name: getattr(cell.calib, name, None) for name in CELL_FACTS}
     known = {
         "cell": cell.name,
         **facts,

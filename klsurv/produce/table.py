@@ -9,10 +9,8 @@ import polars as pl
 
 from klsurv.errors import LayoutError, first_line
 from klsurv.names import clean
-from klsurv.schema import CELLS, FACTS, FOOTER_CELLS, FOOTER_TABLE, KEY, LONG, TABLES
+from klsurv.schema import CELL_FACTS, CELLS, FACTS, FOOTER_CELLS, FOOTER_TABLE, KEY, LONG, TABLES
 
-# What a table of another team may say of its cells, once in each row.
-_OF_CELL = (*FACTS, "c_star")
 _KL, _PMASS = pl.col("kl"), pl.col("pmass")
 
 
@@ -36,14 +34,13 @@ def _checked(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[pl.
     footer = pl.read_parquet_metadata(path)
     told = FOOTER_CELLS in footer
     if not told:
-        _one_each(frame, [name for name in _OF_CELL if name in names])
-        beyond = [name for name in ("c_star", "layer") if name in names]
-        cells = _exactly(cells, frame, beyond) if beyond else cells
+        _one_each(frame, [name for name in CELL_FACTS if name in names])
+        cells = _with_layers(cells, frame) if "layer" in names else cells
     _check_ends(source)
     messages = []
     if "t" in names:
         messages += _check_values(frame, source)
-    known = {*LONG.names, "fork", "gen_len", *(FACTS if told else _OF_CELL)}
+    known = {*LONG.names, "fork", "gen_len", *(FACTS if told else CELL_FACTS)}
     if footer.get(FOOTER_TABLE) in TABLES:
         # The rest of klsurv's own tables is made of these.
         known |= set(TABLES[footer[FOOTER_TABLE]].names)
@@ -52,18 +49,18 @@ def _checked(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[pl.
     return cells, messages
 
 
-def _exactly(cells: pl.DataFrame, frame: pl.LazyFrame, names: Sequence[str]) -> pl.DataFrame:
-    """The table `cells` with c_star and layer as they are in the file, where a layer must be a number."""
-    found = frame.group_by("cell").agg(pl.col(names).first()).collect()
+def _with_layers(cells: pl.DataFrame, frame: pl.LazyFrame) -> pl.DataFrame:
+    """The table `cells` with the layers of the file, each a whole number: klsurv reads others as none."""
+    found = frame.group_by("cell").agg(pl.col("layer").first()).collect()
     try:
-        exact = found.with_columns(pl.col(name).cast(CELLS.schema[name]) for name in names)
+        exact = found.with_columns(pl.col("layer").cast(CELLS.schema["layer"]))
     except pl.exceptions.PolarsError as error:
         raise LayoutError(f"a column has the wrong type: {first_line(error)}") from None
-    if not exact.select(names).cast(pl.Float64).equals(found.select(names).cast(pl.Float64)):
+    if not exact.select(pl.col("layer").cast(pl.Float64)).equals(found.select(pl.col("layer").cast(pl.Float64))):
         raise LayoutError("the column layer is not a whole number in each row")
     # The names of cells are cleaned on reading.
     exact = exact.with_columns(pl.col("cell").map_elements(lambda name: clean(name, backslash=False), pl.String))
-    return cells.drop(names).join(exact, on="cell", how="left").select(cells.columns)
+    return cells.drop("layer").join(exact, on="cell", how="left").select(cells.columns)
 
 
 def _one_each(frame: pl.LazyFrame, columns: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from klsurv.schema.calibration import BAND, BISECTION, CALIBRATION, HELDOUT
 from klsurv.schema.declare import Column, Table, typed
 from klsurv.schema.measured import (
+    CELL_FACTS,
     CELLS,
     CHANGES,
     CHECK,
@@ -69,6 +70,7 @@ __all__ = [
     "BY_CELL",
     "CALIBRATION",
     "CELLS",
+    "CELL_FACTS",
     "CHANGES",
     "CHECK",
     "COMPARE",

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from klsurv.errors import LayoutError, NothingUsableError, ParameterError
+from klsurv.schema import CELL_FACTS
 from tests.analysis.lived import life
 from tests.ingest.handmade import INF, NAN
 from tests.ingest.tables import LISTS, LONG, SCORING, changed, same, scan
@@ -53,6 +54,25 @@ def test_what_a_frame_does_not_say_is_taken_from_its_rollouts() -> None:
         "status": "ok",
     }
     assert runs.trajectories().select("gen_len", "end").collect().rows() == [(4, "window"), (2, "eos")]
+
+
+@pytest.mark.parametrize("table", ["long", "trajectories"])
+def test_a_frame_that_says_c_star_has_the_calibration_of_its_cells(real_cells: Path, table: str) -> None:
+    runs = scan(real_cells)
+    facts = runs.cells().select("cell", *CELL_FACTS)
+    rows = getattr(runs, table)().collect()
+    frame = rows.select("cell", *(name for name in rows.columns if name not in facts.columns)).join(facts, on="cell")
+    again = scan(frame)
+    assert again.cells().get_column("c_star").null_count() == 0
+    same(again.calibration(), runs.calibration())
+    same(again.heldout(), runs.heldout())
+
+
+def test_of_several_c_star_in_a_cell_none_is_taken_and_nan_says_nothing() -> None:
+    frame = pl.concat([LISTS.with_columns(prompt=pl.lit(i, pl.Int64), c_star=c) for i, c in enumerate((5.0, 6.0))])
+    assert scan(frame).cells().get_column("c_star").to_list() == [None]
+    assert scan(LISTS.with_columns(c_star=NAN)).cells().get_column("c_star").to_list() == [None]
+    assert scan(LISTS.with_columns(c_star=5.0)).cells().get_column("c_star").to_list() == [5.0]
 
 
 def test_a_nan_pmass_is_a_fork_that_failed_and_a_null_one_is_no_fork() -> None:
