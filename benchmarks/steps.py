@@ -21,6 +21,7 @@ import vl_convert
 from PIL import Image
 
 import klsurv
+from klsurv.analysis.spread import kl_quantiles
 from klsurv.analysis.survival import outcomes
 from klsurv.charts.figure import Figure
 from klsurv.ingest.cell import load_cell
@@ -84,7 +85,7 @@ def main() -> None:
     lives = runs.judged(scoring)
     survival, _ = timed(lambda: outcomes(lives, ["alpha"]))
     rows.append(("counts, survival, medians", survival, "", 0.0))
-    quantiles, _ = timed(lambda: runs.kl_quantiles(["alpha"], (50, 95, 99), scoring))
+    quantiles, _ = timed(lambda: kl_quantiles(runs, ["alpha"], (50, 95, 99), scoring))
     ordered, _ = timed(lambda: source.select(_KL.explode().quantile(0.5, "linear")))
     rows.append(("quantiles of KL by alpha", quantiles, "one quantile of all", ordered))
 

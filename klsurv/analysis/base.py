@@ -15,7 +15,7 @@ from klsurv.fanout import each
 from klsurv.frames.duplicates import duplicates
 from klsurv.frames.event import failures_as, observe
 from klsurv.frames.grids import mixed
-from klsurv.frames.score import judge, score, windowed
+from klsurv.frames.score import judge, score
 from klsurv.frames.smooth import early_tokens
 from klsurv.inference import Interval
 from klsurv.params import Event, Metric, Scoring, ScoringOptions, outcome
@@ -23,7 +23,6 @@ from klsurv.schema import KEY
 from klsurv.source import Piece
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
-from klsurv.stats.quantiles import quantiles
 
 CHOOSE = "alphas (--alphas), or make them groups of their own (by alpha)"
 # What questions ask of the runs and of each other, and no one else does.
@@ -37,7 +36,6 @@ INNER = {
     "reader",
     "say",
     "lives",
-    "kl_quantiles",
     "shares",
 }
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
@@ -104,17 +102,6 @@ class Analysis(ABC):
         if event.event == "pmass":
             return self.judged_told(scoring)
         return pl.concat(each(self.reader, partial(_observed, scoring=scoring, event=event), self.pieces()))
-
-    def kl_quantiles(self, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
-        """Per group, quantiles (linear) of the finite raw KL inside the length: `by`, then kl_p50 and so on (nats)."""
-        rows = windowed(self.rollouts().lazy(), scoring=scoring).select(*dict.fromkeys((*KEY, *by))).collect()
-        names = rows.select(by).unique().sort(by, nulls_last=True).with_row_index("group")
-        index = rows.join(names, on=by, how="left", nulls_equal=True).select(*KEY, "group")
-        values = [partial(_values, piece, of_cells(index, piece)) for piece in self.pieces()]
-        found = quantiles(values, percents=percents, executor=self.reader).rename(
-            {f"p{p}": f"kl_p{p}" for p in percents}
-        )
-        return names.join(found, on="group", how="left", maintain_order="left").drop("group")
 
     def _told(
         self,
@@ -210,14 +197,6 @@ class Told:
 
     def __init__(self, mixed: pl.DataFrame, failed: pl.DataFrame) -> None:
         self.mixed, self.failed = mixed, failed
-
-
-def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
-    """The raw KL of a piece, a list per trajectory: `group` (by cell, alpha and prompt in `index`) and x."""
-    rows = piece.kl()
-    # Keys alone are joined, as that would copy the lists.
-    groups = rows.select(KEY).join(index.lazy(), on=KEY, how="left", maintain_order="left").select("group")
-    return pl.concat([groups, rows.select(x="kl")], how="horizontal")
 
 
 def of_cells(rows: pl.DataFrame, piece: Piece) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from typing import Unpack
 import polars as pl
 
 from klsurv.analysis.base import Analysis
+from klsurv.analysis.spread import kl_quantiles
 from klsurv.inference import Interval
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.history import bisections
@@ -41,7 +42,7 @@ class Calibrations(Analysis):
         # KL is long, and `calibration` and the figure ask for the same again.
         held = self._held
         if held is None or held[0] != window:
-            quantiles = self.kl_quantiles([*RUN, "alpha"], (95,), Scoring(**scoring))
+            quantiles = kl_quantiles(self, [*RUN, "alpha"], (95,), Scoring(**scoring))
             self._held = held = window, heldout(self._usable(scoring), quantiles)
         return held[1].clone()
 

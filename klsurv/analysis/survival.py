@@ -9,6 +9,7 @@ import polars as pl
 
 from klsurv.analysis.base import Analysis
 from klsurv.analysis.lives import arranged, curves, sized
+from klsurv.analysis.spread import kl_quantiles
 from klsurv.frames.counts import each_dose
 from klsurv.frames.event import recovery
 from klsurv.frames.steps import steps as steps_of
@@ -44,7 +45,7 @@ class Survival(Analysis):
         chosen = Scoring(**scoring)
         lives = self.judged_told(chosen)
         self._mixed_told(lives, names)
-        quantiles = self.kl_quantiles(names, (50, 95, 99), chosen)
+        quantiles = kl_quantiles(self, names, (50, 95, 99), chosen)
         table = outcomes(lives, names).join(quantiles, on=names, how="left", nulls_equal=True, maintain_order="left")
         return arranged(each_dose(table.lazy(), by=names, alphas=self.alphas).collect(), names, SUMMARY)
 

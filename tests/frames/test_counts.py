@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 import klsurv
+from klsurv.analysis.spread import kl_quantiles
 from klsurv.frames.counts import counts, each_dose
 from klsurv.params import Scoring
 from klsurv.schema import SUMMARY
@@ -70,7 +71,7 @@ def test_kl_quantiles_are_linear_ones_of_the_finite_kl_inside_the_lengths(made: 
     for row in made:
         kl = [x for x in row["kl"][: row["gen_len"]] if math.isfinite(x)]
         values.setdefault((row["method"], row["alpha"]), []).extend(kl)
-    found = klsurv.scan(source(*made)).kl_quantiles(["method", "alpha"], (0, 50, 95, 100), Scoring())
+    found = kl_quantiles(klsurv.scan(source(*made)), ["method", "alpha"], (0, 50, 95, 100), Scoring())
     assert found.columns == ["method", "alpha", "kl_p0", "kl_p50", "kl_p95", "kl_p100"]
     assert {row[:2]: row[2:] for row in found.rows()} == {
         group: pytest.approx(tuple(np.percentile(kl, [0, 50, 95, 100]))) if kl else (None,) * 4
@@ -80,7 +81,7 @@ def test_kl_quantiles_are_linear_ones_of_the_finite_kl_inside_the_lengths(made: 
 
 def test_quantiles_of_a_group_weigh_tokens_and_not_trajectories() -> None:
     made = [trajectory([0.0]), trajectory([1.0] * 3), trajectory([NAN, INF, -INF])]
-    found = klsurv.scan(source(*made)).kl_quantiles(["alpha"], (50,), Scoring())
+    found = kl_quantiles(klsurv.scan(source(*made)), ["alpha"], (50,), Scoring())
     assert found.rows() == [(1.0, 1.0)]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import klsurv
+from klsurv.analysis.spread import kl_quantiles
 from klsurv.errors import LayoutError
 from klsurv.store import write
 from klsurv.store.marker import MARKER
@@ -146,7 +147,7 @@ def test_a_store_is_read_as_it_was_when_it_was_opened(root: Path, store: Path) -
     os.rename(root / "cell_3", root / "_gone")
     klsurv.update_store(root, store, prune=True)
     assert at_one(runs) == [0.5] * 8
-    assert runs.kl_quantiles(["alpha"], (50,), klsurv.params.Scoring()).height == 2
+    assert kl_quantiles(runs, ["alpha"], (50,), klsurv.params.Scoring()).height == 2
     assert runs.summary().equals(asked)
     assert at_one(klsurv.scan(store)) == [7.0] * 7
     assert told(store) != before

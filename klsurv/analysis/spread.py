@@ -1,0 +1,41 @@
+"""How KL is spread. In: runs. Out: quantiles of the raw KL of each group, one row per group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import polars as pl
+
+from klsurv.analysis.base import Analysis, of_cells
+from klsurv.frames.score import windowed
+from klsurv.params import Scoring
+from klsurv.schema import KEY
+from klsurv.source import Piece
+from klsurv.stats.quantiles import quantiles
+
+
+def kl_quantiles(runs: Analysis, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
+    """Per group, quantiles (linear) of the finite raw KL inside the length: `by`, then kl_p50 and so on (nats)."""
+    rows = windowed(runs.rollouts().lazy(), scoring=scoring).select(*dict.fromkeys((*KEY, *by))).collect()
+    names = rows.select(by).unique().sort(by, nulls_last=True).with_row_index("group")
+    index = rows.join(names, on=by, how="left", nulls_equal=True).select(*KEY, "group")
+
+    def values(pieces: Sequence[Piece]) -> list[partial[pl.LazyFrame]]:
+        return [partial(_values, piece, of_cells(index, piece)) for piece in pieces]
+
+    parts = [runs.pieces()]
+    if "alpha" in by and len(parts[0]) > 1 and runs.reader is None:
+        # No group has rows of two doses, and what one dose has may fit into memory: it is then read once, not twice.
+        parts = [runs.pieces(alphas=[alpha]) for alpha in rows.get_column("alpha").unique().sort()]
+    found = pl.concat(quantiles(values(part), percents=percents, executor=runs.reader) for part in parts)
+    found = found.rename({f"p{p}": f"kl_p{p}" for p in percents})
+    return names.join(found, on="group", how="left", maintain_order="left").drop("group")
+
+
+def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
+    """The raw KL of a piece, a list per trajectory: `group` (by cell, alpha and prompt in `index`) and x."""
+    rows = piece.kl()
+    # Keys alone are joined, as that would copy the lists.
+    groups = rows.select(KEY).join(index.lazy(), on=KEY, how="left", maintain_order="left").select("group")
+    return pl.concat([groups, rows.select(x="kl")], how="horizontal")
