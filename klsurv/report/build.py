@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from klsurv import __version__
+from klsurv.charts.page import kl_title
 from klsurv.crew import Crew
 from klsurv.fanout import Progress
 from klsurv.ingest.discover import CellDir
@@ -63,6 +64,7 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
     heading = words(runs, "", options, n=lives.height)
     facts = {
         "threshold": scoring.threshold,
+        "kl_title": kl_title(scoring),
         "x_max": max(1, *(longest or 0 for longest in lives.select(pl.col("length").max(), _LAST).row(0))),
         "y_max": drawn.top(),
     }
@@ -73,6 +75,7 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
         {
             "title": ", ".join(cells.get_column("cell").head(3)),
             "subtitle": heading.subtitle,
+            "kl_title": facts["kl_title"],
             "read": f"{used}, {of_them}"
             + (f"; {left_out} {'was' if left_out == 1 else 'were'} left out." if left_out else "."),
             "warnings": runs.warnings,

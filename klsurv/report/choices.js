@@ -28,10 +28,17 @@ const update = () => {
     if (state.death[i] > genLen[i]) continue;
     tables.deaths.push({ cell: D.cells[cellOf[i]].cell, alpha: D.alphas[alphaOf[i]], prompt: promptOf[i], death_t: state.death[i] });
   }
+  $("chosen").textContent = [`Death is pmass < ${state.threshold}`, ...["alpha", "method", "model"].flatMap(narrowed)].join("; ");
   $("threshold-value").textContent = `${tables.summary.reduce((n, row) => n + row.n_events, 0)} of ${state.chosen.length} trajectories died`;
   showSummary();
   showCsv();
   if (state.picked >= 0) tell(state.picked, false);
+};
+
+// What a filter leaves, in words: nothing where that is all. On paper there are no boxes.
+const narrowed = (name) => {
+  const boxes = [...$(`filter-${name}`).querySelectorAll("input")], left = boxes.filter((box) => box.checked);
+  return left.length === boxes.length ? [] : [`${name} ${left.map((box) => box.parentElement.textContent.trim()).join(", ") || "none chosen"}`];
 };
 
 const showSummary = () => {
@@ -95,6 +102,8 @@ $("pick").addEventListener("submit", (event) => {
 let waiting = false;
 const choose = (text) => {
   const value = Number(text);
+  $("threshold-number").setCustomValidity(value >= 0 && value <= 1 ? "" : "between 0 and 1");
+  $("threshold-number").reportValidity();
   if (text === "" || !(value >= 0 && value <= 1)) return;
   state.threshold = value;
   $("threshold").value = value;

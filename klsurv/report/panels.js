@@ -49,6 +49,8 @@ const paintLines = (panel) => {
     pen.textAlign = share === 1 ? "right" : "center";
     pen.fillText(String(Math.round(share * D.x_max)), x(share * D.x_max), height - 2);
   }
+  pen.textAlign = "left";
+  pen.fillText(D.kl_title, 32, 9, width - 36);
   if (!panel.members.some(drawn)) {
     pen.textAlign = "center";
     pen.fillText("none is drawn: early KL is 0 or failed", x(D.x_max / 2), y(D.y_max / 2) + 3);
@@ -130,5 +132,5 @@ const lastPmass = (i, t) => {
 };
 const hover = (panel, event) => {
   const hit = nearest(panel, event);
-  $("hover").textContent = hit ? `${D.cells[cellOf[hit.i]].cell} · prompt ${promptOf[hit.i]} · t = ${hit.t} · KL ${short(hit.value)} · pmass ${short(lastPmass(hit.i, hit.t))}` : "\u00a0";
+  $("hover").textContent = hit ? `${D.cells[cellOf[hit.i]].cell} · prompt ${promptOf[hit.i]} · t = ${hit.t} · ${D.kl_title} = ${short(hit.value)} · pmass ${short(lastPmass(hit.i, hit.t))}` : "\u00a0";
 };

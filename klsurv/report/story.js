@@ -39,5 +39,14 @@ const tell = (i, move) => {
     element("p", "What it said is not in this page (no gens.jsonl).", story).className = "sub";
   }
   for (const panel of panels) if (!panel.box.hidden) paintLines(panel);
-  if (move) story.focus();
+  if (!move) return;
+  // Not under the threshold, which stays at the top.
+  story.style.scrollMarginTop = `${$("choices").offsetHeight + 8}px`;
+  $("pick-cell").value = cellOf[i];
+  offerAlphas();
+  $("pick-alpha").value = alphaOf[i];
+  offerPrompts();
+  $("pick-prompt").value = promptOf[i];
+  story.focus({ preventScroll: true });
+  story.scrollIntoView({ block: "start" });
 };
