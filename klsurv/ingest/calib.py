@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from klsurv.errors import CellError
 from klsurv.ingest.discover import CALIB
 from klsurv.ingest.values import Json, finite, get, kind, tokens, whole
 from klsurv.limits import limits
@@ -32,8 +33,11 @@ def check_calib(calib: Json) -> Calib:
     """The facts in `calib.json`; only `window` cannot be done without.
 
     Raises:
-        CellError: `window` is missing or not a number of tokens.
+        CellError: `window` is missing or not a number of tokens, 1 or more.
     """
+    window = tokens(get(calib, "window", CALIB), CALIB, "window")
+    if window < 1:
+        raise CellError("a rollout has 1 token or more, not 0", file=CALIB, field="window")
     notes: list[str] = []
 
     def optional(name: str, read: Callable[[object], T | None]) -> T | None:
@@ -44,7 +48,7 @@ def check_calib(calib: Json) -> Calib:
         return value
 
     return Calib(
-        window=tokens(get(calib, "window", CALIB), CALIB, "window"),
+        window=window,
         model=optional("model", _text),
         method=optional("method", _text),
         seed=optional("seed", whole),

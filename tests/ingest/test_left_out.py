@@ -34,6 +34,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str, str, str]] = [
     (of("calib", window=...), "calib.json", "window", "missing"),
     (of("calib", window="8"), "calib.json", "window", '"8" is not a number of tokens'),
     (of("calib", window=True), "calib.json", "window", "true is not a number of tokens"),
+    (of("calib", window=0), "calib.json", "window", "a rollout has 1 token or more, not 0"),
     (of("calib", window=10**400), "calib.json", "window", "is not a number of tokens"),
     (of("trajectory", per_prompt_per_t_kl=...), "trajectory.json", KL_FIELD, "missing"),
     (of("trajectory", per_prompt_per_t_kl=[]), "trajectory.json", KL_FIELD, "is a list, expected an object"),
