@@ -49,7 +49,7 @@ def command(runs: Place, file: Path, name: str, by: str | None, partition_by: st
     """Write one table to FILE: .parquet, .arrow, .feather, .csv or .ndjson.
 
     Parquet and arrow files carry each column's unit and meaning; parquet of trajectories, long or scored can be given
-    as RUNS again.
+    as RUNS again, in one file.
     """
     if by is not None and name not in (*GROUPED, "compare"):
         raise click.UsageError(f"the table {name} has no groups: --by is for summaries and statistics")

@@ -14,6 +14,7 @@ from klsurv.ingest.sound import check_ok
 from klsurv.names import clean
 from klsurv.params import Selection
 from klsurv.schema import (
+    BY_CELL,
     CELLS,
     FACTS,
     FOOTER_CELLS,
@@ -42,7 +43,7 @@ def read_parquet(
     """The tables `cells` and `source` of a parquet file that klsurv wrote, or that has the columns of a layout.
 
     Raises:
-        LayoutError: it is no parquet file, or its columns are in neither layout.
+        LayoutError: it is no parquet file, one of several, or its columns are in neither layout.
         NothingUsableError: no cell is left by the selection.
         CellError: a cell was not `ok` when the file was written, and `strict`.
     """
@@ -59,10 +60,15 @@ def read_parquet(
             )
             if key in footer
         }
-        frame = pl.scan_parquet(_opened(path, data))
+        frame = pl.scan_parquet(_opened(path, data), glob=False)
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise LayoutError(f"{clean(str(path))} is not a parquet file (no other is read): {first_line(error)}") from None
+    if footer.get(FOOTER_TABLE) in BY_CELL and FOOTER_CELLS not in footer:
+        raise LayoutError(
+            f"{clean(str(path))} is one part of a table that was exported by columns (--partition-by): "
+            "what all rows have in common is not in it; export without --partition-by what klsurv shall read"
+        )
     try:
         cells, source = read_frame(frame, selection=selection, cut=cut, **told)
     except LayoutError as error:

@@ -27,7 +27,7 @@ def check_table(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[
 
 
 def _checked(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    frame = pl.scan_parquet(path)
+    frame = pl.scan_parquet(path, glob=False)
     names = frame.collect_schema().names()
     if "cell" not in names:
         frame = frame.with_columns(cell=pl.lit("frame"))

@@ -116,3 +116,11 @@ def test_a_directory_with_something_in_it_is_left_alone(klsurv: Klsurv, real_cel
     result = klsurv("export", real_cells, tmp_path / "p", "--partition-by", "method")
     assert result.returncode == 1 and "not empty" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["p"] and (tmp_path / "p" / "mine").read_text() == "stays"
+
+
+@pytest.mark.parametrize("table", ["trajectories", "long", "scored"])
+def test_a_part_is_not_read_as_if_it_were_all(klsurv: Klsurv, real_cells: Path, tmp_path: Path, table: str) -> None:
+    klsurv("export", real_cells, tmp_path / "p", "--table", table, "--partition-by", "method")
+    result = klsurv("summary", tmp_path / "p" / "method=pca" / "part-0.parquet")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "part-0.parquet is one part of a table that was exported by columns (--partition-by)" in result.stderr

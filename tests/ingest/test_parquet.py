@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+import klsurv
 from klsurv.errors import LayoutError, NothingUsableError
 from tests.analysis.lived import life
 from tests.ingest.handmade import INF, NAN, write_cell, write_file
@@ -148,3 +150,14 @@ def test_names_that_were_escaped_are_not_escaped_again(tmp_path: Path) -> None:
     for table in ("long", "trajectories"):
         again = scan(export_of(runs, tmp_path / "file.parquet", table))
         assert again.cells().get_column("cell").to_list() == runs.cells().get_column("cell").to_list()
+
+
+@pytest.mark.parametrize("name", ["run[1].parquet", "run?.parquet", "run*.parquet", "[exp]/run.parquet"])
+def test_a_file_is_read_by_its_name_and_not_by_a_pattern(tmp_path: Path, name: str) -> None:
+    (tmp_path / "[exp]").mkdir()
+    changed(LONG, pmass=0.9).write_parquet(tmp_path / "run1.parquet")
+    LONG.write_parquet(tmp_path / "run2.parquet")
+    os.rename(tmp_path / "run2.parquet", tmp_path / name)
+    same(scan(tmp_path / name).summary(), scan(LONG).summary())
+    klsurv.convert(tmp_path / name, tmp_path / "cells")
+    same(scan(tmp_path / "cells").summary(), scan(LONG).summary())
