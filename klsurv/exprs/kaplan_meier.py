@@ -73,12 +73,11 @@ def restricted_mean(fork: pl.Expr, survival: pl.Expr, *, tau: pl.Expr) -> pl.Exp
     return pl.when(tau.first().is_not_null()).then(area)
 
 
-def restricted_mean_left(fork: pl.Expr, survival: pl.Expr, *, tau: pl.Expr) -> pl.Expr:
-    """The restricted mean if each death came just after the fork before it: the least that the forks allow (tokens)."""
-    left = pl.min_horizontal(fork.shift(1).fill_null(0), tau)
-    after = (tau.first() - fork.last()).clip(0) * survival.last()
-    area = (survival * (pl.min_horizontal(fork, tau) - left)).sum() + after
-    return pl.when(tau.first().is_not_null()).then(area)
+def restricted_mean_left(fork: pl.Expr, survival: pl.Expr, left: pl.Expr, *, tau: pl.Expr) -> pl.Expr:
+    """The restricted mean if S fell at `left` already, not at the fork: the least that the forks allow (tokens)."""
+    fall = survival.shift(1).fill_null(1.0) - survival
+    late = fall * (pl.min_horizontal(fork, tau) - pl.min_horizontal(left, tau))
+    return restricted_mean(fork, survival, tau=tau) - late.sum()
 
 
 def restricted_mean_error(fork: pl.Expr, survival: pl.Expr, greenwood: pl.Expr, *, tau: pl.Expr) -> pl.Expr:

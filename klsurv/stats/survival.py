@@ -10,7 +10,7 @@ from klsurv.exprs import kaplan_meier as km
 from klsurv.inference import Interval
 
 KAPLAN_MEIER, TURNBULL = "kaplan-meier", "turnbull"
-_FORK, _S = pl.col("fork"), pl.col("survival")
+_FORK, _S, _LEFT = pl.col("fork"), pl.col("survival"), pl.col("left")
 
 
 def survival(
@@ -18,11 +18,17 @@ def survival(
 ) -> pl.DataFrame:
     """The table `survival` behind the columns `by`; rows and order as in `risk`.
 
+    A further column `left` (tokens) says that S fell in (left, fork], where it did.
+
     Groups that have `brackets` (those that mix fork grids) are estimated by Turnbull's NPMLE, without errors and
     intervals; all others by Kaplan–Meier, all at once.
     """
     table = risk.lazy().with_columns(hazard=km.hazard(pl.col("n_events"), pl.col("n_risk")))
-    table = table.with_columns(survival=km.survival(pl.col("hazard")).over(by), estimator=pl.lit(KAPLAN_MEIER))
+    table = table.with_columns(
+        survival=km.survival(pl.col("hazard")).over(by),
+        left=_FORK.shift(1).fill_null(0).over(by),
+        estimator=pl.lit(KAPLAN_MEIER),
+    )
     if brackets is not None and not brackets.is_empty():
         table = pl.concat(
             [
@@ -41,7 +47,7 @@ def survival(
         table.with_columns(std_error=pl.when(exact).then(error))
         .with_columns(ci_low=pl.when(exact).then(low), ci_high=pl.when(exact).then(high))
         .with_columns(ci_high=pl.min_horizontal(before, none_left))
-        .select(*risk.columns, "hazard", "survival", "std_error", "ci_low", "ci_high", "estimator")
+        .select(*risk.columns, "hazard", "survival", "std_error", "ci_low", "ci_high", "estimator", "left")
         .collect()
     )
 
@@ -50,19 +56,23 @@ def _turnbull(table: pl.LazyFrame, brackets: pl.DataFrame, *, by: Sequence[str])
     """The rows of one group with Turnbull's S, and the hazard that goes with it."""
     from klsurv.stats.turnbull import turnbull
 
-    ends, values = turnbull(
+    starts, ends, values = turnbull(
         brackets.get_column("left").cast(pl.Float64).to_numpy(),
         brackets.get_column("right").cast(pl.Float64).fill_null(float("inf")).to_numpy(),
         brackets.get_column("n").cast(pl.Float64).to_numpy(),
     )
-    steps = pl.LazyFrame({"fork": ends, "step": values})
+    steps = pl.LazyFrame({"fork": ends, "step": values, "start": starts.clip(0)})
     group = table.join(brackets.lazy().select(by).unique(), on=by, how="semi", nulls_equal=True)
     before = _S.shift(1).fill_null(1.0)
     return (
         group.with_columns(at=_FORK.cast(pl.Float64))
         .sort("at")
         .join_asof(steps, left_on="at", right_on="fork")
-        .with_columns(survival=pl.col("step").fill_null(1.0), estimator=pl.lit(TURNBULL))
+        .with_columns(
+            survival=pl.col("step").fill_null(1.0),
+            left=pl.col("start").cast(pl.Int64).fill_null(0),
+            estimator=pl.lit(TURNBULL),
+        )
         .with_columns(hazard=pl.when(before > km.TOLERANCE).then(1 - _S / before).otherwise(0.0))
         .select(table.collect_schema().names())
     )
@@ -105,11 +115,11 @@ def lifetimes(survival: pl.DataFrame, *, by: Sequence[str], tau_at: int | None =
     error = km.restricted_mean_error(_FORK, _S, greenwood, tau=pl.col("tau"))
     return rows.group_by(by, maintain_order=True).agg(
         median=km.median(_FORK, _S),
-        median_left=km.median(_FORK.shift(1).fill_null(0), _S),
+        median_left=km.median(_LEFT, _S),
         median_low=km.median(_FORK, pl.col("ci_low")),
         median_high=km.median(_FORK, pl.col("ci_high")),
         rmst=km.restricted_mean(_FORK, _S, tau=pl.col("tau")),
-        rmst_left=km.restricted_mean_left(_FORK, _S, tau=pl.col("tau")),
+        rmst_left=km.restricted_mean_left(_FORK, _S, _LEFT, tau=pl.col("tau")),
         rmst_error=pl.when(exact).then(error),
         tau=pl.col("tau").first(),
         survival_end=_S.last(),

@@ -1,4 +1,4 @@
-"""The interval-censored NPMLE. In: brackets (left, right] of deaths. Out: S at the right ends.
+"""The interval-censored NPMLE. In: brackets (left, right] of deaths. Out: where S falls, and to what.
 
 Turnbull (1976). Needed where the trajectories of a group were looked at on other grids.
 """
@@ -12,10 +12,12 @@ Floats = npt.NDArray[np.float64]
 
 # The gap to the maximum, in mean log-likelihood, at which the iteration stops; and its limit, of which 25 are needed.
 GAP, MOST = 1e-12, 200
+# Mass that is none; what rounding makes of 0; and steps of Newton's method, of which 5 are needed.
+VANISHED, ROUNDING, NEWTON = 1e-9, 1e-13, 20
 
 
-def turnbull(left: Floats, right: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """Where S falls and to what: right ends of the innermost intervals (tokens, ascending), S just after each.
+def turnbull(left: Floats, right: Floats, n: Floats) -> tuple[Floats, Floats, Floats]:
+    """Where S falls and to what: both ends of the innermost intervals (tokens, ascending), S just after each.
 
     Args:
         left: last token at which each was alive, exclusive; −1 or less for those that never were.
@@ -30,7 +32,7 @@ def turnbull(left: Floats, right: Floats, n: Floats) -> tuple[Floats, Floats]:
     mass = _most_likely(holds, n / n.sum())
     finite = np.isfinite(ends)
     survival = 1 - np.cumsum(mass[finite])
-    return ends[finite], np.clip(survival, 0, 1)
+    return starts[finite], ends[finite], np.clip(survival, 0, 1)
 
 
 def _most_likely(holds: Floats, share: Floats) -> Floats:
@@ -53,7 +55,43 @@ def _most_likely(holds: Floats, share: Floats) -> Floats:
         slack_step = (target - slack * step) / mass - slack
         mass = mass + _within(mass, step) * step
         slack = slack + _within(slack, slack_step) * slack_step
-    return np.asarray(mass / mass.sum())
+    return _sharpened(holds, share, mass / mass.sum())
+
+
+def _sharpened(holds: Floats, share: Floats, mass: Floats) -> Floats:
+    """The same to the last digits, by Newton's method on the mass that there is.
+
+    Where mass and multiplier vanish together the iteration stops at the square root of its gap: S that is 0.5 must not
+    be 0.5000003. The mass stays as it is where no such maximum is found.
+    """
+    kept = mass > VANISHED
+    for _ in range(len(mass)):
+        exact = _newton(holds[:, kept], share, mass[kept])
+        if exact is None:
+            break
+        if exact.min() >= -ROUNDING:
+            found = np.zeros(len(mass))
+            found[kept] = exact.clip(0)
+            fits = ((share / (holds @ found)) @ holds).max() < 1 + ROUNDING * len(share)
+            return found / found.sum() if fits else mass
+        # Where there is none at the maximum, the slope of the likelihood would have it negative.
+        kept[kept] = exact > 0
+    return mass
+
+
+def _newton(holds: Floats, share: Floats, mass: Floats) -> Floats | None:
+    """The mass, of any sign, at which the likelihood is level; None where that is not near."""
+    for _ in range(NEWTON):
+        fitted = holds @ mass
+        if fitted.min() <= 0:
+            return None
+        curvature = (holds.T * (share / fitted**2)) @ holds
+        # Of mass that is not unique, as little as possible is moved.
+        step = np.linalg.lstsq(curvature, (share / fitted) @ holds - 1)[0]
+        mass = mass + step
+        if np.abs(step).max() < ROUNDING:
+            return np.asarray(mass)
+    return None
 
 
 def _within(value: Floats, step: Floats) -> float:

@@ -89,6 +89,7 @@ def test_grouped_restricted_means_keep_apart() -> None:
 
 N, D = pl.col("n_risk"), pl.col("n_events")
 FORK, S, TAU = pl.col("fork"), pl.col("survival"), pl.col("tau")
+BEFORE = FORK.shift(1).fill_null(0)
 
 
 def test_greenwood_s_terms_are_0_where_no_one_or_everyone_dies() -> None:
@@ -136,12 +137,18 @@ def test_survival_of_0_or_1_to_rounding_is_0_or_1() -> None:
 def test_the_least_mean_has_survival_fall_just_after_the_fork_before(tau: int, expected: float) -> None:
     # 1 in (0, 3], 0.5 in (3, 10].
     frame = pl.DataFrame({"fork": [0, 3, 10], "survival": [1.0, 1.0, 0.5], "tau": [tau] * 3})
-    assert frame.select(km.restricted_mean_left(FORK, S, tau=TAU)).item() == pytest.approx(expected)
+    assert frame.select(km.restricted_mean_left(FORK, S, BEFORE, tau=TAU)).item() == pytest.approx(expected)
 
 
 def test_the_least_mean_has_deaths_before_the_first_fork_at_the_start() -> None:
     frame = pl.DataFrame({"fork": [4, 9], "survival": [0.25, 0.0], "tau": [9, 9]})
-    assert frame.select(km.restricted_mean_left(FORK, S, tau=TAU)).item() == pytest.approx(1.0)
+    assert frame.select(km.restricted_mean_left(FORK, S, BEFORE, tau=TAU)).item() == pytest.approx(1.0)
+
+
+def test_the_least_mean_takes_each_fall_to_the_other_end_of_where_it_lies() -> None:
+    # 0.5 falls somewhere in (0, 10], though another was looked at at 5.
+    frame = pl.DataFrame({"fork": [0, 5, 10], "survival": [1.0, 1.0, 0.5], "left": [0, 0, 0], "tau": [20] * 3})
+    assert frame.select(km.restricted_mean_left(FORK, S, pl.col("left"), tau=TAU)).item() == pytest.approx(10.0)
 
 
 def test_the_error_of_the_mean_weighs_each_fork_with_the_area_after_it() -> None:
@@ -161,7 +168,7 @@ def test_means_and_errors_are_null_where_tau_is() -> None:
         tau=pl.lit(None, pl.Int64)
     )
     found = frame.select(
-        left=km.restricted_mean_left(FORK, S, tau=TAU),
+        left=km.restricted_mean_left(FORK, S, BEFORE, tau=TAU),
         error=km.restricted_mean_error(FORK, S, pl.col("greenwood"), tau=TAU),
     )
     assert found.row(0) == (None, None)

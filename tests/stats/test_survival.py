@@ -32,8 +32,8 @@ def life(forks: Forks, tau: int | None = None) -> dict[str, object]:
     return lives(table({"a": forks}), tau=tau).row(0, named=True)
 
 
-def test_the_columns_are_the_groups_and_those_that_the_schema_declares() -> None:
-    assert curve([(0, 4, 1)]).schema == {"g": pl.String, **SURVIVAL.schema}
+def test_the_columns_are_the_groups_those_that_the_schema_declares_and_where_it_fell() -> None:
+    assert curve([(0, 4, 1)]).schema == {"g": pl.String, **SURVIVAL.schema, "left": pl.Int64}
 
 
 def test_a_curve_one_can_check_by_eye() -> None:
