@@ -12,7 +12,7 @@ from klsurv.inference import Interval
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.history import bisections
 from klsurv.params import Scoring, ScoringOptions
-from klsurv.schema import USABLE
+from klsurv.schema import FACTS, USABLE
 
 
 class Calibrations(Analysis):
@@ -60,6 +60,10 @@ class Calibrations(Analysis):
         return table
 
     def _usable(self, scoring: ScoringOptions) -> pl.DataFrame:
+        """The usable cells, once for all facts that trajectories have of theirs: in a frame these may be several."""
         window = Scoring(**scoring).window
         cells = self.cells().filter(pl.col("status").is_in(USABLE))
+        own = self.rollouts().select("cell", *FACTS).unique(maintain_order=True)
+        held = cells.drop(FACTS).join(own, on="cell", maintain_order="left").select(cells.columns)
+        cells = pl.concat([held, cells.join(own, on="cell", how="anti")])
         return cells if window is None else cells.with_columns(window=pl.lit(window, pl.Int64))

@@ -39,11 +39,12 @@ def calibration(cells: pl.DataFrame, heldout: pl.DataFrame, *, interval: Interva
     interval.
     """
     n_seeds, c_star = pl.col("seed").n_unique(), pl.col("c_star")
+    several = pl.col("seed").filter(c_star.is_not_null()).n_unique() > 1
     seeds = cells.group_by(RUN).agg(
-        n_cells=pl.len().cast(pl.Int64),
+        n_cells=pl.col("cell").n_unique().cast(pl.Int64),
         n_seeds=n_seeds.cast(pl.Int64),
         c_star_mean=c_star.mean(),
-        c_star_std=pl.when(n_seeds > 1).then(c_star.std(ddof=1)),
+        c_star_std=pl.when(several).then(c_star.std(ddof=1)),
         free=c_star.count().cast(pl.Int64) - 1,
     )
     student = -stdtrit(seeds.get_column("free").to_numpy(), (1 - interval.level) / 2)

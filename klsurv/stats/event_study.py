@@ -48,6 +48,8 @@ def study(sums: pl.DataFrame, *, n_lags: int, draws: Floats, interval: Interval)
     Prompts must be 0-based indices in the order of `draws`.
     """
     prompts = draws.shape[1]
+    # Of all that are drawn, those that this is made of.
+    of_these = sums.get_column("prompt").n_unique()
     rows: list[dict[str, object]] = []
     # In order, as sums of floats depend on it.
     strata = sums.sort("alpha", "fork").partition_by("alpha", "fork", maintain_order=True)
@@ -62,7 +64,7 @@ def study(sums: pl.DataFrame, *, n_lags: int, draws: Floats, interval: Interval)
             row: dict[str, object] = {"measure": measure, "lag": i - n_lags, "n_deaths": int(counts[i])}
             for name in ("died", "alive", "difference"):
                 value = float(point[name][0, i])
-                low, high = band(drawn[name][:, i], interval=interval, prompts=prompts)
+                low, high = band(drawn[name][:, i], interval=interval, prompts=of_these)
                 row |= {name: value if np.isfinite(value) else None, f"{name}_low": low, f"{name}_high": high}
             rows.append(row)
     return [{name: row[name] for name in STUDY.names} for row in rows]

@@ -32,7 +32,8 @@ def concordances(alive: pl.DataFrame, draws: Floats, *, interval: Interval) -> l
         tables.append((float(dose[0]), of_dose, *found))
     for alpha, part, concordant, comparable in [*tables, (None, alive, all_of[0], all_of[1])]:
         point = float(concordance(concordant, comparable, once)[0])
-        low, high = band(concordance(concordant, comparable, draws), interval=interval, prompts=n_prompts)
+        drawn = concordance(concordant, comparable, draws)
+        low, high = band(drawn, interval=interval, prompts=part.get_column("prompt").n_unique())
         rows.append(
             {
                 "alpha": alpha,

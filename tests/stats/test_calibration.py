@@ -55,6 +55,31 @@ def test_c_star_over_seeds_has_a_mean_and_the_deviation_of_a_sample() -> None:
     assert found == (3, 3, pytest.approx(11.0), pytest.approx(deviation), pytest.approx(deviation / 11))
 
 
+def test_a_spread_takes_two_seeds_whose_c_star_is_known() -> None:
+    found = spread({"c_star": 5.0, "seed": 0}, {"c_star": 6.0, "seed": 0}, {"c_star": None, "seed": 1})
+    assert found == (3, 2, 5.5, None, None)
+
+
+def test_a_cell_of_a_frame_may_have_several_methods_and_counts_in_each() -> None:
+    def made(cell: str, method: str | None, prompt: int, c_star: float) -> dict[str, Any]:
+        facts = {"model": "m", "method": method, "seed": 0, "layer": 3, "window": 20, "target_kl": 1.0}
+        kl = [0.1, 0.2, 0.3, 1.0] * 5
+        return {"cell": cell, **facts, "c_star": c_star, "alpha": 1.0, "prompt": prompt, "kl": kl} | {
+            "gen_len": 20,
+            "fork": [0, 20],
+            "pmass": [0.9, 0.9],
+        }
+
+    frame = pl.DataFrame([made("x", "pca", 0, 5.0), made("x", "md", 1, 5.0), made("y", None, 2, 9.0)])
+    runs = klsurv.scan(frame)
+    assert runs.calibration().select("method", "n_cells", "c_star_mean", "ratio").rows() == [
+        ("md", 1, 5.0, 1.0),
+        ("pca", 1, 5.0, 1.0),
+        (None, 1, 9.0, 1.0),
+    ]
+    assert runs.heldout().get_column("target_kl").to_list() == [1.0, 1.0, 1.0]
+
+
 def test_seeds_that_agree_have_a_deviation_of_0() -> None:
     assert spread({"c_star": 8.0}, {"c_star": 8.0}) == (2, 2, 8.0, 0.0, 0.0)
 

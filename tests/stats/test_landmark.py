@@ -182,6 +182,17 @@ def test_alpha_0_and_those_without_finite_kl_are_left_out() -> None:
     ]
 
 
+def test_prompts_that_are_only_drawn_do_not_narrow_the_bounds() -> None:
+    early = np.random.default_rng(1).random(12)
+    rows = [(1.0, prompt, early[prompt], 5 + prompt, prompt % 2 == 0) for prompt in range(12)]
+    alive = pl.DataFrame(rows, schema=["alpha", "prompt", "early_kl", "time", "event"], orient="row")
+    draws = np.random.default_rng(0).multinomial(40, [1 / 40] * 40, size=999).astype(float)
+    (row, _) = concordances(alive, draws, interval=Interval(level=0.6))
+    values = concordance(*pairs(alive, n_prompts=40), draws)
+    assert (row["ci_low"], row["ci_high"]) == band(values, interval=Interval(level=0.6), prompts=12)
+    assert (row["ci_low"], row["ci_high"]) != band(values, interval=Interval(level=0.6), prompts=40)
+
+
 def test_each_dose_has_its_row_in_order_and_then_all_of_them_with_bounds_of_the_draws() -> None:
     rows = [
         # alpha, prompt, early_kl, time, event
@@ -204,7 +215,7 @@ def test_each_dose_has_its_row_in_order_and_then_all_of_them_with_bounds_of_the_
     ]
     by_dose = [pairs(alive.filter(alpha=alpha), n_prompts=4) for alpha in (0.5, 1.0, 2.0)]
     over_all = sum(a for a, _ in by_dose), sum(b for _, b in by_dose)
-    for row, (concordant, comparable) in zip(found, [*by_dose, over_all], strict=True):
+    for row, (concordant, comparable), prompts in zip(found, [*by_dose, over_all], (3, 1, 3, 4), strict=True):
         values = concordance(concordant, comparable, draws)
-        assert (row["ci_low"], row["ci_high"]) == band(values, interval=Interval(level=0.5), prompts=4)
+        assert (row["ci_low"], row["ci_high"]) == band(values, interval=Interval(level=0.5), prompts=prompts)
     assert found[-1]["ci_low"] < found[-1]["ci_high"]
