@@ -123,7 +123,12 @@ COMPARE = Table(
         Column("test", _S, "", "member of the log-rank family, or the trend tested"),
         Column("group_a", _S, "", "null for the overall test"),
         Column("group_b", _S, "", "null for the overall test and for trends"),
-        Column("statistic", _F, "", "χ² distributed if the groups die alike; null: never at risk together, or a trend in what is unknown"),
+        Column(
+            "statistic",
+            _F,
+            "",
+            "χ² distributed if the groups die alike; null: never at risk together, or a trend in what is unknown",
+        ),
         Column("df", _I, "", "degrees of freedom"),
         Column("p", _F, "probability", "of a statistic as large, if the groups die alike"),
         Column("p_holm", _F, "probability", "p of a pair, adjusted for the number of pairs (Holm)"),

@@ -70,7 +70,7 @@ def _turnbull(table: pl.LazyFrame, brackets: pl.DataFrame, *, by: Sequence[str])
         .join_asof(steps, left_on="at", right_on="fork")
         .with_columns(
             survival=pl.col("step").fill_null(1.0),
-            left=pl.col("start").cast(pl.Int64).fill_null(0),
+            left=pl.col("start").cast(pl.Int64),
             estimator=pl.lit(TURNBULL),
         )
         .with_columns(hazard=pl.when(before > km.TOLERANCE).then(1 - _S / before).otherwise(0.0))

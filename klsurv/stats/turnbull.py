@@ -65,18 +65,14 @@ def _sharpened(holds: Floats, share: Floats, mass: Floats) -> Floats:
     be 0.5000003. The mass stays as it is where no such maximum is found.
     """
     kept = mass > VANISHED
-    for _ in range(len(mass)):
-        exact = _newton(holds[:, kept], share, mass[kept])
-        if exact is None:
-            break
-        if exact.min() >= -ROUNDING:
-            found = np.zeros(len(mass))
-            found[kept] = exact.clip(0)
-            fits = ((share / (holds @ found)) @ holds).max() < 1 + ROUNDING * len(share)
-            return found / found.sum() if fits else mass
+    while (exact := _newton(holds[:, kept], share, mass[kept])) is not None and exact.min() < 0:
         # Where there is none at the maximum, the slope of the likelihood would have it negative.
         kept[kept] = exact > 0
-    return mass
+    if exact is None:
+        return mass
+    found = np.zeros(len(mass))
+    found[kept] = exact
+    return found
 
 
 def _newton(holds: Floats, share: Floats, mass: Floats) -> Floats | None:

@@ -192,6 +192,16 @@ def test_where_a_death_lies_is_told_by_its_own_group_of_brackets() -> None:
     assert means.select("median", "median_left", "rmst", "rmst_left").rows() == [(10, 0, 15.0, 10.0)]
 
 
+def test_one_that_was_never_alive_died_at_the_start() -> None:
+    counts = pl.DataFrame({"fork": [0, 5], "n_risk": [2, 1], "n_events": [1, 1], "n_censored": [0, 0]})
+    bounds = pl.DataFrame({"left": [-1, 0], "right": [0, 5], "n": [1, 1]})
+    table = surviving.survival(
+        counts.with_columns(g=0), by=["g"], interval=Interval(), brackets=bounds.with_columns(g=0)
+    )
+    means = surviving.lifetimes(table, by=["g"])
+    assert means.select("median", "median_left", "rmst", "rmst_left").rows() == [(0, 0, 2.5, 0.0)]
+
+
 def test_the_order_and_grouping_of_the_brackets_do_not_matter() -> None:
     rng = np.random.default_rng(5)
     for _ in range(20):
