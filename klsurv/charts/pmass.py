@@ -14,6 +14,9 @@ from klsurv.charts.sheet import note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 from klsurv.params import Layout, Look
 
+# Through one fork alone goes no line and no area: pixels² of a dot in their place, and pixels that a band is wide.
+_DOT, _WIDE = 28, 14
+
 
 def pmass_chart(
     lines: pl.DataFrame,
@@ -27,6 +30,7 @@ def pmass_chart(
 ) -> Figure:
     """A panel per alpha: lines of trajectories that die in orange, of others in blue; `frames.bands` has the tables.
 
+    What was measured at one fork alone is a dot, and a band and median of one fork a bar.
     `counts` (alpha, n, n_died) are of all trajectories, of which `lines` may be some.
     """
     page = Page(n_panels=len(alphas), layout=layout)
@@ -60,21 +64,34 @@ def _panel(
     x, width, height = time(ends, page=page, field="t"), *page.size
     y = share("y", title="pmass" if i == 0 else None, labels=page.left(i))
     base = alt.Chart(data.add(f"band {alpha}", band))
-    layers: list[Any] = [
-        base.mark_area(fill=FAINT, fillOpacity=0.28).encode(x=x, y=alt.Y("p10:Q"), y2=alt.Y2("p90")),
-    ]
+    once = band.height == 1
+    spread = base.mark_area(fill=FAINT, fillOpacity=0.28)
+    if once:
+        spread = base.mark_rule(stroke=FAINT, strokeOpacity=0.28, strokeWidth=_WIDE, clip=True)
+    layers: list[Any] = [spread.encode(x=x, y=alt.Y("p10:Q"), y2=alt.Y2("p90"))]
     tooltip = [alt.Tooltip("cell:N"), alt.Tooltip("prompt:Q"), alt.Tooltip("t:Q"), alt.Tooltip("y:Q", format=".3f")]
     for dies, colour in ((False, ALIVE), (True, DEAD)):
         some = own.filter(pl.col("dies") == dies)
-        if not some.is_empty():
+        name = f"{'dies' if dies else 'lives'} {alpha}"
+        single = pl.len().over("line") == 1
+        if not (lines := some.filter(~single)).is_empty():
             layers.append(
-                alt.Chart(data.add(f"{'dies' if dies else 'lives'} {alpha}", some))
+                alt.Chart(data.add(name, lines))
                 .mark_line(stroke=colour, strokeWidth=look.width(n), strokeOpacity=look.opacity(n))
                 .encode(x=x, y=y, detail=alt.Detail("line:Q"), tooltip=tooltip)
             )
+        if not (dots := some.filter(single)).is_empty():
+            layers.append(
+                alt.Chart(data.add(f"{name}, one fork", dots))
+                .mark_point(filled=True, fill=colour, size=_DOT, opacity=max(0.6, look.opacity(n)))
+                .encode(x=x, y=y, tooltip=tooltip)
+            )
     # Of one alone it would hide whether that dies.
     if n > 1:
-        layers.append(base.mark_line(stroke=INK, strokeWidth=1.8).encode(x=x, y=alt.Y("p50:Q")))
+        median = base.mark_line(stroke=INK, strokeWidth=1.8)
+        if once:
+            median = base.mark_tick(color=INK, thickness=1.8, size=_WIDE, opacity=1, orient="horizontal", clip=True)
+        layers.append(median.encode(x=x, y=alt.Y("p50:Q")))
     layers.append(
         alt.Chart(alt.InlineData([{"y": threshold}]))
         .mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3])

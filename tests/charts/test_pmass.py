@@ -6,7 +6,7 @@ from pathlib import Path
 
 from klsurv.charts.theme import ALIVE, DEAD
 from tests.charts.figures import draw, headings, layers, panels, rows, spec
-from tests.ingest.handmade import write_cell
+from tests.ingest.handmade import NAN, write_cell
 
 
 def test_each_trajectory_is_a_line_orange_if_it_dies(real_cells: Path) -> None:
@@ -42,3 +42,30 @@ def test_a_line_alone_is_not_hidden_by_its_median(tmp_path: Path) -> None:
     for panel in panels(spec(draw("pmass", tmp_path, options={}))):
         (line,) = layers(panel, "line")
         assert line["mark"]["stroke"] in (ALIVE, DEAD)
+
+
+def test_what_was_measured_at_one_fork_alone_is_a_dot(tmp_path: Path) -> None:
+    both = [[0.9, NAN, NAN, NAN], [0.7, NAN, NAN, NAN], [0.9, 0.9, NAN, NAN]]
+    write_cell(
+        tmp_path,
+        trajectory={"per_prompt_per_t_kl": {"1.0": [[0.5] * 8] * 3}},
+        pmass={"pmass_eval": {"1.0": both}, "gen_lens_eval": {"1.0": [8] * 3}},
+    )
+    (panel,) = panels(read := spec(draw("pmass", tmp_path, options={})))
+    lives, dies = layers(panel, "point")
+    assert (lives["mark"]["fill"], dies["mark"]["fill"]) == (ALIVE, DEAD)
+    assert [[(row["t"], row["y"]) for row in rows(read, layer)] for layer in (lives, dies)] == [[(0, 0.9)], [(0, 0.7)]]
+    line, _ = layers(panel, "line")
+    assert [row["t"] for row in rows(read, line)] == [0, 2]
+    assert all(layer["mark"]["opacity"] >= 0.6 for layer in (lives, dies))
+
+
+def test_the_band_and_median_of_one_fork_are_seen(tmp_path: Path) -> None:
+    once = {"0.0": [[NAN, 0.9, NAN, NAN]] * 2, "1.0": [[NAN, 0.9, NAN, NAN], [NAN, 0.7, NAN, NAN]]}
+    write_cell(tmp_path, pmass={"pmass_eval": once, "gen_lens_eval": {"0.0": [8, 8], "1.0": [8, 8]}})
+    for panel in panels(read := spec(draw("pmass", tmp_path, options={}))):
+        assert not layers(panel, "line") and not layers(panel, "area")
+        (median,), band = layers(panel, "tick"), layers(panel, "rule")[0]
+        assert (median["encoding"]["y"]["field"], len(rows(read, median))) == ("p50", 1)
+        assert (band["encoding"]["y"]["field"], band["encoding"]["y2"]["field"]) == ("p10", "p90")
+        assert band["mark"]["strokeWidth"] == median["mark"]["size"]
