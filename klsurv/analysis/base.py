@@ -18,7 +18,7 @@ from klsurv.frames.grids import mixed
 from klsurv.frames.score import judge, score
 from klsurv.frames.smooth import early_tokens
 from klsurv.inference import Interval
-from klsurv.params import Event, Metric, Scoring, ScoringOptions, outcome
+from klsurv.params import Event, EventKind, Metric, Scoring, ScoringOptions, outcome
 from klsurv.schema import KEY
 from klsurv.source import Piece
 from klsurv.stats import caveats
@@ -30,6 +30,7 @@ INNER = {
     "early",
     "judged",
     "judged_told",
+    "failures_told",
     "digests",
     "pieces",
     "executor",
@@ -38,6 +39,7 @@ INNER = {
     "lives",
     "shares",
 }
+_WHAT: dict[EventKind, str] = {"pmass": "pmass", "kl": "KL"}
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
 
 
@@ -124,7 +126,7 @@ class Analysis(ABC):
         self._copies_told(lives.get_column("alpha").unique().to_list())
         apart = self._mixed_told(lives, by, mixed_are)
         failed = failing(lives, by, "pmass") if options is None else self._failed(lives, by, *outcome(options))
-        what = "KL" if options is not None and outcome(options)[1].event == "kl" else "pmass"
+        what = _WHAT["pmass" if options is None else outcome(options)[1].event]
         sizes = lives.group_by(by).agg(n=pl.len()).sort(by, nulls_last=True)
         for message in (*caveats.of_failures(failed, by=by, what=what), *caveats.of_size(sizes, by=by)):
             self.say(message)
@@ -153,6 +155,11 @@ class Analysis(ABC):
         for message in caveats.of_control(controls.sort("model", nulls_last=True), threshold=scoring.threshold):
             self.say(message)
         return lives
+
+    def failures_told(self, lives: pl.DataFrame, event: EventKind = "pmass") -> None:
+        """Tell of doses with failed measurements of what ends a life, where no survival is estimated."""
+        for message in caveats.of_failures(failing(lives, ["alpha"], event), by=["alpha"], what=_WHAT[event]):
+            self.say(message)
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""

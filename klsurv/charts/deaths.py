@@ -12,16 +12,18 @@ from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words, letters, shorts
 from klsurv.charts.sheet import panel, sheet
-from klsurv.charts.theme import DEAD, INK, PAPER
+from klsurv.charts.theme import DEAD, FAINT, INK, PAPER
 from klsurv.params import Layout
 
 # From an early death to a late one; even the latest is darker than who lives, so that grey print tells them apart.
 EARLY_TO_LATE = ("#3d1404", "#6b2a06", "#9a4607", DEAD)
 RUNNING, FINISHED = "#a9c6dc", "#ece6da"
+# About a square of which nothing is known: no colour, as each is a state.
+_UNKNOWN = [2, 2]
 
 
 def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figure:
-    """A panel per cell; `deaths` has cell, alpha, prompt, outcome (died, eos, running) and t (its token)."""
+    """A panel per cell; `deaths` has cell, alpha, prompt, outcome (`frames.deaths`) and t (its token)."""
     cells = deaths.get_column("cell").unique().sort().to_list()
     page = Page(n_panels=len(cells), layout=layout)
     data = Datasets()
@@ -31,6 +33,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
     last = max(1.0, float(deaths.get_column("t").max() or 1))  # type: ignore[arg-type]
     ticks = [t for t in (0, 10, 100, 1000, 10000) if t < 0.7 * last] + [int(last)]
     names = shorts(cells, letters(width))
+    unknown = pl.col("outcome") == "unmeasured"
     panels = []
     for i, cell in enumerate(cells):
         rows = deaths.filter(pl.col("cell") == cell)
@@ -43,6 +46,12 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
             layers.append(
                 alt.Chart(data.add(f"{outcome} {i}", rows.filter(pl.col("outcome") == outcome)))
                 .mark_rect(fill=colour, stroke=PAPER, strokeWidth=1)
+                .encode(x=x, y=y, tooltip=tooltip)
+            )
+        if not (hollow := rows.filter(unknown)).is_empty():
+            layers.append(
+                alt.Chart(data.add(f"unmeasured {i}", hollow))
+                .mark_rect(fill=FAINT, fillOpacity=0, stroke=FAINT, strokeWidth=1, strokeDash=_UNKNOWN)
                 .encode(x=x, y=y, tooltip=tooltip)
             )
         shade = alt.Color("t:Q", title="death at token").scale(
@@ -76,4 +85,6 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
         Entry("band", FINISHED, "finished alive (EOS)", opacity=1),
         Entry("band", RUNNING, "alive at the end of the window", opacity=1),
     ]
+    if not deaths.filter(unknown).is_empty():
+        entries.append(Entry("band", FAINT, "not measured", opacity=0, dash=_UNKNOWN))
     return sheet(panels, page=page, entries=entries, words=words, data=data)

@@ -39,6 +39,7 @@ class Panel:
     n_died: int
     n_censored: int
     n_skipped: int
+    n_unmeasured: int
     axes: Axes
     lines: pl.DataFrame | None
     picture: Callable[[], str] | None
@@ -127,6 +128,8 @@ def _panel(
     ends = panel.ends.filter(pl.col("t") <= axes.x_max).with_columns(pl.col("y").clip(*inside))
     layers.append({"data": data.name(f"EOS, {name}", ends), "mark": tick, "encoding": {"x": x, "y": y}})
     notes = [f"target {level:g} off-scale" for level in levels if level > axes.y_max]
+    if panel.n_unmeasured:
+        notes.append(f"{panel.n_unmeasured} not measured, drawn as alive")
     for i, text in enumerate(notes):
         layers += [_note(text, axes.width - 2, 3 + 13 * i, align="right", halo=halo) for halo in (3, 0)]
     if panel.n_skipped == panel.n:

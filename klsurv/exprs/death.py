@@ -35,6 +35,12 @@ def event() -> pl.Expr:
     return died_within(pl.col("death_t"), pl.col("gen_len"))
 
 
+def measured() -> pl.Expr:
+    """Whether pmass of a trajectory was measured at a fork that it reached: else it is never at risk (R8)."""
+    first = pl.col("pmass").list.agg(pl.element().is_not_null().arg_true().first())
+    return (pl.col("fork").list.get(first, null_on_oob=True) <= pl.col("gen_len")).fill_null(False)
+
+
 def at_risk(fork: pl.Expr, pmass: pl.Expr, *, gen_len: pl.Expr, death_t: pl.Expr) -> pl.Expr:
     """Whether a trajectory is at risk at a fork: generated that far, not dead before, pmass measured there (R8)."""
     return (fork <= gen_len) & pmass.is_not_null() & (death_t.is_null() | (fork <= death_t))

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from klsurv.exprs.axes import Axes
+from klsurv.exprs.death import measured
 from klsurv.exprs.thin import starts
 from klsurv.frames.clip import inside
 from klsurv.frames.counts import counts
@@ -51,10 +52,12 @@ def top(p99: float | None) -> float:
 
 
 def panels(trajectories: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per alpha: the counts of R6, and `x_max` (tokens, R7)."""
+    """One row per alpha: the counts of R6, `n_unmeasured` of those drawn (R9), and `x_max` (tokens, R7)."""
     longest = pl.col("length").filter("drawn").max().fill_null(0)
     x_max = pl.min_horizontal(pl.col("window").max(), pl.max_horizontal(1.05 * longest, 20.0))
-    return trajectories.group_by("alpha").agg(*counts(), x_max=x_max.cast(pl.Float64)).sort("alpha")
+    unmeasured = (pl.col("drawn") & ~measured()).sum().cast(pl.Int64)
+    table = trajectories.group_by("alpha").agg(*counts(), n_unmeasured=unmeasured, x_max=x_max.cast(pl.Float64))
+    return table.sort("alpha")
 
 
 def tokens() -> pl.Expr:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     """The spaghetti figure of runs, as `Plots.spaghetti` describes it."""
-    lives = runs.judged_told(scoring).lazy()
+    judged = runs.judged_told(scoring)
+    runs.failures_told(judged)
+    lives = judged.lazy()
     counts, facts, unsmoothed = pl.collect_all(
         [
             spaghetti.panels(lives),
@@ -51,7 +53,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
             picture = partial(_picture, drawn, alpha, axes, look.opacity(row["n"]))
             one = drawn.at(alpha)
             panel = Panel(
-                **{name: row[name] for name in ("alpha", "n", "n_died", "n_censored", "n_skipped")},
+                **{name: row[name] for name in ("alpha", "n", "n_died", "n_censored", "n_skipped", "n_unmeasured")},
                 axes=axes,
                 lines=None if crowded else one.together(partial(spaghetti.lines, axes=axes)),
                 picture=late(picture) if crowded else None,

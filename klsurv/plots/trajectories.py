@@ -17,7 +17,7 @@ from klsurv.frames import spaghetti
 from klsurv.frames.bands import kl_bands, pmass_bands, pmass_counts, pmass_lines
 from klsurv.frames.counts import each_dose
 from klsurv.frames.deaths import deaths
-from klsurv.params import Layout, Scoring, ScoringOptions
+from klsurv.params import Layout, Scoring, ScoringOptions, outcome
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
 
@@ -35,7 +35,9 @@ def draw_quantiles(
     scoring = Scoring(**options)
     drawn = drawn or Drawn(runs, scoring=scoring)
     y_max = drawn.top()
-    counted = spaghetti.panels(runs.judged_told(scoring).lazy())
+    lives = runs.judged_told(scoring)
+    runs.failures_told(lives)
+    counted = spaghetti.panels(lives.lazy())
     rows = each_dose(counted, alphas=runs.alphas).with_columns(pl.col("x_max").fill_null(20.0)).collect()
     width, height = Page(n_panels=len(runs.alphas), layout=layout).size
     panels = []
@@ -63,7 +65,9 @@ def draw_pmass(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure
 
 def draw_deaths(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
     """When each prompt died at each alpha, a panel per cell."""
-    table = deaths(runs.lives(options).lazy()).collect()
+    lives = runs.lives(options)
+    runs.failures_told(lives, outcome(options)[1].event)
+    table = deaths(lives.lazy()).collect()
     cells = table.get_column("cell").unique().sort()
     if len(cells) > _MOST_CELLS:
         runs.say(f"the map of deaths shows the first {_MOST_CELLS} of {len(cells)} cells: --where chooses others")

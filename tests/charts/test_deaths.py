@@ -9,10 +9,10 @@ import polars as pl
 
 from klsurv.charts.deaths import EARLY_TO_LATE, FINISHED, RUNNING
 from klsurv.frames.deaths import deaths
-from tests.charts.figures import OPTIONS, draw, headings, layers, panels, rows, spec
+from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec
 from tests.frames.source import trajectory
 from tests.generated import quietly
-from tests.ingest.handmade import write_cell
+from tests.ingest.handmade import NAN, write_cell
 
 
 def test_each_cell_has_a_panel_with_a_square_per_prompt_and_dose(real_cells: Path) -> None:
@@ -62,3 +62,16 @@ def test_doses_that_look_alike_have_a_column_each() -> None:
     read = spec(draw("deaths", quietly(frame), options={}))
     domains = [layer["encoding"]["x"]["scale"]["domain"] for layer in layers(panels(read)[0], "rect")]
     assert domains and all(domain == ["1.0", "1.0000001"] for domain in domains)
+
+
+def test_who_was_not_measured_has_an_empty_square_and_a_place_in_the_legend(tmp_path: Path) -> None:
+    some = {"0.0": [[1.0, 0.9, 0.9, 0.9]] * 2, "1.0": [[NAN] * 4, [0.9, 0.85, NAN, NAN]]}
+    write_cell(tmp_path, pmass={"pmass_eval": some})
+    read = spec(draw("deaths", tmp_path, options={}))
+    (hollow,) = (layer for layer in layers(panels(read)[0], "rect") if layer["mark"].get("fillOpacity") == 0)
+    assert [(row["alpha"], row["prompt"]) for row in rows(read, hollow)] == [(1.0, 0)]
+    assert legend(read)[-1] == "not measured"
+
+
+def test_where_all_were_measured_none_is_called_not_measured(real_cells: Path) -> None:
+    assert "not measured" not in legend(spec(draw("deaths", real_cells)))

@@ -22,7 +22,7 @@ from klsurv.frames import thin
 from klsurv.params import Look, Scoring
 from klsurv.plots.spaghetti import draw_spaghetti
 from tests.charts import figures
-from tests.ingest.handmade import write_cell
+from tests.ingest.handmade import NAN, write_cell
 
 SCORING = Scoring(threshold=0.3, roll=9)
 
@@ -318,3 +318,11 @@ def test_a_panel_without_trajectories_says_so(real_cells: Path) -> None:
 def test_long_names_of_models_are_cut_in_their_middle(tmp_path: Path) -> None:
     write_cell(tmp_path, calib={"model": f"a{'n' * 100}z"})
     assert "z. window=8. n=4 trajectories." in spec(tmp_path)["title"]["subtitle"]
+
+
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_a_note_counts_the_lines_that_were_not_measured(tmp_path: Path) -> None:
+    some = {"0.0": [[1.0, 0.9, 0.9, 0.9]] * 2, "1.0": [[NAN] * 4, [0.9, 0.85, NAN, NAN]]}
+    write_cell(tmp_path, pmass={"pmass_eval": some})
+    said = [set(figures.texts(panel)) for panel in panels(spec(tmp_path, Scoring(normalize_kl=False)))]
+    assert ["1 not measured, drawn as alive" in notes for notes in said] == [False, True]

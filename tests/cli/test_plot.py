@@ -184,3 +184,14 @@ def test_runs_with_little_to_show_are_drawn_all_the_same(
     assert "Error" not in result.stderr
     json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
     assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize("chart", ["deaths", "spaghetti", "quantiles"])
+def test_failed_measurements_are_told_of_where_lines_and_squares_have_the_colour_of_life(
+    klsurv: Klsurv, tmp_path: Path, chart: str
+) -> None:
+    nan = float("nan")
+    write_cell(tmp_path, pmass={"pmass_eval": {"0.0": [[nan] * 4] * 2, "1.0": [[0.9] * 4, [0.9, nan, nan, nan]]}})
+    result = klsurv("plot", chart, tmp_path, "-o", tmp_path / "figure.json")
+    want = "warning: trajectories have failed measurements of pmass in alpha=0.0 (2), alpha=1.0 (1)"
+    assert want in result.stderr.splitlines()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from klsurv.exprs.death import alive, at_risk, death, died_within, end, event, running_min
+from klsurv.exprs.death import alive, at_risk, death, died_within, end, event, measured, running_min
 
 FORK = [0, 4, 9]
 
@@ -118,3 +118,17 @@ def test_who_is_at_risk_at_a_fork(
 def test_an_event_is_a_death_at_a_fork_that_was_reached() -> None:
     rows = pl.DataFrame({"death_t": [None, 0, 3, 4, 5], "gen_len": [4] * 5})
     assert rows.select(event()).to_series().to_list() == [False, True, True, True, False]
+
+
+def test_a_trajectory_is_measured_if_pmass_is_known_at_a_fork_that_it_reached() -> None:
+    rows: list[tuple[int, list[int], list[float | None]]] = [
+        (8, [0, 4, 9], [None, 0.9, None]),
+        (4, [0, 4, 9], [None, 0.9, None]),
+        (3, [0, 4, 9], [None, 0.9, None]),
+        (8, [0, 4, 9], [None, None, 0.9]),
+        (8, [0, 4, 9], [None, None, None]),
+        (8, [], []),
+    ]
+    schema = {"gen_len": pl.Int64, "fork": pl.List(pl.Int64), "pmass": pl.List(pl.Float64)}
+    found = pl.DataFrame(rows, schema=schema, orient="row").select(measured()).to_series()
+    assert found.to_list() == [True, True, False, False, False, False]
