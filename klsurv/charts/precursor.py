@@ -19,9 +19,10 @@ from klsurv.params import Layout
 
 TITLES = {"raw": "smoothed KL (nats)", "relative": "KL / own p95"}
 COVARIATES = {"log2_early_kl": "early KL × 2", "log2_spike": "spike × 2", "log2_alpha": "α × 2"}
-# A ratio beyond these, as where a covariate separates the dead from the rest, is drawn at the edge.
+# Beyond these, as where a covariate separates the dead from the rest, an arrow at the edge stands for a ratio or bound.
 _LEAST, _MOST = 0.01, 100.0
 _RATIO = ("hazard_ratio", "ci_low", "ci_high")
+_PLACE = tuple(f"to_{name}" for name in _RATIO)
 # Pixels below a panel of the numbers of deaths, and between two of them.
 _BELOW, _APART = 46, 34
 
@@ -100,21 +101,33 @@ def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, nam
 
 def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, name: str, page: Page) -> Any:
     """The panel of a group, on the axes that all groups need."""
-    clipped = ratios.with_columns(
+    placed = ratios.with_columns(
         pl.col("covariate").replace(COVARIATES),
-        pl.col(_RATIO).clip(_LEAST, _MOST),
+        pl.col(_RATIO).clip(_LEAST, _MOST).name.prefix("to_"),
     )
-    rows = group.rows(clipped)
-    base = alt.Chart(data.add(f"hazard {name}", rows.select("covariate", *_RATIO, "p")))
-    covariates = clipped.get_column("covariate").unique(maintain_order=True).to_list()
+    rows = group.rows(placed)
+    shown = rows.select("covariate", *_RATIO, *_PLACE, "p")
+    inside = pl.col("hazard_ratio").is_between(_LEAST, _MOST)
+    base = alt.Chart(data.add(f"hazard {name}", shown.filter(inside)))
+    covariates = placed.get_column("covariate").unique(maintain_order=True).to_list()
     y = alt.Y("covariate:N", title=None, sort=covariates).scale(domain=covariates)
-    x = log_scale("hazard_ratio", axis=alt.X, title="hazard ratio", values=_values(clipped, _RATIO))
+    x = log_scale("to_hazard_ratio", axis=alt.X, title="hazard ratio", values=_values(placed, _PLACE))
     tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in (*_RATIO, "p")]
     layers = [
         alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x=alt.X("x:Q")),
-        base.mark_rule(stroke=INK, strokeWidth=1.6).encode(x=alt.X("ci_low:Q"), x2=alt.X2("ci_high"), y=y),
+        alt.Chart(data.add(f"intervals {name}", shown))
+        .mark_rule(stroke=INK, strokeWidth=1.6)
+        .encode(x=alt.X("to_ci_low:Q"), x2=alt.X2("to_ci_high"), y=y),
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip),
     ]
+    beyond = (("left", "to_ci_low", pl.col("ci_low") < _LEAST), ("right", "to_ci_high", pl.col("ci_high") > _MOST))
+    for side, end, cut in beyond:
+        if not (arrows := shown.filter(cut)).is_empty():
+            layers.append(
+                alt.Chart(data.add(f"hazard to the {side} {name}", arrows))
+                .mark_point(filled=True, fill=INK, shape=f"triangle-{side}", size=60, opacity=1)
+                .encode(x=alt.X(f"{end}:Q"), y=y, tooltip=tooltip)
+            )
     if rows.is_empty():
         layers.append(note("no finite solution", page.size[0] / 2, page.size[1] / 2, align="center"))
         return panel(layers, text=group.name, size=page.size)

@@ -115,3 +115,21 @@ def test_groups_whose_names_are_cut_alike_keep_their_own_rows() -> None:
     read = spec(precursor_chart(empty, ratios, groups=groups, words=Words("", ""), layout=Layout()))
     points = [layers(panel, "point")[0] for panel in panels(read)[2::3]]
     assert [rows(read, point)[0]["hazard_ratio"] for point in points] == [2.0, 3.0]
+
+
+def test_an_interval_beyond_the_axis_is_an_arrow_at_its_edge_and_keeps_its_numbers() -> None:
+    wild = hazard(
+        hazard_ratio=[1.0, 4000.0, 5.0, 1.0], ci_low=[1e-7, 0.7, 2.0, 0.1], ci_high=[1e300, float("inf"), 12.0, 9.0]
+    )
+    empty = typed(STUDY.columns).to_frame()
+    read = spec(precursor_chart(empty, wild, groups=pl.DataFrame(), words=Words("", ""), layout=Layout()))
+    diamonds, left, right = layers(panels(read)[2], "point")
+    # A ratio beyond the axis has no place on it.
+    assert [row["covariate"] for row in rows(read, diamonds)] == ["early KL × 2", "α × 2"]
+    assert (left["mark"]["shape"], right["mark"]["shape"]) == ("triangle-left", "triangle-right")
+    assert [(row["to_ci_low"], row["ci_low"]) for row in rows(read, left)] == [(0.01, 1e-7)]
+    assert [(row["to_ci_high"], row["hazard_ratio"]) for row in rows(read, right)] == [(100, 1.0), (100, 4000.0)]
+    assert {tip["field"] for tip in right["encoding"]["tooltip"]} >= {"hazard_ratio", "ci_low", "ci_high"}
+    assert rows(read, right)[0]["ci_high"] == 1e300
+    (interval,) = (rule for rule in layers(panels(read)[2], "rule") if "x2" in rule["encoding"])
+    assert (interval["encoding"]["x"]["field"], interval["encoding"]["x2"]["field"]) == ("to_ci_low", "to_ci_high")
