@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words
+from klsurv.charts.page import Page, Words, shorts
 from klsurv.charts.series import Series, series_of, wider
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import FAINT, INK
@@ -18,6 +18,8 @@ from klsurv.schema import BAND
 
 _MODEL, _METHOD = pl.col("model").fill_null("unknown"), pl.col("method").fill_null("unknown")
 _Y = "p95 KL (nats)"
+# Letters of a name beside the dots.
+_NAME = 32
 
 
 def calibration_chart(
@@ -54,13 +56,13 @@ def calibration_chart(
     last = int(bisection.get_column("step").max() or 1)  # type: ignore[arg-type]
     path, doses = ([] if table.is_empty() else _band(band) for table in (bisection, heldout))
     dots: list[Any] = []
-    for i, one in enumerate(series):
+    found = _c_star(methods, calibration)
+    for i, (one, row) in enumerate(zip(series, shorts([one.name for one in series], _NAME), strict=True)):
         more = wider(i, len(series)) / 2
         path += _path(one.rows(bisection), one, data, str(i), y=searched, last=last, more=more)
         doses += _doses(one.rows(heldout), one, data, str(i), x=held_x, y=held_y, more=more)
-        dots += _dots(
-            one.rows(methods), one.rows(calibration), one, data, str(i), aside=min(8, height / len(series) / 4)
-        )
+        aside = min(8, height / len(series) / 4)
+        dots += _dots(one.rows(methods), one.rows(calibration), one, data, str(i), x=found, row=row, aside=aside)
     entries = [one.entry() for one in series]
     entries += [Entry("band", FAINT, "{:g}–{:g} of the target".format(*BAND))] * bool(band)
     entries += [Entry("dashed", FAINT, "target × α²")] * (heldout.get_column("target_kl").count() > 0)
@@ -118,15 +120,32 @@ def _band(ends: list[float]) -> list[Any]:
     return [band.encode(y=alt.Y("low:Q", title=_Y).scale(type="log"), y2=alt.Y2("high"))]
 
 
+def _c_star(cells: pl.DataFrame, means: pl.DataFrame) -> alt.X:
+    """The axis of c_star, which has room for all cells and intervals."""
+    columns = [cells.get_column("c_star"), means.get_column("c_star_low"), means.get_column("c_star_high")]
+    values = pl.concat(columns).drop_nulls().unique().sort().to_list() or [0.0, 1.0]
+    x = alt.X("c_star:Q", title="c_star").scale(domain=[values[0], values[-1]], zero=False, nice=False, padding=18)
+    known = cells.get_column("c_star").drop_nulls().unique().to_list()
+    if len(known) == 1:
+        # Vega would round to a whole number, for between equal ends it knows no step.
+        return x.axis(values=known, format=".6~g")
+    return x.axis(tickCount=4, labelFlush=False, labelOverlap="greedy")
+
+
 def _dots(
-    cells: pl.DataFrame, means: pl.DataFrame, one: Series, data: Datasets, name: str, *, aside: float
+    cells: pl.DataFrame,
+    means: pl.DataFrame,
+    one: Series,
+    data: Datasets,
+    name: str,
+    *,
+    x: alt.X,
+    row: str,
+    aside: float,
 ) -> list[Any]:
     """A dot per cell, and below them, where it hides none, the mean with its interval; `aside` pixels from the row."""
-    x = alt.X("c_star:Q", title="c_star").scale(zero=False, nice=False, padding=18)
-    x = x.axis(tickCount=4, labelFlush=False, labelOverlap="greedy")
-    # Names are short as in the legend.
-    cells, means = (table.with_columns(method=pl.lit(one.name)) for table in (cells, means))
-    y = alt.Y("method:N", title=None).axis(labelLimit=220)
+    cells, means = (table.with_columns(method=pl.lit(row)) for table in (cells, means))
+    y = alt.Y("method:N", title=None).axis(labelLimit=0)
     dots = alt.Chart(data.add(f"c_star {name}", cells.filter(pl.col("c_star").is_not_null())))
     known = means.select("method", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
     bars = alt.Chart(data.add(f"c_star mean {name}", known))

@@ -154,7 +154,7 @@ def shorts(names: Sequence[str], most: int) -> list[str]:
     """Names no longer than `most`: of too long ones the words at which all begin are cut, then those at which all end.
 
     `tiny-model_pca`, `tiny-model_random` become `…pca`, `…random`. What is still too long is cut as `short` does; where
-    two would then look alike, letters are cut in place of words.
+    two would then look alike, letters are cut in place of words, and where they still would, names are numbered.
     """
     too_long = max(map(len, names), default=0) - most
     plainly = [short(name, most) for name in names]
@@ -170,7 +170,10 @@ def shorts(names: Sequence[str], most: int) -> list[str]:
             rests = [short(rest[: len(rest) - end] + "…" * (end > 0), most) for rest in rests]
         if len(set(rests)) == len(set(names)):
             return rests
-    return plainly
+    order = {name: i for i, name in enumerate(dict.fromkeys(names), 1)}
+    if len(set(plainly)) == len(order):
+        return plainly
+    return [f"{short(name, most - len(str(i)) - 1)} {i}" for name, i in ((name, order[name]) for name in names)]
 
 
 def _alike(names: Sequence[str], *, words: bool) -> list[int]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import klsurv
+from klsurv.output.images import svg_of
 from tests.charts.figures import draw, headings, layers, legend, panels, rows, spec, texts
 from tests.ingest.handmade import write_cell
 
@@ -95,3 +98,36 @@ def test_of_several_models_each_method_is_drawn_apart(tmp_path: Path) -> None:
         [("large, pca", 6.0)],
         [("small, pca", 5.0)],
     ]
+
+
+def test_one_c_star_is_written_as_it_is(tmp_path: Path) -> None:
+    for seed in range(2):
+        write_cell(tmp_path, f"s{seed}", calib={"seed": seed, "c_star": 55.9})
+    read = spec(draw("calibration", tmp_path, options={}))
+    for layer in layers(panels(read)[2], "point"):
+        axis = layer["encoding"]["x"]["axis"]
+        assert (axis["values"], axis["format"]) == ([55.9], ".6~g")
+    assert "55.9" in re.findall(r">([^<]*)</text>", svg_of(json.dumps(read)))
+
+
+def test_long_names_of_methods_are_told_apart_beside_their_dots(tmp_path: Path) -> None:
+    long = "a_very_long_name_of_a_method_" * 5
+    # Of the second pair, cut, nothing is left by which they differ.
+    for i, method in enumerate((f"{long}one", f"{long}two", f"b{long}x{long}", f"b{long}y{long}")):
+        write_cell(tmp_path, f"c{i}", calib={"method": method, "c_star": 5.0 + i})
+    read = spec(draw("calibration", tmp_path, options={}))
+    dots = layers(panels(read)[2], "point")
+    names = {row["method"] for layer in dots for row in rows(read, layer)}
+    assert len(names) == 4 and all(len(name) <= 32 for name in names)
+    assert all(layer["encoding"]["y"]["axis"]["labelLimit"] == 0 for layer in dots)
+
+
+def test_labels_of_many_doses_keep_apart(tmp_path: Path) -> None:
+    doses = [str(round(0.1 * i, 1)) for i in range(1, 25)]
+    write_cell(
+        tmp_path,
+        trajectory={"per_prompt_per_t_kl": {dose: [[0.5] * 8] for dose in doses}},
+        pmass={"pmass_eval": {dose: [[0.9] * 4] for dose in doses}, "gen_lens_eval": {dose: [8] for dose in doses}},
+    )
+    (point,) = layers(panels(spec(draw("calibration", tmp_path, options={})))[1], "point")
+    assert point["encoding"]["x"]["axis"]["labelSeparation"] == 4

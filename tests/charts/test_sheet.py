@@ -38,6 +38,8 @@ def test_names_that_are_too_long_lose_the_words_that_they_share() -> None:
     assert shorts(["abcdefghijklXmnopqrstuv", "abcdefghijklYmnopqrstuv"], 10) == ["…X…", "…Y…"]
     assert shorts([f"{begin}{method}{end}" for method in ("pca", "mean")], 10) == ["…pca…", "…mean…"]
     assert shorts(["x" * 50] * 2, 10) == [short("x" * 50, 10)] * 2
+    alike = [f"{'a' * 20}{middle}{'b' * 20}" for middle in "xy"]
+    assert shorts([*alike, "other", alike[0]], 10) == ["aaaa…bbb 1", "aaaa…bbb 2", "other 3", "aaaa…bbb 1"]
 
 
 def test_a_heading_is_no_wider_than_its_panel() -> None:
