@@ -23,7 +23,8 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: L
     More than 4 groups have two panels each, the others in grey: their bars would cover each other.
     A bar per dose, not a band: where no draw differs there is no interval, and a band would end in a wall.
     """
-    series = series_of(dose, by=by)
+    # Where none was measured there is no group, but the frame that says so.
+    series = series_of(dose, by=by) or series_of(dose, by=[])
     apart = len(series) > CROWD
     together = [[one] for one in enumerate(series)] if apart else [list(enumerate(series))]
     page = Page(n_panels=2 * len(together), layout=layout)

@@ -50,7 +50,8 @@ def draw_dose(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions, **
     """Restricted mean and survival against alpha."""
     names = groups(by, none=True)
     table = runs.dose(names, **how, **options)
-    said = words(runs, "Dose–response: how long, and how many, at each α", options, n=_total(table))
+    # Of all, as in the figure of survival: a dose that was not measured has no row.
+    said = words(runs, "Dose–response: how long, and how many, at each α", options, n=runs.rollouts().height)
     return dose_chart(table, by=names, words=said, layout=layout)
 
 

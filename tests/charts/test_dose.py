@@ -32,6 +32,15 @@ def test_headings_and_legend_say_tau_and_what_the_bars_are(real_cells: Path) -> 
     assert legend(read)[:3] == ["mean_diff", "pca", "interval, prompts resampled"]
 
 
+def test_groups_of_whom_none_was_measured_have_the_frame_that_says_so_and_are_counted(tmp_path: Path) -> None:
+    write_cell(tmp_path, pmass={"pmass_eval": {"0.0": [[NAN] * 4] * 2, "1.0": [[NAN] * 4] * 2}})
+    whole, by_method = (spec(draw("dose", tmp_path, by=by, options={})) for by in ((), "method"))
+    assert "n=4 trajectories" in whole["title"]["subtitle"]
+    assert by_method == whole
+    y = [layer["encoding"]["y"]["title"] for panel in panels(by_method) for layer in layers(panel, "line")]
+    assert y == ["mean tokens alive before τ", "S(τ)"]
+
+
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
 def test_an_open_end_of_the_interval_of_ed50_is_drawn_to_the_last_dose(real_cells: Path) -> None:
     table = klsurv.scan(real_cells).dose((), **FEW, **OPTIONS)
