@@ -16,6 +16,7 @@ from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.series import NAMES
 from klsurv.charts.survival import survival_chart
 from klsurv.charts.threshold import threshold_chart
+from klsurv.exprs.death import event
 from klsurv.frames.counts import each_dose
 from klsurv.frames.grids import mixed
 from klsurv.params import By, Layout, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
@@ -91,7 +92,7 @@ def draw_precursor(runs: Runs, by: By = (), *, layout: Layout, options: ScoringO
     study = runs.study(names, **how, **options)
     ratios = runs.hazard(names, **options) if can_fit() else None
     steered = runs.judged(Scoring(**options)).filter(pl.col("alpha") != 0)
-    said = words(runs, "KL before death: the dying against the living", options, n=steered.height)
+    said = words(runs, f"KL before death: the dying against the living{at_once(steered)}", options, n=steered.height)
     return precursor_chart(study, ratios, groups=steered.select(names), words=said, layout=layout)
 
 
@@ -103,6 +104,13 @@ def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> 
     return calibration_chart(
         path, runs.heldout(**options), runs.calibration(**options), cells, words=said, layout=layout
     )
+
+
+def at_once(steered: pl.DataFrame) -> str:
+    """How many deaths a figure of what came before them leaves out, for its title; empty if none."""
+    deaths = steered.filter(event()).get_column("death_t")
+    n = deaths.filter(deaths == 0).len()
+    return f" ({n} of {deaths.len()} deaths, at token 0, left out)" if n else ""
 
 
 def compared(runs: Runs, at_alpha: float | None) -> int:

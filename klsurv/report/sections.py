@@ -15,7 +15,7 @@ from klsurv.charts.incidence import incidence_chart
 from klsurv.charts.page import Words
 from klsurv.charts.precursor import precursor_chart
 from klsurv.charts.survival import survival_chart
-from klsurv.params import Layout, ScoringOptions
+from klsurv.params import Layout, Scoring, ScoringOptions
 from klsurv.plots import tables, trajectories
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.words import words
@@ -131,6 +131,8 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         apart = several if methods <= 6 else ()
         table = runs.study(apart, **chosen)
         ratios = runs.hazard(apart, **chosen) if can_fit() else None
+        steered = runs.judged(Scoring(**options)).filter(pl.col("alpha") != 0)
+        said = over(f"KL before death{tables.at_once(steered)}")
         yield Section(
             "precursor",
             "Before death",
@@ -139,7 +141,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
             "Where the bands part, KL differed before death was seen. Death came after the fork before: the tokens "
             "since then may be those of the dead.",
             numbers.of_study(table, by=apart),
-            precursor_chart(table, ratios, groups=rows.select(apart), words=over("KL before death"), layout=_LINEAR),
+            precursor_chart(table, ratios, groups=rows.select(apart), words=said, layout=_LINEAR),
         )
         yield Section(
             "calibration",

@@ -13,6 +13,7 @@ from klsurv.charts.precursor import precursor_chart
 from klsurv.params import Layout
 from klsurv.schema import GROUP_COLUMNS, STUDY, typed
 from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec
+from tests.ingest.handmade import write_cell
 
 
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
@@ -58,6 +59,22 @@ def test_without_statsmodels_there_is_no_forest(real_cells: Path, monkeypatch: p
 def test_a_figure_without_deaths_says_so(real_cells: Path) -> None:
     read = spec(draw("precursor", real_cells, alphas=[1.0]))
     assert headings(read) == ["smoothed KL (nats), n=0 deaths", "KL / own p95, n=0 deaths"]
+
+
+@pytest.mark.parametrize(("pmass", "said"), [(0.1, " (4 of 4 deaths, at token 0, left out)"), (0.9, "")])
+def test_the_title_says_how_many_deaths_are_left_out_as_nothing_came_before(
+    tmp_path: Path, pmass: float, said: str
+) -> None:
+    kl = {"0.0": [[0.0] * 8] * 2, "1.0": [[0.5] * 8] * 4}
+    forks = {"0.0": [[0.1] * 4] * 2, "1.0": [[pmass] * 4] * 4}
+    lengths = {"0.0": [8] * 2, "1.0": [8] * 4}
+    write_cell(
+        tmp_path,
+        trajectory={"per_prompt_per_t_kl": kl},
+        pmass={"pmass_eval": forks, "gen_lens_eval": lengths},
+    )
+    read = spec(draw("precursor", tmp_path, options={}))
+    assert read["title"]["text"] == f"KL before death: the dying against the living{said}"
 
 
 def test_each_group_has_a_row_on_the_same_axes_also_one_without_deaths(real_cells: Path) -> None:
