@@ -57,13 +57,11 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
         shade = alt.Color("t:Q", title="death at token").scale(
             type="symlog", domain=[0, last], range=list(EARLY_TO_LATE)
         )
+        # All panels ask for the same scale of tokens, which is drawn once.
+        shade = shade.legend(values=ticks, format=",d")
         died = data.add(f"died {i}", rows.filter(pl.col("outcome") == "died"))
         layers.append(
-            alt.Chart(died)
-            .mark_rect(stroke=PAPER, strokeWidth=1)
-            .encode(
-                x=x, y=y, tooltip=tooltip, color=shade.legend(None) if i else shade.legend(values=ticks, format=",d")
-            )
+            alt.Chart(died).mark_rect(stroke=PAPER, strokeWidth=1).encode(x=x, y=y, tooltip=tooltip, color=shade)
         )
         if len(prompts) <= 24 and width / max(len(alphas), 1) > 26:
             # Dark squares are those in the first four fifths of the scale, which is logarithmic.

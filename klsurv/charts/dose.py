@@ -74,7 +74,10 @@ def _panel(
     others: Sequence[str],
 ) -> list[Any]:
     layers: list[Any] = []
-    x = alt.X("alpha:Q", title="α (dose)").scale(nice=False, zero=True, padding=14).axis(tickCount=6, zindex=1)
+    # Named, as Vega would warn of each table of intervals or arrows in which no row has a place.
+    alphas = [0.0, *dose.get_column("alpha")]
+    x = alt.X("alpha:Q", title="α (dose)").axis(tickCount=6, zindex=1)
+    x = x.scale(domain=[min(alphas), max(alphas)], nice=False, padding=14)
     if others:
         lines = dose.select("alpha", column, curve=pl.struct(others).rank("dense"))
         grey = alt.Chart(data.add(f"{column} of all", lines)).mark_line(

@@ -73,6 +73,13 @@ def test_more_than_four_groups_have_two_panels_each_with_the_others_in_grey(real
     assert legend(read)[0] == "the other groups" and legend(read)[-1] == "S = 0.5 at τ = 10 tokens"
 
 
+def test_the_axis_of_doses_is_not_left_to_tables_that_may_be_empty(real_cells: Path) -> None:
+    """Vega takes the ends of an axis from each table that has no say, and warns of those without a row."""
+    for alphas, ends in ((None, [0, 4]), ([1.0, 2.0], [0, 2])):
+        for panel in panels(spec(draw("dose", real_cells, alphas=alphas))):
+            assert layers(panel, "line")[0]["encoding"]["x"]["scale"]["domain"] == ends
+
+
 def test_ed50_is_in_the_legend_only_where_there_is_one(real_cells: Path) -> None:
     assert "ED50 and its interval" in legend(spec(draw("dose", real_cells)))
     assert legend(spec(draw("dose", real_cells, alphas=[1.0]))) == ["interval, prompts resampled"]
