@@ -18,12 +18,10 @@ from klsurv.ingest.parse import stamp
 from klsurv.ingest.remote import Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
-from klsurv.store.layout import SCHEMA, SUFFIX, Footer
+from klsurv.store.layout import SCHEMA, SUFFIX, Footer, unreadable
 
 # Requests under way at a time: one waits far longer for an answer than it takes to read it.
 _AT_ONCE = 16
-# The footer is most often in the last so many bytes.
-_TAIL = 64 * 1024
 _TRIES = 10
 
 
@@ -38,13 +36,9 @@ class Object:
         """Its footer; None where it is not one of a store, or of another version.
 
         Raises:
-            LayoutError: it was replaced.
+            LayoutError: it was replaced, or may not be read.
         """
-        tail = self.fetch(max(0, self.seen.size - _TAIL), self.seen.size)
-        wanted = int.from_bytes(tail[-8:-4], "little") + 8
-        if len(tail) < wanted <= self.seen.size:
-            tail = self.fetch(self.seen.size - wanted, self.seen.size)
-        return Footer.read(io.BytesIO(tail))
+        return Footer.fetched(self.seen.size, self.fetch)
 
     def rows(self, columns: Sequence[str], *, metric: str | None, alphas: Sequence[float] | None) -> pl.DataFrame:
         """Its columns; rows of other prompt sets and doses may be among them.
@@ -74,7 +68,7 @@ class Object:
         try:
             data = self.at.read(self.seen, start, end) if end > start else b""
         except OSError as error:
-            raise LayoutError(f"{clean(str(self.at))} cannot be read: {error.strerror}") from None
+            raise unreadable(self.at, error) from None
         if data is None:
             raise LayoutError(f"{clean(str(self.at))} was replaced while the store was read: run it again")
         return data

@@ -72,7 +72,7 @@ def ingest(
 
     Raises:
         NothingUsableError: there is no run cell in `runs`.
-        LayoutError: `store` is a directory with other things in it.
+        LayoutError: `store` is a directory with other things in it, or one of its files cannot be read.
         OutputError: the store cannot be written.
         RemoteError: object storage cannot be reached, or there is no such bucket.
 

@@ -8,15 +8,19 @@ the stamps of the JSON files that were read, so that data and what is known of t
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import polars as pl
 
+from klsurv.errors import LayoutError
 from klsurv.ingest.remote import Place
 from klsurv.ingest.stamp import Stamp
+from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.schema import CELLS, SOURCE, USABLE
 from klsurv.source import EARLY
@@ -24,6 +28,8 @@ from klsurv.store.marker import VERSION
 
 SUFFIX = ".parquet"
 _FOOTER = "klsurv.store"
+# The footer is most often in the last so many bytes.
+_TAIL = 64 * 1024
 
 # Of every trajectory, beside `source` (KL last, as it is long and often not wanted): its prompt set and what is
 # measured once. `early` holds the first EARLY values of KL.
@@ -79,15 +85,40 @@ class Footer:
             return None
 
     @classmethod
-    def read(cls, path: str | Path | IO[bytes]) -> Footer | None:
-        """Of a file; None where that is not one of a store, or of another version, or not there."""
+    def read(cls, path: str | Path) -> Footer | None:
+        """Of a file on disk; None where it is not one of a store, or of another version.
+
+        Raises:
+            OSError: it is not there, or cannot be read, so that nothing is known of it.
+        """
+        # Not by polars, which tells of a disk that fails as of a file that is damaged.
+        with open(path, "rb") as file:
+
+            def fetch(start: int, end: int) -> bytes:
+                file.seek(start)
+                return file.read(end - start)
+
+            return cls.fetched(file.seek(0, io.SEEK_END), fetch)
+
+    @classmethod
+    def fetched(cls, size: int, fetch: Callable[[int, int], bytes]) -> Footer | None:
+        """Of a file of so many bytes, as far as they are needed: `fetch` gives those from here to there."""
+        tail = fetch(max(0, size - _TAIL), size)
+        wanted = int.from_bytes(tail[-8:-4], "little") + 8
+        if len(tail) < wanted <= size:
+            tail = fetch(size - wanted, size)
         # Polars panics at some damaged files.
         try:
-            return cls.of(pl.read_parquet_metadata(path))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+            return cls.of(pl.read_parquet_metadata(io.BytesIO(tail)))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
             return None
 
 
 def file_of(store: Place, cell: str) -> Place:
     """Where a cell's file is."""
     return store / (hashlib.blake2b(cell.encode(), digest_size=12).hexdigest() + SUFFIX)
+
+
+def unreadable(path: Place, error: OSError) -> LayoutError:
+    """What to raise where a file is there and cannot be read: it may be good, and must not be replaced."""
+    return LayoutError(f"{clean(str(path))} cannot be read: {error.strerror}")

@@ -11,7 +11,7 @@ from klsurv.errors import LayoutError, NothingUsableError
 from klsurv.ingest.remote import Place, Remote
 from klsurv.names import clean
 from klsurv.store.bucket import Object, objects
-from klsurv.store.layout import SUFFIX, Footer, file_of
+from klsurv.store.layout import SUFFIX, Footer, file_of, unreadable
 from klsurv.store.pin import Pin
 
 
@@ -31,6 +31,7 @@ def manifest(store: Place) -> tuple[list[Entry], list[Place]]:
 
     Raises:
         NothingUsableError: the directory cannot be read.
+        LayoutError: a file cannot be read.
     """
     found: list[Entry] = []
     others: list[Place] = []
@@ -47,7 +48,7 @@ def checked(store: Place) -> list[Entry]:
     """The cells of a store that shall be read.
 
     Raises:
-        LayoutError: a file was written by another version, or is damaged.
+        LayoutError: a file was written by another version, is damaged, or cannot be read.
         NothingUsableError: it holds no cell.
     """
     entries, others = manifest(store)
@@ -79,9 +80,12 @@ def _in_directory(store: Path) -> Iterator[_Looked]:
     for path in paths:
         try:
             file = Pin(path)
-        except OSError:
+            footer = Footer.read(file.path)
+        except FileNotFoundError:
             # Pruned meanwhile, or a link that leads nowhere.
             if path.is_symlink():
                 yield path, None, None
             continue
-        yield path, file, Footer.read(file.path)
+        except OSError as error:
+            raise unreadable(path, error) from None
+        yield path, file, footer

@@ -30,7 +30,7 @@ def read_store(path: Place, *, selection: Selection, strict: bool) -> Store:
 
     Raises:
         NothingUsableError: it holds no cell, or none is left by the selection.
-        LayoutError: it was written by another version of klsurv, or is damaged.
+        LayoutError: it was written by another version of klsurv, is damaged, or cannot be read.
         CellError: a cell is not `ok`, and `strict`.
     """
     entries = [entry for entry in checked(path) if selection.model_contains in entry.footer.cell]

@@ -29,7 +29,7 @@ from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.source import EARLY, digests
 from klsurv.store.bucket import Object
-from klsurv.store.layout import SCHEMA, Footer, file_of
+from klsurv.store.layout import SCHEMA, Footer, file_of, unreadable
 from klsurv.store.pin import Version, version_of
 from klsurv.store.scratch import turn
 
@@ -59,6 +59,7 @@ def refresh(where: CellDir, store: Place, *, run: str) -> Done:
 
     Raises:
         OutputError: the file cannot be written.
+        LayoutError: the file that is there cannot be read.
     """
     path = file_of(store, where.name)
     for _ in range(_TRIES):
@@ -141,14 +142,25 @@ def is_of(where: CellDir, footer: Footer) -> bool:
 
 
 def _footer(path: Place, version: Version | None) -> Footer | None:
-    """The footer of a cell's present file."""
+    """The footer of a cell's present file.
+
+    Raises:
+        LayoutError: it cannot be read.
+    """
     if isinstance(path, Remote):
         try:
             return Object(path, version).footer() if isinstance(version, Stamp) else None
         except LayoutError:
+            if version_of(path) == version:
+                raise
             # Replaced by now, which is seen when it is to be written.
             return None
-    return Footer.read(path)
+    try:
+        return Footer.read(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def _present(path: Place, version: Version | None) -> pl.DataFrame | None:

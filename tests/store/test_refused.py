@@ -16,6 +16,7 @@ import pytest
 
 import klsurv
 from klsurv.errors import LayoutError, OutputError
+from klsurv.store.layout import Footer
 from tests.conftest import Klsurv
 from tests.store.asked import file_in, left, same, summary, told
 from tests.store.changed import counts, later, of_kl
@@ -126,7 +127,7 @@ def test_a_store_that_cannot_be_made_is_told(root: Path, tmp_path: Path, store: 
         klsurv.update_store(root, tmp_path / store)
 
 
-# The superuser may write where no one may, unless that is given up.
+# The superuser may read and write where no one may, unless that is given up.
 WITHOUT_PRIVILEGES = """if True:
     import ctypes, sys
     import klsurv
@@ -134,21 +135,73 @@ WITHOUT_PRIVILEGES = """if True:
     assert ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()) == 0
     try:
         klsurv.update_store(root, store)
-    except klsurv.OutputError as error:
+    except klsurv.KlsurvError as error:
         print(error)
-    print(klsurv.scan(store).summary().get_column("n").to_list())
+    try:
+        print(klsurv.scan(store).summary().get_column("n").to_list())
+    except klsurv.KlsurvError as error:
+        print(error)
 """
+
+
+def without_privileges(root: Path, store: Path) -> list[str]:
+    """What an ingest and a summary say where modes count."""
+    command = [sys.executable, "-c", WITHOUT_PRIVILEGES, str(root), str(store)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.stderr == ""
+    return result.stdout.splitlines()
 
 
 def test_a_store_that_must_not_be_written_is_told_and_can_be_read(root: Path, store: Path) -> None:
     klsurv.update_store(root, store)
     later(root / "a" / "trajectory.json", of_kl(2.5))
     store.chmod(0o555)
-    command = [sys.executable, "-c", WITHOUT_PRIVILEGES, str(root), str(store)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    lines = without_privileges(root, store)
     store.chmod(0o755)
-    assert result.stderr == ""
-    assert result.stdout.splitlines() == [f"{store} cannot be written: Permission denied", "[6, 6]"]
+    assert lines == [f"{store} cannot be written: Permission denied", "[6, 6]"]
+
+
+def test_a_file_that_must_not_be_read_is_told_and_not_replaced(root: Path, store: Path) -> None:
+    klsurv.update_store(root, store)
+    want = summary(store)
+    later(root / "b" / "trajectory.json", "{")
+    path = file_in(store, "b")
+    before = path.read_bytes()
+    path.chmod(0)
+    assert without_privileges(root, store) == [f"{path} cannot be read: Permission denied"] * 2
+    path.chmod(0o644)
+    assert (path.read_bytes(), summary(store)) == (before, want)
+    assert klsurv.update_store(root, store).broken["b"].endswith("(its last good data are kept)")
+
+
+def test_a_file_that_cannot_be_read_any_more_when_its_cell_is_to_be_written_is_not_replaced(
+    root: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    klsurv.update_store(root, store)
+    want = summary(store)
+    later(root / "b" / "trajectory.json", "{")
+    path = file_in(store, "b")
+    really = Footer.read
+
+    def failing(at: str | Path) -> Footer | None:
+        if at == path:
+            raise OSError(5, "Input/output error")
+        return really(at)
+
+    monkeypatch.setattr(Footer, "read", failing)
+    with pytest.raises(LayoutError, match=re.escape(f"{path} cannot be read: Input/output error")):
+        klsurv.update_store(root, store)
+    assert summary(store) == want
+
+
+def test_a_directory_by_the_name_of_a_cells_file_is_told(root: Path, store: Path) -> None:
+    klsurv.update_store(root, store)
+    path = file_in(store, "b")
+    path.unlink()
+    path.mkdir()
+    for ask in (lambda: klsurv.update_store(root, store, prune=True), lambda: klsurv.scan(store).cells()):
+        with pytest.raises(LayoutError, match=re.escape(f"{path} cannot be read: Is a directory")):
+            ask()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
