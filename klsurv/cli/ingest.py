@@ -57,7 +57,11 @@ def command(
     told += [f"{cell} is broken: {reason}" for cell, reason in report.broken.items()]
     where = clean(str(runs))
     gone = [f"{cell} is in the store and no longer in {where}: kept, --prune removes it" for cell in report.vanished]
-    for messages, rest in ((told, f"`klsurv check {where}` lists them"), (gone, "kept, --prune removes them")):
+    for messages, rest in (
+        (told, f"`klsurv check {where}` lists them"),
+        (report.notes, "of the same kind"),
+        (gone, "kept, --prune removes them"),
+    ):
         for message in messages[:_MOST]:
             warn(message)
         if more := len(messages[_MOST:]):

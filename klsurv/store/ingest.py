@@ -18,19 +18,18 @@ from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.kept import keep
 from klsurv.ingest.remote import Place, Remote, expanded, is_file
 from klsurv.names import clean
-from klsurv.params import METRICS
 from klsurv.store.layout import Footer, file_of
 from klsurv.store.manifest import manifest
 from klsurv.store.marker import MARKER, VERSION, is_store
 from klsurv.store.scratch import scratch
-from klsurv.store.write import Done, is_of, refresh
+from klsurv.store.write import KEPT, Done, is_of, outcome, refresh
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What became of each cell, by name. `in_flight` and `broken` give the reason; of `kept` ones good data remain.
 
-    Those that vanished remain too, until they are pruned.
+    Those that vanished remain too, until they are pruned. `notes` are sentences: what else must be known of cells.
     """
 
     new: list[str] = field(default_factory=list)
@@ -41,10 +40,12 @@ class Report:
     vanished: list[str] = field(default_factory=list)
     pruned: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        # What is kept is in flight or broken, and counted there.
-        counts = {name.replace("_", " "): len(value) for name, value in vars(self).items() if name != "kept"}
+        # What is kept, or has a note, is counted elsewhere too.
+        counts = {name.replace("_", " "): len(value) for name, value in vars(self).items()}
+        del counts["kept"], counts["notes"]
         return ", ".join(f"{n} {name}" for name, n in counts.items())
 
 
@@ -112,18 +113,16 @@ def _ingest(
         footer = held.get(cell.name)
         if footer is None or not is_of(cell, footer):
             stale.append(cell)
-        elif (row := footer.cells[METRICS[0]])["status"] == "broken":
-            outcomes.append(Done(cell.name, "broken", row["reason"]))
         else:
-            outcomes.append(Done(cell.name, "unchanged"))
-    for done, outcome in enumerate(_refreshed(stale, store, run, workers, executor), 1):
-        outcomes.append(outcome)
+            outcomes.append(outcome(footer, "unchanged"))
+    for done, became in enumerate(_refreshed(stale, store, run, workers, executor), 1):
+        outcomes.append(became)
         if progress is not None:
             progress(done, len(stale))
     report = Report()
     # They were done in any order.
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.cell):
-        _note(report, outcome, held)
+    for became in sorted(outcomes, key=lambda became: became.cell):
+        _note(report, became, held)
     _clear(found, held, others, store, report, prune=prune)
     return report
 
@@ -157,6 +156,7 @@ def _refreshed(stale: list[CellDir], store: Place, run: str, workers: int, execu
 def _note(report: Report, done: Done, held: dict[str, Footer]) -> None:
     if done.kept:
         report.kept.append(done.cell)
+    report.notes.extend(done.notes)
     if done.state == "in flight":
         report.in_flight[done.cell] = _why(done)
     elif done.state == "broken":
@@ -168,7 +168,7 @@ def _note(report: Report, done: Done, held: dict[str, Footer]) -> None:
 
 
 def _why(done: Done) -> str:
-    return f"{done.reason}" + (" (its last good data are kept)" if done.kept else "")
+    return f"{done.reason}" + (f" ({KEPT})" if done.kept else "")
 
 
 def _clear(

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,17 @@ SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class Footer:
-    """What a file says of itself: its cell's row of `cells` by prompt set, its sources, when they were read (ns)."""
+    """What a file says of itself: its cell's row of `cells` by prompt set, its sources, when they were read (ns).
+
+    `kept`: the rows that prompt sets would have, had they not kept their last good data.
+    """
 
     cells: dict[Metric, dict[str, Any]]
     stamps: dict[str, Stamp]
     read_ns: int
     version: int = VERSION
     early: int = EARLY
+    kept: dict[Metric, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def cell(self) -> str:
@@ -80,7 +84,9 @@ class Footer:
                 return None
             if any(row.keys() != set(CELLS.names) for row in told["cells"].values()):
                 return None
-            return cls(told["cells"], {name: Stamp(**seen) for name, seen in told["stamps"].items()}, told["read_ns"])
+            stamps = {name: Stamp(**seen) for name, seen in told["stamps"].items()}
+            # Files that were written before it was told are good as they are.
+            return cls(told["cells"], stamps, told["read_ns"], kept=told.get("kept", {}))
         except (AttributeError, KeyError, TypeError, ValueError):
             return None
 

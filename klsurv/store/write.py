@@ -35,18 +35,24 @@ from klsurv.store.scratch import turn
 
 # Each try that fails is a file that another ingest has replaced.
 _TRIES = 10
+# What is told of those that are kept.
+KEPT = "its last good data are kept"
 # Values of KL that are worth a row group: to find one takes as long as to read so many.
 _GROUP = 2**16
 
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a cell: `written`, `unchanged`, `in flight` or `broken`, and why; `kept`: good data stay."""
+    """What became of a cell: `written`, `unchanged`, `in flight` or `broken`, and why; `kept`: good data stay.
+
+    `notes`: what else must be known of it, as sentences.
+    """
 
     cell: str
     state: str
     reason: str | None = None
     kept: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def refresh(where: CellDir, store: Place, *, run: str) -> Done:
@@ -66,9 +72,9 @@ def refresh(where: CellDir, store: Place, *, run: str) -> Done:
         version = version_of(path)
         present = _footer(path, version)
         if present is not None and is_of(where, present):
-            return _done(where, present.cells[METRICS[0]])
+            return outcome(present, "written")
         cells, footer = _read(where)
-        lost = {metric for metric in present.usable - footer.usable if _lasts(cells[metric])} if present else set()
+        lost = present.usable - footer.usable if present is not None else set()
         first = cells[METRICS[0]]
         if present is not None and present.usable and not footer.usable:
             state = "broken" if any(cells[metric].status == "broken" for metric in present.usable) else "in flight"
@@ -80,11 +86,11 @@ def refresh(where: CellDir, store: Place, *, run: str) -> Done:
             if kept is None:
                 continue
             rows.append(kept.filter(pl.col("metric").is_in(lost)))
-            footer = replace(footer, cells=footer.cells | {metric: present.cells[metric] for metric in lost})
+            footer = _keeping(footer, present, lost)
         prompts = max((len(dose.kl) for cell in cells.values() for dose in cell.doses), default=1)
         table = pl.concat(rows)
         if put(table, path, footer=footer, rows=_grouped(table, prompts), run=run, version=version):
-            return _done(where, footer.cells[METRICS[0]], in_flight=first.in_flight)
+            return outcome(footer, "in flight" if first.in_flight else "written")
     return Done(where.name, "in flight", "other ingests replace it each time it is read", kept=True)
 
 
@@ -187,14 +193,21 @@ def _read(where: CellDir) -> tuple[dict[Metric, Cell], Footer]:
     return cells, Footer({metric: _row(cell) for metric, cell in cells.items()}, known, now)
 
 
-def _lasts(cell: Cell) -> bool:
-    """Whether what was there before a cell was read like this is kept."""
-    return cell.in_flight or cell.status == "broken"
+def _keeping(footer: Footer, present: Footer, lost: set[Metric]) -> Footer:
+    """The footer of a file in which some prompt sets are as they were before, of the cell that is there now."""
+    kept = {metric: footer.cells[metric] for metric in METRICS if metric in lost}
+    rows = {metric: present.cells[metric] | {"path": row["path"]} for metric, row in kept.items()}
+    return replace(footer, cells=footer.cells | rows, kept=kept)
 
 
-def _done(where: CellDir, row: dict[str, Any], *, in_flight: bool = False) -> Done:
-    broken = row["status"] == "broken"
-    return Done(where.name, "in flight" if in_flight else "broken" if broken else "written", row["reason"])
+def outcome(footer: Footer, state: str) -> Done:
+    """What became of a cell whose file has this footer now: the state, unless it is broken or kept what was good."""
+    asked = [f"{footer.cell}: {row['reason']} ({KEPT})" for metric, row in footer.kept.items() if metric != METRICS[0]]
+    first = footer.kept.get(METRICS[0], footer.cells[METRICS[0]])
+    kept = METRICS[0] in footer.kept
+    if kept or first["status"] == "broken":
+        state = "broken" if first["status"] == "broken" else "in flight"
+    return Done(footer.cell, state, first["reason"], kept=kept or bool(asked), notes=tuple(asked))
 
 
 def _rows(cell: Cell, metric: Metric) -> pl.DataFrame:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 import klsurv
+from klsurv import update_store
 from klsurv.errors import CellError, NothingUsableError
 from klsurv.store.marker import MARKER
 from klsurv.store.write import refresh
 from tests.conftest import Klsurv
 from tests.ingest.handmade import rows, write_cell, write_file
-from tests.store.asked import left, same, told
+from tests.store.asked import file_in, left, same, told
 from tests.store.changed import counts, later, of_kl
 from tests.whole import whole
 
@@ -113,6 +114,60 @@ def test_a_prompt_set_that_becomes_broken_keeps_what_was_good_and_the_other_goes
     klsurv.update_store(root, store)
     for metric in ("pmass", "pmass_eval"):
         same(told(store, metric=metric), told(root, metric=metric))
+
+
+ASKED = {"pmass": {"1.0": [[0.9, 0.5, 0.9, 0.9]]}, "gen_lens_qa": {"1.0": [8]}}
+
+
+def test_a_prompt_set_that_is_started_over_keeps_what_was_good_while_the_other_goes_on(
+    root: Path, store: Path, klsurv: Klsurv
+) -> None:
+    cell = write_cell(root, "q", pmass=ASKED)
+    klsurv("ingest", root, store)
+    want = told(store)
+    text = (cell / "pmass.json").read_text()
+    later(cell / "pmass.json", json.dumps({**json.loads(text), "pmass_eval": {}, "gen_lens_eval": {}}))
+    for _ in range(2):
+        result = klsurv("ingest", root, store)
+        assert result.stderr.splitlines() == [
+            "warning: q is in flight: trajectory.json: alpha 0.0 is not in pmass.json (yet), and left out; "
+            "trajectory.json: alpha 1.0 is not in pmass.json (yet), and left out (its last good data are kept)",
+            f"{store}: 0 new, 0 updated, 3 unchanged, 1 in flight, 0 broken, 0 vanished, 0 pruned",
+        ]
+        same(told(store), want)
+    same(told(store, metric="pmass"), told(root, metric="pmass"))
+    later(cell / "pmass.json", text)
+    assert update_store(root, store).updated == ["q"]
+    same(told(store), told(root))
+
+
+def test_a_question_set_that_is_gone_keeps_what_was_good_and_is_told(root: Path, store: Path, klsurv: Klsurv) -> None:
+    cell = write_cell(root, "q", pmass=ASKED)
+    klsurv("ingest", root, store)
+    questions = told(store, metric="pmass")
+    later(cell / "pmass.json", json.dumps({**json.loads((cell / "pmass.json").read_text()), "pmass": {}}))
+    for counted in ("1 updated, 3 unchanged", "0 updated, 4 unchanged"):
+        result = klsurv("ingest", root, store)
+        assert result.stderr.splitlines() == [
+            "warning: q: pmass.json: pmass: holds no alpha yet (its last good data are kept)",
+            f"{store}: 0 new, {counted}, 0 in flight, 0 broken, 0 vanished, 0 pruned",
+        ]
+        same(told(store, metric="pmass"), questions)
+    same(told(store), told(root))
+
+
+def test_a_prompt_set_that_was_kept_when_its_runs_moved_is_not_read_again(
+    root: Path, store: Path, tmp_path: Path
+) -> None:
+    cell = write_cell(root, "q", pmass=ASKED)
+    klsurv.update_store(root, store)
+    later(cell / "pmass.json", json.dumps({**json.loads((cell / "pmass.json").read_text()), "pmass_eval": {}}))
+    moved = root.rename(tmp_path / "moved")
+    assert klsurv.update_store(moved, store).in_flight.keys() == {"q"}
+    written = file_in(store, "q").stat()
+    assert klsurv.update_store(moved, store).in_flight.keys() == {"q"}
+    assert file_in(store, "q").stat().st_ino == written.st_ino
+    assert set(klsurv.scan(store).cells().get_column("path")) == {str(moved / name) for name in "abcq"}
 
 
 def test_a_cell_that_never_was_good_is_told_by_check(root: Path, store: Path, klsurv: Klsurv) -> None:
