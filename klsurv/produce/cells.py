@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from klsurv.fanout import Progress
 from klsurv.ingest.discover import NEEDED
 from klsurv.interrupts import uninterrupted
 from klsurv.names import as_written, clean, some
-from klsurv.produce.lock import Lock
+from klsurv.produce.lock import locked
 from klsurv.produce.writer import CellWriter
 
 _LONGEST_NAME = 255
+# In the staging folder: what was there and is being replaced.
+_OLD = "_old"
 
 
 def write_cells(
@@ -48,13 +51,12 @@ def write_cells(
             if progress is not None:
                 progress(done, len(parts))
         with uninterrupted():
-            for directory in directories.values():
-                _swap(staging / directory, target / directory, aside=staging / "_old")
+            _swap(staging, target, list(directories.values()))
     except OSError as error:
         raise OutputError(f"{clean(str(target))} cannot be written: {error.strerror or error}") from error
     finally:
         with uninterrupted():
-            if staging is not None:
+            if staging is not None and not _holds_old(staging):
                 shutil.rmtree(staging, ignore_errors=True)
             if made and os.path.isdir(target) and not any(target.iterdir()):
                 target.rmdir()
@@ -147,23 +149,38 @@ def _check_free(target: Path, directories: Iterable[str], *, force: bool) -> Non
         raise OutputError(f"{shown} has {len(taken)} of the cells already ({names}): force (--force) replaces them")
 
 
-def _swap(new: Path, place: Path, *, aside: Path) -> None:
-    """Put a directory in its place, and what was there aside.
+def _swap(staging: Path, target: Path, directories: list[str]) -> None:
+    """Put the new directories in their places, and what was there aside: all of them or none.
 
     Raises:
-        OutputError: what is there is being written by another.
+        OutputError: one of those that are there is being written by another, or what was there cannot be put back.
     """
-    if not os.path.lexists(place):
-        new.rename(place)
-        return
-    lock = Lock(place)
-    try:
-        aside.mkdir(exist_ok=True)
-        old = place.rename(aside / place.name)
+    taken = {directory for directory in directories if os.path.lexists(target / directory)}
+    aside = staging / _OLD
+    done: list[tuple[Path, Path]] = []
+    with locked([target / directory for directory in directories if directory in taken]):
+        aside.mkdir()
         try:
-            new.rename(place)
-        except BaseException:
-            old.rename(place)
+            for directory in directories:
+                place = target / directory
+                moves = [(place, aside / directory)] if directory in taken else []
+                for old, new in (*moves, (staging / directory, place)):
+                    old.rename(new)
+                    done.append((old, new))
+        except BaseException as error:
+            for old, new in reversed(done):
+                with suppress(OSError):
+                    new.rename(old)
+            if _holds_old(staging):
+                raise OutputError(
+                    f"{clean(str(target))} cannot be written, nor can all that was there be put back: "
+                    f"the rest is in {clean(str(aside))}"
+                ) from error
             raise
-    finally:
-        lock.release()
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _holds_old(staging: Path) -> bool:
+    """Whether there is anything in it that could not be put back."""
+    aside = staging / _OLD
+    return os.path.isdir(aside) and any(aside.iterdir())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from klsurv.errors import OutputError
@@ -11,6 +13,10 @@ from klsurv.names import clean
 
 if sys.platform != "win32":
     import fcntl
+    import resource
+
+# Descriptors that are left to whatever else opens files.
+_SPARE = 256
 
 
 class Lock:
@@ -52,6 +58,34 @@ class Lock:
 
     def __del__(self) -> None:
         self.release()
+
+
+@contextmanager
+def locked(directories: Sequence[Path]) -> Iterator[None]:
+    """Hold the directories of several cells, all of them or none, for as long as the block lasts.
+
+    Raises:
+        OutputError: another writer holds one, or one cannot be opened.
+    """
+    _allow(len(directories))
+    held: list[Lock] = []
+    try:
+        # Two links may lead to one directory, which can be held once.
+        for directory in {os.path.realpath(directory): directory for directory in directories}.values():
+            held.append(Lock(directory))
+        yield
+    finally:
+        for lock in held:
+            lock.release()
+
+
+def _allow(descriptors: int) -> None:
+    """Let as many descriptors be open, where the system allows it."""
+    if sys.platform != "win32":
+        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if limit != resource.RLIM_INFINITY and descriptors > limit - _SPARE:
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _flock(descriptor: int, *, hold: bool) -> None:
