@@ -6,19 +6,19 @@ Only the parts that are asked for are fetched, each on condition that the object
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from klsurv.errors import LayoutError, first_line
+from klsurv.errors import LayoutError
 from klsurv.ingest.parse import stamp
 from klsurv.ingest.remote import Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
-from klsurv.store.layout import SCHEMA, SUFFIX, Footer, unreadable
+from klsurv.store.layout import SCHEMA, SUFFIX, Footer, damaged, unreadable
 
 # Requests under way at a time: one waits far longer for an answer than it takes to read it.
 _AT_ONCE = 16
@@ -40,8 +40,10 @@ class Object:
         """
         return Footer.fetched(self.seen.size, self.fetch)
 
-    def rows(self, columns: Sequence[str], *, metric: str | None, alphas: Sequence[float] | None) -> pl.DataFrame:
-        """Its columns; rows of other prompt sets and doses may be among them.
+    def rows(
+        self, columns: Sequence[str], *, cell: str, metric: str | None, alphas: Sequence[float] | None
+    ) -> pl.DataFrame:
+        """Its columns; rows of other prompt sets and doses may be among them. `cell` is whose file it is.
 
         Raises:
             LayoutError: it was replaced, or is damaged.
@@ -56,7 +58,7 @@ class Object:
             groups = [i for i, group in enumerate(told) if _may_hold(group, metric, alphas)]
             read: Any = pl.from_arrow(file.read_row_groups(groups, columns=list(columns), use_threads=False))
         except (pa.ArrowException, OSError) as error:
-            raise LayoutError(f"{clean(str(self.at))} is damaged: {first_line(error)}") from None
+            raise damaged(self.at, error, cell=cell) from None
         return pl.DataFrame(read).select(pl.col(name).cast(SCHEMA[name]) for name in columns)
 
     def fetch(self, start: int, end: int) -> bytes:
@@ -87,12 +89,12 @@ def objects(store: Remote) -> list[tuple[Object, Footer | None]]:
 
 
 def together(
-    objects: Sequence[Object], columns: Sequence[str], *, metric: str, alphas: Sequence[float] | None
+    objects: Mapping[str, Object], columns: Sequence[str], *, metric: str, alphas: Sequence[float] | None
 ) -> pl.LazyFrame:
-    """The rows of several files; those of other prompt sets and doses may be among them."""
+    """The rows of several cells' files; those of other prompt sets and doses may be among them."""
 
-    def rows(one: Object) -> pl.DataFrame:
-        return one.rows(columns, metric=metric, alphas=alphas)
+    def rows(cell: str) -> pl.DataFrame:
+        return objects[cell].rows(columns, cell=cell, metric=metric, alphas=alphas)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return pl.concat(pool.map(rows, objects)).lazy()

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from klsurv.errors import LayoutError
+from klsurv.errors import LayoutError, first_line
 from klsurv.ingest.remote import Place
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
@@ -127,4 +127,12 @@ def file_of(store: Place, cell: str) -> Place:
 
 def unreadable(path: Place, error: OSError) -> LayoutError:
     """What to raise where a file is there and cannot be read: it may be good, and must not be replaced."""
-    return LayoutError(f"{clean(str(path))} cannot be read: {error.strerror}")
+    return LayoutError(f"{clean(str(path))} cannot be read: {error.strerror or first_line(error)}")
+
+
+def damaged(path: Place, error: BaseException, *, cell: str) -> LayoutError:
+    """What to raise where a file has a good footer, by which an ingest takes it for good, and other parts are not."""
+    return LayoutError(
+        f"the store is damaged: {clean(str(path))}, the file of {cell}, cannot be read ({first_line(error)}): "
+        f"delete it, and `klsurv ingest RUNS {clean(str(path.parent))}` writes it anew"
+    )

@@ -41,7 +41,7 @@ class Pin:
 
     def __init__(self, path: Path) -> None:
         self._descriptor: int | None = None
-        self._path, self._descriptor = path, _opened(path)
+        self.at, self._descriptor = path, _opened(path)
         self._version = _version(os.stat(path) if self._descriptor is None else os.fstat(self._descriptor))
 
     @property
@@ -53,12 +53,12 @@ class Pin:
         """
         if self._descriptor is not None:
             return f"/proc/self/fd/{self._descriptor}"
-        if version_of(self._path) != self._version:
-            raise LayoutError(f"{clean(str(self._path))} was replaced while the store was read: run it again")
-        return str(self._path)
+        if version_of(self.at) != self._version:
+            raise LayoutError(f"{clean(str(self.at))} was replaced while the store was read: run it again")
+        return str(self.at)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_descriptor": None, "_path": self._path.absolute()}
+        return {**vars(self), "_descriptor": None, "at": self.at.absolute()}
 
     def __del__(self) -> None:
         if (descriptor := getattr(self, "_descriptor", None)) is not None:

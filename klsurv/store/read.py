@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -15,13 +15,15 @@ from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
 from klsurv.source import EARLY, pieces
 from klsurv.store.bucket import Object, together
-from klsurv.store.layout import SCHEMA
+from klsurv.store.layout import SCHEMA, damaged, unreadable
 from klsurv.store.manifest import checked
 from klsurv.store.pin import Pin
 from klsurv.where import condition, keeps
 
 # Cells whose trajectories are looked at together without KL, with some of its first tokens.
 _CELLS = 128
+# What polars raises at a file that is damaged: it panics at some.
+_DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _ROLLOUTS = [name for name in SCHEMA.names() if name not in ("metric", "kl", "kl_digest")]
 
 
@@ -96,23 +98,38 @@ class Store:
     ) -> pl.DataFrame:
         if not cells:
             return SCHEMA.to_frame().select(columns)
-        rows = self._scanned([self.files[cell] for cell in cells], columns, alphas or self.alphas)
+        try:
+            return self._collected(cells, columns, alphas)
+        except (*_DAMAGED, OSError) as error:
+            # Polars does not say which of the files it is.
+            for cell in cells:
+                self._tried(cell, columns, alphas)
+            raise LayoutError(f"the store is damaged, and must be made anew: {first_line(error)}") from None
+
+    def _tried(self, cell: str, columns: Sequence[str], alphas: Sequence[float] | None) -> None:
+        """Read a cell's rows; raises `LayoutError`, which names its file, where that cannot be done."""
+        try:
+            self._collected([cell], columns, alphas)
+        except _DAMAGED as error:
+            raise damaged(self.files[cell].at, error, cell=cell) from None
+        except OSError as error:
+            raise unreadable(self.files[cell].at, error) from None
+
+    def _collected(self, cells: Sequence[str], columns: Sequence[str], alphas: Sequence[float] | None) -> pl.DataFrame:
+        rows = self._scanned({cell: self.files[cell] for cell in cells}, columns, alphas or self.alphas)
         rows = rows.filter(pl.col("metric") == self.metric)
         for doses in (self.alphas, alphas):
             if doses is not None:
                 # Polars passes over row groups that hold none of some values; of `is_in` it reads them all.
                 rows = rows.filter(pl.any_horizontal(pl.col("alpha") == dose for dose in doses))
-        try:
-            return rows.select(columns).collect()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise LayoutError(f"the store is damaged, and must be made anew: {first_line(error)}") from None
+        return rows.select(columns).collect()
 
     def _scanned(
-        self, files: Sequence[Pin | Object], columns: Sequence[str], alphas: Sequence[float] | None
+        self, files: Mapping[str, Pin | Object], columns: Sequence[str], alphas: Sequence[float] | None
     ) -> pl.LazyFrame:
-        """Files of one store, which are all in a bucket or all on disk."""
-        objects = [file for file in files if isinstance(file, Object)]
+        """Files of one store by cell, which are all in a bucket or all on disk."""
+        objects = {cell: file for cell, file in files.items() if isinstance(file, Object)}
         if objects:
             wanted = list(dict.fromkeys([*columns, "metric", "alpha"]))
             return together(objects, wanted, metric=self.metric, alphas=alphas)
-        return pl.scan_parquet([file.path for file in files if isinstance(file, Pin)], glob=False)
+        return pl.scan_parquet([file.path for file in files.values() if isinstance(file, Pin)], glob=False)

@@ -29,7 +29,7 @@ from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.source import EARLY, digests
 from klsurv.store.bucket import Object
-from klsurv.store.layout import SCHEMA, Footer, file_of, unreadable
+from klsurv.store.layout import SCHEMA, Footer, damaged, file_of, unreadable
 from klsurv.store.pin import Version, version_of
 from klsurv.store.scratch import turn
 
@@ -82,7 +82,7 @@ def refresh(where: CellDir, store: Place, *, run: str) -> Done:
             return Done(where.name, "in flight" if first.in_flight else state, reason, kept=True)
         rows = [_rows(cell, metric) for metric, cell in cells.items() if metric not in lost]
         if present is not None and lost:
-            kept = _present(path, version)
+            kept = _present(path, version, cell=where.name)
             if kept is None:
                 continue
             rows.append(kept.filter(pl.col("metric").is_in(lost)))
@@ -169,15 +169,23 @@ def _footer(path: Place, version: Version | None) -> Footer | None:
         raise unreadable(path, error) from None
 
 
-def _present(path: Place, version: Version | None) -> pl.DataFrame | None:
-    """What is in a cell's present file; None where that was replaced in a bucket."""
-    if isinstance(path, Remote):
-        try:
+def _present(path: Place, version: Version | None, *, cell: str) -> pl.DataFrame | None:
+    """What is in a cell's present file; None where that was replaced meanwhile.
+
+    Raises:
+        LayoutError: it cannot be read.
+    """
+    try:
+        if isinstance(path, Remote):
             assert isinstance(version, Stamp)
-            return Object(path, version).rows(SCHEMA.names(), metric=None, alphas=None)
-        except LayoutError:
+            return Object(path, version).rows(SCHEMA.names(), cell=cell, metric=None, alphas=None)
+        return pl.read_parquet(path, glob=False)
+    except (LayoutError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        if version_of(path) != version:
             return None
-    return pl.read_parquet(path, glob=False)
+        if isinstance(error, LayoutError):
+            raise
+        raise (unreadable(path, error) if isinstance(error, OSError) else damaged(path, error, cell=cell)) from None
 
 
 def _read(where: CellDir) -> tuple[dict[Metric, Cell], Footer]:

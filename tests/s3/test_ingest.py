@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from klsurv.errors import RemoteError
+from klsurv.errors import LayoutError, RemoteError
 from klsurv.ingest.remote import Remote
 from klsurv.store.ingest import ingest
 from klsurv.store.layout import file_of
@@ -183,6 +183,17 @@ def test_a_damaged_file_of_a_store_is_told_of_and_written_anew(bucket: Remote, l
         assert f"{damaged.name} is damaged, or was written by another version" in done.stderr
         ingest(local, store)
         assert summary(store) == want
+
+
+def test_data_that_are_damaged_behind_a_good_footer_are_told(bucket: Remote, local: Path) -> None:
+    store = bucket / "store"
+    ingest(local, store)
+    damaged = file_of(store, "b")
+    assert isinstance(damaged, Remote)
+    data = content(damaged)
+    damaged.write(data[:4] + b"\xff" * 900 + data[904:])
+    with pytest.raises(LayoutError, match=f"{damaged}, the file of b, cannot be read .*: delete it, and"):
+        summary(store)
 
 
 def test_the_command_says_what_it_did(bucket: Remote, local: Path, klsurv: Klsurv) -> None:

@@ -18,6 +18,7 @@ import klsurv
 from klsurv.errors import LayoutError, OutputError
 from klsurv.store.layout import Footer
 from tests.conftest import Klsurv
+from tests.ingest.handmade import write_cell
 from tests.store.asked import file_in, left, same, summary, told
 from tests.store.changed import counts, later, of_kl
 
@@ -81,10 +82,34 @@ def test_a_file_that_is_none_of_the_store_is_refused_until_it_is_pruned(root: Pa
 def test_data_that_are_damaged_behind_a_good_footer_are_told(root: Path, store: Path) -> None:
     klsurv.update_store(root, store)
     path = file_in(store, "b")
+    want = told(store)
+    spoilt(path)
+    with pytest.raises(LayoutError, match="damaged") as error:
+        klsurv.scan(store).summary()
+    assert str(error.value).startswith(f"the store is damaged: {path}, the file of b, cannot be read (")
+    assert str(error.value).endswith(f"): delete it, and `klsurv ingest RUNS {store}` writes it anew")
+    path.unlink()
+    assert klsurv.update_store(root, store).new == ["b"]
+    same(told(store), want)
+
+
+def spoilt(path: Path) -> None:
+    """Overwrite what comes first in a file, and not its footer."""
     data = path.read_bytes()
     path.write_bytes(data[:4] + b"\xff" * 900 + data[904:])
-    with pytest.raises(LayoutError, match="damaged"):
-        klsurv.scan(store).summary()
+
+
+def test_a_prompt_set_that_is_to_be_kept_and_is_damaged_is_told(root: Path, store: Path) -> None:
+    asked = {"pmass": {"1.0": [[0.9, 0.5, 0.9, 0.9]]}, "gen_lens_qa": {"1.0": [8]}}
+    cell = write_cell(root, "q", pmass=asked)
+    klsurv.update_store(root, store)
+    path = file_in(store, "q")
+    spoilt(path)
+    before = path.read_bytes()
+    later(cell / "pmass.json", json.dumps({**json.loads((cell / "pmass.json").read_text()), "pmass": {}}))
+    with pytest.raises(LayoutError, match=re.escape(f"{path}, the file of q, cannot be read")):
+        klsurv.update_store(root, store)
+    assert path.read_bytes() == before
 
 
 def test_a_directory_with_other_things_in_it_is_left_alone(root: Path, tmp_path: Path, klsurv: Klsurv) -> None:
