@@ -18,7 +18,7 @@ from klsurv.ingest.parse import stamp
 from klsurv.ingest.remote import Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
-from klsurv.store.layout import SCHEMA, SUFFIX, Footer, damaged, unreadable
+from klsurv.store.layout import SCHEMA, Footer, damaged, is_name, unreadable
 
 # Requests under way at a time: one waits far longer for an answer than it takes to read it.
 _AT_ONCE = 16
@@ -83,7 +83,7 @@ def objects(store: Remote) -> list[tuple[Object, Footer | None]]:
         PermissionError: it may not be listed.
         LayoutError: a file may not be read.
     """
-    listed = [Object(store / name, seen) for name, seen in store.walk() if "/" not in name and name.endswith(SUFFIX)]
+    listed = [Object(store / name, seen) for name, seen in store.walk() if is_name(name)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return [found for found in pool.map(_looked_at, listed) if found is not None]
 

@@ -1,6 +1,7 @@
 """What a store looks like. In: a cell's name, what was read of it. Out: its file: where it is, its columns, its footer.
 
 A store is a directory that holds `klsurv-store.json` and one parquet file per cell, named by a hash of the cell's name.
+Whatever has a name of another form is not the store's, and left alone.
 A file has a row per prompt set, alpha and prompt, KL as a list; its footer has the cell's rows of the table `cells` and
 the stamps of the JSON files that were read, so that data and what is known of them are replaced in one rename.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,7 +28,8 @@ from klsurv.schema import CELLS, SOURCE, USABLE
 from klsurv.source import EARLY
 from klsurv.store.marker import VERSION
 
-SUFFIX = ".parquet"
+_BYTES = 12
+_NAME = re.compile(rf"[0-9a-f]{{{2 * _BYTES}}}\.parquet")
 _FOOTER = "klsurv.store"
 # The footer is most often in the last so many bytes.
 _TAIL = 64 * 1024
@@ -122,7 +125,12 @@ class Footer:
 
 def file_of(store: Place, cell: str) -> Place:
     """Where a cell's file is."""
-    return store / (hashlib.blake2b(cell.encode(), digest_size=12).hexdigest() + SUFFIX)
+    return store / f"{hashlib.blake2b(cell.encode(), digest_size=_BYTES).hexdigest()}.parquet"
+
+
+def is_name(name: str) -> bool:
+    """Whether a file of this name is a store's."""
+    return _NAME.fullmatch(name) is not None
 
 
 def unreadable(path: Place, error: OSError) -> LayoutError:

@@ -11,7 +11,7 @@ from klsurv.errors import LayoutError, NothingUsableError
 from klsurv.ingest.remote import Place, Remote
 from klsurv.names import clean
 from klsurv.store.bucket import Object, objects
-from klsurv.store.layout import SUFFIX, Footer, file_of, unreadable
+from klsurv.store.layout import Footer, file_of, is_name, unreadable
 from klsurv.store.pin import Pin
 
 
@@ -27,7 +27,7 @@ _Looked = tuple[Place, Pin | Object | None, Footer | None]
 
 
 def manifest(store: Place) -> tuple[list[Entry], list[Place]]:
-    """The cells of a store, by name, and the files that are damaged, of another version or not the store's.
+    """The cells of a store, by name, and those of its files that are damaged, of another version or of no cell.
 
     Raises:
         NothingUsableError: the directory cannot be read.
@@ -74,7 +74,7 @@ def _in_bucket(store: Remote) -> Iterator[_Looked]:
 
 def _in_directory(store: Path) -> Iterator[_Looked]:
     try:
-        paths = sorted(Path(entry.path) for entry in os.scandir(store) if entry.name.endswith(SUFFIX))
+        paths = sorted(Path(entry.path) for entry in os.scandir(store) if is_name(entry.name))
     except OSError as error:
         raise NothingUsableError(f"{clean(str(store))} cannot be read: {error.strerror}") from error
     for path in paths:

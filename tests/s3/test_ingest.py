@@ -196,6 +196,17 @@ def test_data_that_are_damaged_behind_a_good_footer_are_told(bucket: Remote, loc
         summary(store)
 
 
+def test_an_object_of_another_name_is_not_the_stores_and_left_alone(bucket: Remote, local: Path) -> None:
+    store = bucket / "store"
+    ingest(local, store)
+    for name in ("mine.parquet", "deeper/mine.parquet"):
+        (store / name).write(b"mine")
+    before = names(store)
+    same(told(store), told(local))
+    assert counts(ingest(local, store, prune=True)) == {"unchanged": 3}
+    assert names(store) == before
+
+
 def test_the_command_says_what_it_did(bucket: Remote, local: Path, klsurv: Klsurv) -> None:
     runs = upload(local, bucket / "runs")
     shutil.rmtree(local / "b")

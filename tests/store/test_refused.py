@@ -67,16 +67,33 @@ def test_a_file_that_is_damaged_or_of_another_version_is_refused_until_an_ingest
     same(told(store), told(root))
 
 
-@pytest.mark.parametrize("place", ["unknown.parquet", "copy"])
-def test_a_file_that_is_none_of_the_store_is_refused_until_it_is_pruned(root: Path, store: Path, place: str) -> None:
+@pytest.mark.parametrize("kind", ["unknown", "copy"])
+def test_a_file_of_no_cell_by_a_name_as_they_have_is_refused_until_it_is_pruned(
+    root: Path, store: Path, kind: str
+) -> None:
     klsurv.update_store(root, store)
-    path = store / f"{place.removesuffix('.parquet')}.parquet"
-    path.write_bytes(file_in(store, "a").read_bytes() if place == "copy" else b"nothing")
+    path = store / f"{'0123456789ab' * 2}.parquet"
+    path.write_bytes(file_in(store, "a").read_bytes() if kind == "copy" else b"nothing")
     with pytest.raises(LayoutError, match="--prune"):
         klsurv.scan(store).summary()
     assert klsurv.update_store(root, store).vanished == [path.name]
     assert klsurv.update_store(root, store, prune=True).pruned == [path.name]
     same(told(store), told(root))
+
+
+def test_what_has_another_name_than_its_files_is_not_the_stores_and_left_alone(root: Path, store: Path) -> None:
+    klsurv.update_store(root, store)
+    mine = [store / name for name in ("scored.parquet", f"{'A' * 24}.parquet", f"{'0' * 25}.parquet", "part=1.parquet")]
+    for path in mine:
+        foreign(path)
+    (store / "copy.parquet").write_bytes(file_in(store, "a").read_bytes())
+    (store / "partitions.parquet").mkdir()
+    (store / "nowhere.parquet").symlink_to("nowhere")
+    before = sorted(store.iterdir())
+    same(told(store), told(root))
+    assert counts(klsurv.update_store(root, store)) == {"unchanged": 3}
+    assert counts(klsurv.update_store(root, store, prune=True)) == {"unchanged": 3}
+    assert sorted(store.iterdir()) == before
 
 
 def test_data_that_are_damaged_behind_a_good_footer_are_told(root: Path, store: Path) -> None:
