@@ -55,6 +55,7 @@ def command(
         )
     told = [f"{cell} is in flight: {reason}" for cell, reason in report.in_flight.items()]
     told += [f"{cell} is broken: {reason}" for cell, reason in report.broken.items()]
+    told += [f"{cell} is skipped: {reason}" for cell, reason in report.skipped.items()]
     where = clean(str(runs))
     gone = [f"{cell} is in the store and no longer in {where}: kept, --prune removes it" for cell in report.vanished]
     for messages, rest in (
@@ -67,6 +68,6 @@ def command(
         if more := len(messages[_MOST:]):
             warn(f"{more} more: {rest}")
     click.echo(f"{clean(str(store))}: {report}", err=True)
-    # Where all is in flight or broken, and nothing good was there before.
+    # Where all is in flight, broken or skipped, and nothing good was there before.
     if not (report.new or report.updated or report.unchanged or report.kept or report.vanished):
         raise NothingUsableError(f"none of the {len(told)} cells can be used")

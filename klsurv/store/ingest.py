@@ -27,7 +27,7 @@ from klsurv.store.write import KEPT, Done, is_of, outcome, refresh
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What became of each cell, by name. `in_flight` and `broken` give the reason; of `kept` ones good data remain.
+    """What became of each cell, by name. Where it is not usable the reason is given; of `kept` ones good data remain.
 
     Those that vanished remain too, until they are pruned. `notes` are sentences: what else must be known of cells.
     """
@@ -37,6 +37,7 @@ class Report:
     unchanged: list[str] = field(default_factory=list)
     in_flight: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     vanished: list[str] = field(default_factory=list)
     pruned: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -80,7 +81,7 @@ def ingest(
     Examples:
         >>> import klsurv
         >>> print(klsurv.update_store("klsurv-demo", "store"))
-        2 new, 0 updated, 0 unchanged, 0 in flight, 0 broken, 0 vanished, 0 pruned
+        2 new, 0 updated, 0 unchanged, 0 in flight, 0 broken, 0 skipped, 0 vanished, 0 pruned
         >>> klsurv.scan("store").alphas
         [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0]
     """
@@ -161,6 +162,8 @@ def _note(report: Report, done: Done, held: dict[str, Footer]) -> None:
         report.in_flight[done.cell] = _why(done)
     elif done.state == "broken":
         report.broken[done.cell] = _why(done)
+    elif done.state == "skipped":
+        report.skipped[done.cell] = _why(done)
     elif done.state == "unchanged":
         report.unchanged.append(done.cell)
     else:

@@ -43,7 +43,7 @@ _GROUP = 2**16
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a cell: `written`, `unchanged`, `in flight` or `broken`, and why; `kept`: good data stay.
+    """What became of a cell: `written`, `unchanged`, `in flight`, `broken`, `skipped`; why; `kept`: good data stay.
 
     `notes`: what else must be known of it, as sentences.
     """
@@ -209,12 +209,14 @@ def _keeping(footer: Footer, present: Footer, lost: set[Metric]) -> Footer:
 
 
 def outcome(footer: Footer, state: str) -> Done:
-    """What became of a cell whose file has this footer now: the state, unless it is broken or kept what was good."""
+    """What became of a cell whose file has this footer now: the state, unless it cannot be used or keeps good data."""
     asked = [f"{footer.cell}: {row['reason']} ({KEPT})" for metric, row in footer.kept.items() if metric != METRICS[0]]
     first = footer.kept.get(METRICS[0], footer.cells[METRICS[0]])
     kept = METRICS[0] in footer.kept
     if kept or first["status"] == "broken":
         state = "broken" if first["status"] == "broken" else "in flight"
+    elif state != "in flight" and not footer.usable:
+        state = "skipped"
     return Done(footer.cell, state, first["reason"], kept=kept or bool(asked), notes=tuple(asked))
 
 

@@ -37,7 +37,7 @@ def test_it_says_what_became_of_each_cell(root: Path, store: Path) -> None:
     (root / "b" / "calib.json").unlink()
     later(root / "c" / "pmass.json", "{")
     report = klsurv.update_store(root, store)
-    assert str(report) == "0 new, 0 updated, 2 unchanged, 1 in flight, 1 broken, 0 vanished, 0 pruned"
+    assert str(report) == "0 new, 0 updated, 2 unchanged, 1 in flight, 1 broken, 0 skipped, 0 vanished, 0 pruned"
     assert report.in_flight == {"b": "calib.json: not there (yet) (its last good data are kept)"}
     assert report.broken["c"].startswith("pmass.json: is not JSON, or cut short")
     assert report.broken["c"].endswith("(its last good data are kept)")
@@ -132,7 +132,7 @@ def test_a_prompt_set_that_is_started_over_keeps_what_was_good_while_the_other_g
         assert result.stderr.splitlines() == [
             "warning: q is in flight: trajectory.json: alpha 0.0 is not in pmass.json (yet), and left out; "
             "trajectory.json: alpha 1.0 is not in pmass.json (yet), and left out (its last good data are kept)",
-            f"{store}: 0 new, 0 updated, 3 unchanged, 1 in flight, 0 broken, 0 vanished, 0 pruned",
+            f"{store}: 0 new, 0 updated, 3 unchanged, 1 in flight, 0 broken, 0 skipped, 0 vanished, 0 pruned",
         ]
         same(told(store), want)
     same(told(store, metric="pmass"), told(root, metric="pmass"))
@@ -150,7 +150,7 @@ def test_a_question_set_that_is_gone_keeps_what_was_good_and_is_told(root: Path,
         result = klsurv("ingest", root, store)
         assert result.stderr.splitlines() == [
             "warning: q: pmass.json: pmass: holds no alpha yet (its last good data are kept)",
-            f"{store}: 0 new, {counted}, 0 in flight, 0 broken, 0 vanished, 0 pruned",
+            f"{store}: 0 new, {counted}, 0 in flight, 0 broken, 0 skipped, 0 vanished, 0 pruned",
         ]
         same(told(store, metric="pmass"), questions)
     same(told(store), told(root))
@@ -177,11 +177,12 @@ def test_a_cell_that_never_was_good_is_told_by_check(root: Path, store: Path, kl
     assert told.returncode == 0
     assert "warning: bad is broken: pmass.json: is not JSON" in told.stderr
     assert told.stderr.splitlines()[-1] == (
-        f"{store}: 4 new, 0 updated, 0 unchanged, 0 in flight, 1 broken, 0 vanished, 0 pruned"
+        f"{store}: 3 new, 0 updated, 0 unchanged, 0 in flight, 1 broken, 1 skipped, 0 vanished, 0 pruned"
     )
     again = klsurv("ingest", root, store)
     assert "warning: bad is broken: pmass.json: is not JSON" in again.stderr
-    assert "0 new, 0 updated, 4 unchanged, 0 in flight, 1 broken" in again.stderr
+    assert "warning: none is skipped: pmass.json: computed: is not true" in again.stderr
+    assert "0 new, 0 updated, 3 unchanged, 0 in flight, 1 broken, 1 skipped" in again.stderr
     of_store, of_root = (klsurv("check", path, "--format", "json") for path in (store, root))
     assert (of_store.returncode, of_store.stdout) == (1, of_root.stdout)
     of_store, of_root = (klsurv("summary", path) for path in (store, root))
@@ -190,8 +191,8 @@ def test_a_cell_that_never_was_good_is_told_by_check(root: Path, store: Path, kl
 
 def test_a_store_in_which_nothing_is_usable_says_so(tmp_path: Path, store: Path) -> None:
     write_cell(tmp_path / "runs", "a", pmass={"computed": False})
-    assert counts(klsurv.update_store(tmp_path / "runs", store)) == {"new": 1}
-    assert counts(klsurv.update_store(tmp_path / "runs", store)) == {"unchanged": 1}
+    for _ in range(2):
+        assert counts(klsurv.update_store(tmp_path / "runs", store)) == {"skipped": 1}
     with pytest.raises(NothingUsableError, match="none of the 1 cells can be used"):
         klsurv.scan(store, tell=lambda _: None).summary()
     assert check(store) == {"a": "skipped"}
@@ -206,9 +207,32 @@ def test_an_ingest_that_finds_nothing_usable_fails_and_says_why(tmp_path: Path, 
     assert [line.split(":")[1] for line in lines[:5]] == [f" bad_{i} is broken" for i in range(5)]
     assert lines[5:] == [
         f"warning: 2 more: `klsurv check {tmp_path / 'runs'}` lists them",
-        f"{store}: 0 new, 0 updated, 0 unchanged, 0 in flight, 7 broken, 0 vanished, 0 pruned",
+        f"{store}: 0 new, 0 updated, 0 unchanged, 0 in flight, 7 broken, 0 skipped, 0 vanished, 0 pruned",
         "error: none of the 7 cells can be used",
     ]
+
+
+def test_an_ingest_of_cells_that_are_all_skipped_fails_and_says_why(
+    tmp_path: Path, store: Path, klsurv: Klsurv
+) -> None:
+    write_cell(tmp_path / "runs", "a", pmass={"computed": False})
+    for _ in range(2):
+        result = klsurv("ingest", tmp_path / "runs", store)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.splitlines() == [
+            "warning: a is skipped: pmass.json: computed: is not true: pmass was not measured",
+            f"{store}: 0 new, 0 updated, 0 unchanged, 0 in flight, 0 broken, 1 skipped, 0 vanished, 0 pruned",
+            "error: none of the 1 cells can be used",
+        ]
+    later(tmp_path / "runs" / "a" / "pmass.json", (write_cell(tmp_path) / "pmass.json").read_text())
+    assert update_store(tmp_path / "runs", store).updated == ["a"]
+
+
+def test_a_cell_that_has_only_questions_is_usable(tmp_path: Path, store: Path) -> None:
+    write_cell(tmp_path / "runs", "q", pmass={**ASKED, "pmass_eval": {}, "gen_lens_eval": {}})
+    assert counts(klsurv.update_store(tmp_path / "runs", store)) == {"new": 1}
+    assert counts(klsurv.update_store(tmp_path / "runs", store)) == {"unchanged": 1}
+    assert klsurv.scan(store, metric="pmass").summary().height > 0
 
 
 def test_an_empty_store_says_how_it_is_filled(store: Path) -> None:
