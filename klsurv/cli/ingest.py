@@ -40,7 +40,8 @@ def command(
     """Bring STORE, a parquet dataset with one file per cell, up to date with RUNS, a run root.
 
     Only cells whose files changed are read. A cell that is being written or broken keeps its last good data; one that
-    is gone is kept, unless with --prune. Any command takes STORE in place of RUNS.
+    is gone is kept, unless with --prune. One of the same name in another place replaces it, which is told. Any command
+    takes STORE in place of RUNS.
     """
     if sum(option is not None for option in (workers, scheduler, scheduler_file)) > 1:
         raise click.UsageError("--workers, --scheduler and --scheduler-file exclude each other")

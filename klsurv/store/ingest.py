@@ -71,6 +71,7 @@ def ingest(
 
     A cell whose files have their size and time is not read again; those that changed within 2 s of when they were read
     are compared by digest. A cell that is being written or broken keeps the last good data that the store has of it.
+    One of the same name in another place, as where `runs` was moved, replaces it; `notes` of the report tell it once.
 
     Raises:
         NothingUsableError: there is no run cell in `runs`.

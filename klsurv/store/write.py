@@ -90,7 +90,8 @@ def refresh(where: CellDir, store: Place, *, run: str) -> Done:
         prompts = max((len(dose.kl) for cell in cells.values() for dose in cell.doses), default=1)
         table = pl.concat(rows)
         if put(table, path, footer=footer, rows=_grouped(table, prompts), run=run, version=version):
-            return outcome(footer, "in flight" if first.in_flight else "written")
+            done = outcome(footer, "in flight" if first.in_flight else "written")
+            return replace(done, notes=(*done.notes, *_moved(footer, present)))
     return Done(where.name, "in flight", "other ingests replace it each time it is read", kept=True)
 
 
@@ -206,6 +207,12 @@ def _keeping(footer: Footer, present: Footer, lost: set[Metric]) -> Footer:
     kept = {metric: footer.cells[metric] for metric in METRICS if metric in lost}
     rows = {metric: present.cells[metric] | {"path": row["path"]} for metric, row in kept.items()}
     return replace(footer, cells=footer.cells | rows, kept=kept)
+
+
+def _moved(footer: Footer, present: Footer | None) -> list[str]:
+    """What to tell where a cell is replaced by one of its name that is elsewhere: it may be another experiment's."""
+    old, new = (each and each.cells[METRICS[0]]["path"] for each in (present, footer))
+    return [f"{footer.cell} was read from {old}, now from {new}"] if old and old != new else []
 
 
 def outcome(footer: Footer, state: str) -> Done:

@@ -158,7 +158,7 @@ def test_runs_that_moved_into_a_bucket_are_read_once_more(bucket: Remote, local:
     store = bucket / "store"
     ingest(local, store)
     runs = upload(local, bucket / "runs")
-    assert counts(ingest(runs, store)) == {"updated": 3}
+    assert counts(ingest(runs, store)) == {"updated": 3, "notes": 3}
     assert counts(ingest(runs, store)) == {"unchanged": 3}
 
 

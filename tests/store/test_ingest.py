@@ -270,8 +270,39 @@ def test_runs_that_were_moved_are_found_where_they_are(root: Path, store: Path, 
     write_file(root / "a" / "history.json", json.dumps([{"coeff": 1.0, "kl_p95": 0.5}]))
     klsurv.update_store(root, store)
     moved = root.rename(tmp_path / "moved")
-    assert klsurv.update_store(moved, store).updated == ["a", "b", "c"]
+    report = klsurv.update_store(moved, store)
+    assert report.updated == ["a", "b", "c"]
+    assert report.notes == [f"{name} was read from {root / name}, now from {moved / name}" for name in "abc"]
+    assert counts(klsurv.update_store(moved, store)) == {"unchanged": 3}
     same(told(store), told(moved))
+
+
+def test_a_cell_of_another_root_by_the_same_name_replaces_it_and_is_told(
+    root: Path, store: Path, tmp_path: Path, klsurv: Klsurv
+) -> None:
+    klsurv("ingest", root, store)
+    other = tmp_path / "others"
+    for i in range(7):
+        write_cell(other, f"n{i}")
+    write_cell(other, "a", calib={"seed": 7})
+    result = klsurv("ingest", other, store)
+    assert result.stderr.splitlines()[0] == f"warning: a was read from {root / 'a'}, now from {other / 'a'}"
+    assert f"{store}: 7 new, 1 updated" in result.stderr
+    assert "was read from" not in klsurv("ingest", other, store).stderr
+    moved = other.rename(tmp_path / "moved")
+    lines = klsurv("ingest", moved, store).stderr.splitlines()
+    assert lines[4:6] == [
+        f"warning: n3 was read from {other / 'n3'}, now from {moved / 'n3'}",
+        "warning: 3 more: of the same kind",
+    ]
+
+
+def test_a_cell_of_another_root_that_is_broken_leaves_what_is_there(root: Path, store: Path, tmp_path: Path) -> None:
+    klsurv.update_store(root, store)
+    write_file(write_cell(tmp_path / "others", "a") / "pmass.json", "{")
+    report = klsurv.update_store(tmp_path / "others", store)
+    assert (report.notes, report.kept) == ([], ["a"])
+    assert klsurv.update_store(root, store).unchanged == ["a", "b", "c"]
 
 
 def test_a_store_of_runs_given_by_a_relative_path_can_be_read_from_anywhere(
