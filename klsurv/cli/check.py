@@ -20,13 +20,17 @@ def command(runs: Place, format: Any, **options: Any) -> None:
 
     Exits with 1 if any cell is broken, or with --strict if any is not ok.
     """
-    with opened(runs, options, quiet=True) as read:
+    # All cells are shown before any of them is refused.
+    with opened(runs, {**options, "strict": False}, quiet=True) as read:
         table = read.check()
+    from klsurv.ingest.sound import check_ok
     from klsurv.output.show import show
 
     try:
         show(table, format=format)
     finally:
         # Also where the reader of the table is gone, as in `klsurv check RUNS | head -1`.
+        if options["strict"]:
+            check_ok(table)
         if "broken" in table.get_column("status"):
             raise Exit(1)

@@ -67,6 +67,23 @@ def test_a_cell_that_is_only_skipped_or_partial_is_no_failure_but_with_strict(kl
     assert "partial: calib.json: seed: missing" in strict.stderr
 
 
+@pytest.mark.parametrize("kind", ["root", "store", "file"])
+def test_strict_shows_every_cell_before_it_fails(klsurv: Klsurv, mixed: Path, tmp_path: Path, kind: str) -> None:
+    source = mixed
+    if kind == "store":
+        source = tmp_path / "store"
+        package.update_store(mixed, source)
+    elif kind == "file":
+        source = tmp_path / "long.parquet"
+        klsurv("export", mixed, source, "--table", "long")
+    relaxed = klsurv("check", source, "--format", "csv")
+    strict = klsurv("check", source, "--format", "csv", "--strict")
+    assert (strict.returncode, strict.stdout) == (1, relaxed.stdout)
+    assert [line.split(",")[0] for line in strict.stdout.splitlines()[1:]] == ["broken", "ok", "partial", "skipped"]
+    assert strict.stderr.startswith("error: broken: trajectory.json: is not JSON")
+    assert strict.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("format", ["table", "md", "csv"])
 def test_every_reason_is_shown_in_full(klsurv: Klsurv, mixed: Path, format: str) -> None:
     result = klsurv("check", mixed, "--format", format)

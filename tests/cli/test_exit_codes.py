@@ -99,7 +99,7 @@ def test_a_selection_that_leaves_nothing_exits_with_1(
     said(klsurv("summary", good, *options), 1, cause)
 
 
-@pytest.mark.parametrize("command", [["summary"], ["check"], ["export"], ["plot", "spaghetti"]])
+@pytest.mark.parametrize("command", [["summary"], ["export"], ["plot", "spaghetti"]])
 def test_strict_exits_with_1_where_something_would_be_left_out(
     klsurv: Klsurv, good: Path, tmp_path: Path, command: list[str]
 ) -> None:
