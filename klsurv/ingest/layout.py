@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from klsurv.errors import LayoutError, NothingUsableError, first_line
-from klsurv.ingest.sound import check_frame
+from klsurv.ingest.sound import check_frame, check_types, wrong_column
 from klsurv.names import clean
 from klsurv.params import Selection
 from klsurv.schema import CELL_FACTS, CELLS, FACTS, KEY, SOURCE
@@ -53,7 +53,8 @@ def read_frame(
             f"column {', '.join(missing)} is missing: expected the layout long (alpha, prompt, t, kl, pmass) "
             "or trajectories (alpha, prompt, kl, fork, pmass, the last three lists)"
         )
-    _check_types(schema)
+    check_types(schema)
+    given = frame
     if "cell" not in names:
         frame = frame.with_columns(cell=pl.lit("frame"))
     try:
@@ -65,7 +66,7 @@ def read_frame(
     except pl.exceptions.PolarsError as error:
         # A file that it comes from may be damaged.
         unread = isinstance(error, pl.exceptions.ComputeError)
-        what = "it cannot be read" if unread else "a column has the wrong type"
+        what = "it cannot be read" if unread else f"a column has the wrong type{wrong_column(given)}"
         raise LayoutError(f"{what}: {first_line(error)}") from None
     check_frame(read)
     read, cells = _cleaned(read), None if cells is None else _cleaned(cells)
@@ -79,15 +80,6 @@ def read_frame(
     if read.is_empty():
         raise NothingUsableError("no trajectory in the frame, or none left by the selection")
     return told, read.with_columns(_KL.list.head("gen_len") if cut else _KL).select(SOURCE.names)
-
-
-def _check_types(schema: pl.Schema) -> None:
-    """Make sure that no number is a time or a truth value, which polars would take for one."""
-    for name in ("alpha", "prompt", "t", "kl", "pmass", "fork", "gen_len", "seed", "window", "target_kl", "c_star"):
-        dtype = schema.get(name, pl.Float64())
-        inner = dtype.inner if isinstance(dtype, (pl.List, pl.Array)) else dtype
-        if inner.is_temporal() or inner == pl.Boolean:
-            raise LayoutError(f"a column has the wrong type: {name} is {str(dtype).lower()}, not numbers")
 
 
 def _from_long(frame: pl.LazyFrame, rows: pl.DataFrame | None) -> pl.LazyFrame:

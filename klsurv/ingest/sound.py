@@ -7,7 +7,51 @@ import polars as pl
 from klsurv.errors import CellError, LayoutError
 from klsurv.ingest.values import ROUNDING
 from klsurv.names import clean
-from klsurv.schema import KEY
+from klsurv.schema import KEY, SOURCE
+
+_NUMBERS = ("alpha", "prompt", "t", "kl", "pmass", "fork", "gen_len", "seed", "window", "target_kl", "c_star")
+_LISTS = ("kl", "fork", "pmass")
+_TEXT = ("cell", "model", "method")
+
+
+def check_types(schema: pl.Schema) -> None:
+    """Make sure that each column may hold what its name says; that text spells numbers is seen when it is read.
+
+    Polars would take a time or a truth value for a number; of others it says what it cannot do, and not with which.
+
+    Raises:
+        LayoutError: one may not; names it.
+    """
+    for name, dtype in schema.items():
+        if name in _LISTS and "t" not in schema:
+            # A list of forks is looked into before it is cast.
+            either = pl.List if name == "fork" else (pl.List, pl.Array)
+            what, good = "lists of numbers", isinstance(dtype, either) and _may_be_number(dtype.inner)
+            good |= dtype == pl.Null and name != "fork"
+        elif name in _NUMBERS:
+            what, good = "numbers", _may_be_number(dtype)
+        elif name in _TEXT:
+            what, good = "text", not isinstance(dtype, (pl.List, pl.Array, pl.Object))
+        else:
+            what, good = "numbers", name != "layer" or dtype != pl.Object
+        if not good:
+            raise LayoutError(f"a column has the wrong type: {name} is {str(dtype).lower()}, not {what}")
+
+
+def _may_be_number(dtype: pl.DataType | pl.datatypes.DataTypeClass) -> bool:
+    return not (dtype.is_nested() or dtype.is_temporal() or dtype in (pl.Boolean, pl.Binary, pl.Object))
+
+
+def wrong_column(frame: pl.LazyFrame) -> str:
+    """Which column has text that spells no number, after a colon; empty for those that polars names itself."""
+    schema = frame.collect_schema()
+    for name in ("kl", "pmass"):
+        dtype = pl.Float64() if "t" in schema else SOURCE.schema[name]
+        try:
+            frame.select(pl.col(name).cast(dtype)).collect()
+        except pl.exceptions.PolarsError:
+            return f": {name}"
+    return ""
 
 
 def check_frame(read: pl.DataFrame) -> None:

@@ -289,3 +289,25 @@ def test_a_time_or_a_truth_value_is_no_number(column: str, dtype: Any) -> None:
     odd = rows.with_columns(pl.lit([] if dtype == pl.List else None, dtype).alias(column), cell=pl.lit("a"))
     with pytest.raises(LayoutError, match=f"a column has the wrong type: {column} is "):
         scan(odd).cells()
+
+
+def test_a_column_of_the_wrong_type_is_named() -> None:
+    text, facts = ("cell", "model", "method"), ("gen_len", "seed", "window", "target_kl", "c_star")
+    types = (pl.List(pl.Float64), pl.Array(pl.Float64, 2), pl.Object)
+    for frame in (LONG, LISTS):
+        for column in ("alpha", "prompt", "kl", "pmass", "t" if frame is LONG else "fork", *facts, *text):
+            listed = frame is LISTS and column in ("kl", "pmass", "fork")
+            odd = (pl.Float64, pl.List(pl.List(pl.Float64))) if listed else types
+            more = () if column in text else (pl.Binary, pl.Struct({"a": pl.Int64}))
+            for dtype in (*odd, *more):
+                given = frame.with_columns(pl.Series(column, [None] * frame.height, dtype))
+                with pytest.raises(LayoutError, match=f"a column has the wrong type: {column} is .*, not "):
+                    scan(given).cells()
+
+
+@pytest.mark.parametrize("column", ["kl", "pmass"])
+def test_a_column_of_text_that_spells_no_number_is_named(column: str) -> None:
+    texts = LISTS.get_column(column).list.eval(pl.lit("x"))
+    for frame in (LONG.with_columns(pl.lit("x").alias(column)), LISTS.with_columns(texts.alias(column))):
+        with pytest.raises(LayoutError, match=f"a column has the wrong type: {column}: conversion from"):
+            scan(frame).cells()
