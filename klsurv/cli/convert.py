@@ -8,12 +8,13 @@ from pathlib import Path
 import rich_click as click
 
 from klsurv.cli.running import progress_bar, warn, writable
+from klsurv.cli.values import DiskType
 from klsurv.names import clean
 
 
 @click.command("convert")
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("source", type=DiskType())
+@click.argument("target", type=DiskType())
 @click.option("--force", is_flag=True, help="Replace the cells, or the file, that are there already.")
 @click.option("--strict", is_flag=True, help="Fail where a cell would be left out.")
 def command(source: Path, target: Path, force: bool, strict: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from klsurv.cli.running import warn
+from klsurv.cli.values import DiskType
 from klsurv.names import clean
 
 WHY = (
@@ -17,7 +18,7 @@ WHY = (
 
 
 @click.command("demo")
-@click.argument("directory", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("klsurv-demo"))
+@click.argument("directory", metavar="[DIR]", type=DiskType(), default=Path("klsurv-demo"))
 def command(directory: Path) -> None:
     """Unpack two real run cells into DIR, show their summary and save their figure.
 

@@ -43,6 +43,19 @@ class PlaceType(click.ParamType[Place]):
         return [CompletionItem(incomplete, type="file")]
 
 
+class DiskType(click.Path):
+    """A path on disk, which is not empty: pathlib would take the current directory for it."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("expected the path of a file or directory, not ''", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Columns(click.ParamType[str]):
     """Names of columns separated by commas, which the command checks."""
 

@@ -124,11 +124,13 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
     """Where something is: an `s3://` url, or else a path.
 
     Raises:
-        ParameterError: the url names no bucket.
+        ParameterError: the url names no bucket, or the text is empty, of which pathlib makes the current directory.
     """
     if isinstance(where, Remote):
         return where
     text = os.fspath(where)
+    if text == "":
+        raise ParameterError("expected the path of a file or directory, not ''")
     url = _URL.fullmatch(text)
     if url is None:
         return Path(where)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import klsurv as package
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell, write_file
 
@@ -112,6 +113,38 @@ def test_strict_exits_with_1_where_something_would_be_left_out(
 def test_strict_exits_with_0_where_nothing_is_left_out(klsurv: Klsurv, good: Path) -> None:
     result = klsurv("summary", good, "--strict", "--roll", "1")
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", ""],
+        ["summary", ""],
+        ["watch", "", "--count", "1"],
+        ["ingest", "", "store"],
+        ["ingest", "runs", ""],
+        ["convert", "", "cells"],
+        ["convert", "long.parquet", ""],
+        ["demo", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_exits_with_2_and_is_not_the_current_directory(
+    klsurv: Klsurv, good: Path, arguments: list[str]
+) -> None:
+    klsurv("convert", good, good.parent / "long.parquet")
+    (good.parent / "empty").mkdir()
+    for cwd in (good, good.parent / "empty"):
+        before = sorted(cwd.iterdir())
+        places = [str(good.parent / text) if text in ("runs", "long.parquet") else text for text in arguments]
+        said(klsurv(*places, cwd=cwd), 2, "expected the path of a file or directory, not ''")
+        assert sorted(cwd.iterdir()) == before
+
+
+def test_an_empty_path_is_none_in_python_either(good: Path) -> None:
+    for ask in (lambda: package.scan(""), lambda: package.update_store(good, "")):
+        with pytest.raises(package.ParameterError, match="expected the path of a file or directory, not ''"):
+            ask()
 
 
 # RUNS does not exist: exit code 2, and not 1, says that the option was refused before anything was read.
