@@ -38,7 +38,7 @@ def event() -> pl.Expr:
 def measured() -> pl.Expr:
     """Whether pmass of a trajectory was measured at a fork that it reached: else it is never at risk (R8)."""
     first = pl.col("pmass").list.agg(pl.element().is_not_null().arg_true().first())
-    return (pl.col("fork").list.get(first, null_on_oob=True) <= pl.col("gen_len")).fill_null(False)
+    return (pl.col("fork").list.get(first) <= pl.col("gen_len")).fill_null(False)
 
 
 def at_risk(fork: pl.Expr, pmass: pl.Expr, *, gen_len: pl.Expr, death_t: pl.Expr) -> pl.Expr:

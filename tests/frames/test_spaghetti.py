@@ -129,6 +129,20 @@ def test_each_alpha_has_a_panel_with_the_counts_of_its_title() -> None:
     assert table.rows() == [(0.0, 1, 0, 0, 1), (2.0, 2, 1, 1, 0)]
 
 
+def test_of_those_drawn_the_panel_counts_those_that_were_not_measured() -> None:
+    made = {
+        "measured": trajectory([0.1] * 4, fork=[0, 3], pmass=[0.9, 0.9]),
+        "at its second fork": trajectory([0.1] * 4, fork=[0, 3], pmass=[None, 0.9]),
+        "failed": trajectory([0.1] * 4, fork=[0, 3], pmass=[None, None]),
+        "after its end": trajectory([0.1] * 4, fork=[0, 9], pmass=[None, 0.9]),
+        "no forks": trajectory([0.1] * 4),
+        "failed and not drawn": trajectory([0.0] * 4, fork=[0, 3], pmass=[None, None]),
+    }
+    table = spaghetti.panels(scored(*made.values())).collect()
+    assert table.select("n", "n_skipped", "n_unmeasured").rows() == [(6, 1, 3)]
+    assert table.schema["n_unmeasured"] == pl.Int64
+
+
 def test_the_median_is_over_the_trajectories_still_present_at_each_token() -> None:
     rows = [trajectory([1.0, 1.0, 1.0]), trajectory([2.0, 4.0]), trajectory([9.0]), trajectory([])]
     table = spaghetti.medians(drawn(*rows)).collect()
