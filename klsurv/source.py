@@ -108,6 +108,13 @@ class Piece:
         return self.source.read(self.cells, alphas=self.alphas, columns=(*KEY, "kl")).lazy()
 
 
+def beside_kl(rows: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
+    """What is known of each trajectory, by cell, alpha and prompt, and beside it its `kl`; rows and order stay."""
+    # Keys alone are joined, as that would copy the lists.
+    keyed = rows.select(KEY).join(known, on=KEY, how="left", maintain_order="left")
+    return pl.concat([keyed, rows.select("kl")], how="horizontal")
+
+
 def pieces(source: Source, rollouts: pl.DataFrame, *, alphas: Sequence[float] | None = None) -> list[Piece]:
     """The cells in `rollouts`, some together; all where they are small; an empty piece where none is."""
     if alphas is not None:

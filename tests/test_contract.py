@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "klsurv"
 # What each part may import of klsurv, besides itself. Anything not named here is not allowed.
 BASE = {
     "crew",
+    "descriptors",
     "durable",
     "errors",
     "fanout",
@@ -32,6 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "names": set(),
     "fanout": set(),
     "crew": set(),
+    "descriptors": set(),
     "durable": set(),
     "worker": set(),
     "cluster": {"errors", "names"},

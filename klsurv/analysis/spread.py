@@ -11,7 +11,7 @@ from klsurv.analysis.base import Analysis, of_cells
 from klsurv.frames.score import windowed
 from klsurv.params import Scoring
 from klsurv.schema import KEY
-from klsurv.source import Piece
+from klsurv.source import Piece, beside_kl
 from klsurv.stats.quantiles import quantiles
 
 
@@ -35,7 +35,4 @@ def kl_quantiles(runs: Analysis, by: Sequence[str], percents: Sequence[int], sco
 
 def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:
     """The raw KL of a piece, a list per trajectory: `group` (by cell, alpha and prompt in `index`) and x."""
-    rows = piece.kl()
-    # Keys alone are joined, as that would copy the lists.
-    groups = rows.select(KEY).join(index.lazy(), on=KEY, how="left", maintain_order="left").select("group")
-    return pl.concat([groups, rows.select(x="kl")], how="horizontal")
+    return beside_kl(piece.kl(), index.lazy()).select("group", x="kl")

@@ -12,7 +12,7 @@ import polars as pl
 from klsurv.fanout import each, threads
 from klsurv.frames import spaghetti
 from klsurv.params import Scoring
-from klsurv.schema import KEY
+from klsurv.source import beside_kl
 from klsurv.stats.quantiles import quantiles
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def _of_dose(kl: pl.DataFrame, lives: pl.DataFrame, scoring: Scoring, alpha: flo
 
 def _drawn(kl: Part, lives: pl.DataFrame, scoring: Scoring, alpha: float | None = None) -> pl.LazyFrame:
     rows = kl() if alpha is None else kl().filter(pl.col("alpha") == alpha)
-    # Keys alone are joined, as that would copy the lists.
-    scored = rows.select(KEY).join(lives.lazy(), on=KEY, how="left", maintain_order="left")
-    return pl.concat([scored, rows.select("kl")], how="horizontal").pipe(spaghetti.drawn, scoring=scoring)
+    return beside_kl(rows, lives.lazy()).pipe(spaghetti.drawn, scoring=scoring)
 
 
 def _heights(parts: Sequence[Part]) -> pl.LazyFrame:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from klsurv.descriptors import allowed
 from klsurv.errors import OutputError
 from klsurv.names import clean
 
 if sys.platform != "win32":
     import fcntl
-    import resource
-
-# Descriptors that are left to whatever else opens files.
-_SPARE = 256
 
 
 class Lock:
@@ -67,7 +64,8 @@ def locked(directories: Sequence[Path]) -> Iterator[None]:
     Raises:
         OutputError: another writer holds one, or one cannot be opened.
     """
-    _allow(len(directories))
+    # Where that many cannot be, taking them fails and says so.
+    allowed(len(directories))
     held: list[Lock] = []
     try:
         # Two links may lead to one directory, which can be held once.
@@ -77,15 +75,6 @@ def locked(directories: Sequence[Path]) -> Iterator[None]:
     finally:
         for lock in held:
             lock.release()
-
-
-def _allow(descriptors: int) -> None:
-    """Let as many descriptors be open, where the system allows it."""
-    if sys.platform != "win32":
-        limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if limit != resource.RLIM_INFINITY and descriptors > limit - _SPARE:
-            with suppress(OSError, ValueError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _flock(descriptor: int, *, hold: bool) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from klsurv.descriptors import allowed
 from klsurv.errors import LayoutError
 from klsurv.ingest.parse import stamp
 from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
-
-# Descriptors that are left to whatever else opens files.
-_SPARE = 256
-
 
 # Which file, how large, and changed when (ns): what is at a path in one version. Of an object, its stamp.
 Version = tuple[int, int, int] | Stamp
@@ -73,18 +69,11 @@ def _opened(path: Path) -> int | None:
     """A descriptor of the file, as long as enough are left for everything else."""
     if sys.platform != "linux":
         return None
-    import resource
-
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
-    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if descriptor >= limit - _SPARE and limit != resource.RLIM_INFINITY:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-            limit = most
-        if descriptor >= limit - _SPARE and limit != resource.RLIM_INFINITY:
-            os.close(descriptor)
-            return None
+    if not allowed(descriptor + 1):
+        os.close(descriptor)
+        return None
     return descriptor

@@ -63,6 +63,12 @@ def conditions(left: Floats, right: Floats, n: Floats) -> tuple[float, float]:
     return float(gradient.max() - 1), float(np.abs(gradient[weights > 1e-6] - 1).max())
 
 
+def assert_greatest(left: Floats, right: Floats, n: Floats, *, level: float = 1e-9) -> None:
+    above, off = conditions(left, right, n)
+    assert above < 1e-9
+    assert off < level
+
+
 def random_brackets(rng: np.random.Generator) -> list[Bracket]:
     n, last = rng.integers(1, 80), rng.integers(2, 40)
     left = rng.integers(-1, last, n)
@@ -140,9 +146,7 @@ def test_where_all_died_survival_ends_at_0() -> None:
 def test_random_brackets_meet_the_conditions_of_a_maximum() -> None:
     rng = np.random.default_rng(3)
     for _ in range(1000):
-        above, off = conditions(*arrays(random_brackets(rng)))
-        assert above < 1e-9
-        assert off < 1e-9
+        assert_greatest(*arrays(random_brackets(rng)))
 
 
 def test_sweeps_over_several_grids_meet_them_well_before_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,18 +154,14 @@ def test_sweeps_over_several_grids_meet_them_well_before_the_limit(monkeypatch: 
     monkeypatch.setattr(module, "MOST", 50)
     rng = np.random.default_rng(4)
     for _ in range(40):
-        above, off = conditions(*arrays(swept(rng)))
-        assert above < 1e-9
-        assert off < 1e-9
+        assert_greatest(*arrays(swept(rng)))
 
 
 def test_numbers_that_differ_by_a_factor_of_a_million_meet_them_too() -> None:
     rng = np.random.default_rng(9)
     for _ in range(300):
         left, right, n = arrays(random_brackets(rng))
-        above, off = conditions(left, right, np.round(10 ** rng.uniform(0, 6, len(n))))
-        assert above < 1e-9
-        assert off < 1e-9
+        assert_greatest(left, right, np.round(10 ** rng.uniform(0, 6, len(n))))
 
 
 def test_mass_that_vanishes_with_its_multiplier_is_none() -> None:
@@ -174,9 +174,7 @@ def test_without_the_last_digits_the_estimate_is_near(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "NEWTON", 0)
     rng = np.random.default_rng(10)
     for _ in range(300):
-        above, off = conditions(*arrays(random_brackets(rng)))
-        assert above < 1e-9
-        assert off < 1e-5
+        assert_greatest(*arrays(random_brackets(rng)), level=1e-5)
 
 
 def test_where_a_death_lies_is_told_by_its_own_group_of_brackets() -> None:
