@@ -26,7 +26,7 @@ def main() -> NoReturn:
     # Elsewhere there are no large pages to be asked for, and jemalloc says so.
     if sys.platform == "linux":
         os.environ.setdefault(JEMALLOC, MEMORY)
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 20, 100)
     from klsurv.cli import run
 
     try:

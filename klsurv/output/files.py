@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -68,7 +67,10 @@ def replacing(path: Path, *, folder: bool = False) -> Iterator[Path]:
     finally:
         with uninterrupted():
             if folder:
-                shutil.rmtree(temporary, ignore_errors=True)
+                # Loads three libraries of archives.
+                from shutil import rmtree
+
+                rmtree(temporary, ignore_errors=True)
             else:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)

@@ -163,6 +163,43 @@ def test_some_at_a_time_groups_have_the_quantiles_that_they_have_together(
         assert quantiles(pieces(values), percents=PERCENTS).sort("group").equals(together)
 
 
+def selected(x: pl.Series) -> dict[int, float | None]:
+    return module._of_series(x, PERCENTS)
+
+
+def among_all(x: pl.Series) -> dict[int, float | None]:
+    return {p: x.quantile(p / 100, interpolation="linear") for p in PERCENTS}
+
+
+@settings(max_examples=examples(300), deadline=None)
+@given(values=st.lists(FLOATS | st.sampled_from([0.0, 1.0, 1.0 + 2**-52]), min_size=8, max_size=200))
+def test_a_quantile_of_many_values_is_the_one_among_all_wherever_a_sample_says_it_lies(values: list[float]) -> None:
+    x = pl.Series(values, dtype=pl.Float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_MANY", 0)
+        patch.setattr(module, "_SAMPLE", 8)
+        assert selected(x) == among_all(x)
+
+
+@pytest.mark.parametrize("unlike", [-1.0, 1e6])
+def test_a_sample_that_is_unlike_the_values_costs_time_only(unlike: float) -> None:
+    values = np.random.default_rng(0).lognormal(size=8192 * 20)
+    values[::20] = unlike
+    x = pl.Series(values)
+    assert set(x.gather_every(20)) == {unlike}
+    assert selected(x) == among_all(x)
+
+
+def test_of_many_values_few_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = pl.Series(np.random.default_rng(0).lognormal(size=500_000))
+    lengths = []
+    sort = pl.Series.sort
+    monkeypatch.setattr(pl.Series, "sort", lambda self: lengths.append(self.len()) or sort(self))
+    monkeypatch.setattr(pl.Series, "quantile", None)
+    assert module._of_series(x, (50, 95, 99)).keys() == {50, 95, 99}
+    assert max(lengths) < 50_000
+
+
 def test_a_group_without_a_finite_value_goes_beside_others_that_are_looked_at_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
