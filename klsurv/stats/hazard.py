@@ -18,6 +18,8 @@ from klsurv.stats.counted import Floats
 
 # A standard error of the log hazard ratio between a column's ends; and a log that np.exp still takes.
 FLAT, LARGEST = 100, 700
+# Until no coefficient changes by more: where the likelihood hardly does, a coefficient may still be off by 0.002.
+PRECISELY = {"tol_criterion": "params", "tol": 1e-10, "maxiter": 1000}
 COVARIATES = {"log2_early_kl": "early_kl", "log2_spike": "spike", "log2_alpha": "alpha"}
 
 
@@ -72,7 +74,7 @@ def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fit = model.fit(cov_type="cluster", cov_kwds={"groups": prompts}, use_t=True)
+            fit = model.fit(**PRECISELY, cov_type="cluster", cov_kwds={"groups": prompts}, use_t=True)
     except (ValueError, np.linalg.LinAlgError):
         return {}
     limits = fit.conf_int(alpha=1 - interval.level)
