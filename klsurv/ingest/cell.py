@@ -9,7 +9,7 @@ from klsurv.errors import CellError, InFlightError, LimitError, SkippedCellError
 from klsurv.ingest.calib import Calib, check_calib
 from klsurv.ingest.check import Dose, check_doses, check_forks
 from klsurv.ingest.discover import CALIB, NEEDED, PMASS, TRAJECTORY, CellDir, enter
-from klsurv.ingest.parse import Document, read_object
+from klsurv.ingest.parse import Parsed, read_object
 from klsurv.ingest.remote import Place
 from klsurv.ingest.stamp import Stamp
 from klsurv.params import Metric
@@ -40,14 +40,14 @@ class Files:
 
     def __init__(self, where: CellDir, *, digest: bool = False) -> None:
         self._where, self._digest = where, digest
-        self._read: dict[str, Document] = {}
+        self._read: dict[str, Parsed] = {}
 
     @property
-    def read(self) -> Iterable[Document]:
+    def read(self) -> Iterable[Parsed]:
         """What was read so far."""
         return self._read.values()
 
-    def object(self, name: str) -> Document:
+    def object(self, name: str) -> Parsed:
         """What a file holds; raises as `read_object` does."""
         if name not in self._read:
             self._read[name] = read_object(self._where.path / name, digest=self._digest)
@@ -56,7 +56,7 @@ class Files:
     @property
     def stamps(self) -> dict[str, Stamp]:
         """Which bytes were read."""
-        return {name: document.stamp for name, document in self._read.items()}
+        return {name: parsed.stamp for name, parsed in self._read.items()}
 
 
 def load_cell(where: CellDir, *, metric: Metric, files: Files | None = None) -> Cell:

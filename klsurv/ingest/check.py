@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from klsurv.errors import CellError
 from klsurv.ingest.discover import PMASS, TRAJECTORY
-from klsurv.ingest.parse import Document
+from klsurv.ingest.parse import Parsed
 from klsurv.ingest.values import ROUNDING, Json, Numbers, by_alpha, get, numbers, rows, show, tokens
 from klsurv.limits import within
 from klsurv.params import Metric
@@ -46,7 +46,7 @@ def check_forks(pmass: Json) -> list[int]:
     return forks
 
 
-def check_doses(trajectory: Document, pmass: Json, *, forks: list[int], metric: Metric) -> tuple[list[Dose], list[str]]:
+def check_doses(trajectory: Parsed, pmass: Json, *, forks: list[int], metric: Metric) -> tuple[list[Dose], list[str]]:
     """The doses that both files hold, ascending, and notes on what was left out.
 
     While a sweep is running one file can be an alpha ahead of the other, and one can hold fewer prompts: what both

@@ -24,9 +24,9 @@ def load_one(cell: CellDir, *, metric: Metric) -> Cell:
     return read
 
 
-def keep(documents: Iterable[object]) -> None:
+def keep(values: Iterable[object]) -> None:
     """Keep the memory of some JSON values, and no longer that of those before."""
-    _kept[:] = [first for document in documents for first in _firsts(document)]
+    _kept[:] = [first for value in values for first in _firsts(value)]
 
 
 def _firsts(value: object) -> Iterator[object]:

@@ -26,17 +26,17 @@ _PAUSE = 0.05
 FRESH = 2.0
 
 
-class Document(Json):
-    """A JSON object, and whether its file spells `true` or `false` anywhere.
+class Parsed(Json):
+    """The JSON object in a file: `booleans`, whether the file spells `true` or `false`; `stamp`, which bytes were read.
 
-    Where it does not, no number in it can be a boolean, and millions need not be looked at one by one.
+    Where it spells neither, no number in it can be a boolean, and millions need not be looked at one by one.
     """
 
     booleans = True
     stamp = Stamp(0, 0)
 
 
-def read_object(path: Place, *, digest: bool = False) -> Document:
+def read_object(path: Place, *, digest: bool = False) -> Parsed:
     """The JSON object in a file; bare NaN and Infinity are numbers.
 
     The file is read into memory, never mapped, and its size and time are compared before and after, so that a producer
@@ -172,14 +172,14 @@ def _value(data: bytes, name: str) -> object:
         raise CellError(f"is not JSON, or cut short: {error}", file=name) from None
 
 
-def _object(data: bytes, seen: Stamp, name: str, *, digest: bool) -> Document:
+def _object(data: bytes, seen: Stamp, name: str, *, digest: bool) -> Parsed:
     value = _value(data, name)
     if not isinstance(value, dict):
         raise CellError(f"holds {kind(value)} at the top, expected an object", file=name)
-    document = Document(value)
-    document.stamp = replace(seen, digest=_digest(data)) if digest and not seen.digest else seen
-    document.booleans = _spells(data, b"true", b"u") or _spells(data, b"false", b"s")
-    return document
+    parsed = Parsed(value)
+    parsed.stamp = replace(seen, digest=_digest(data)) if digest and not seen.digest else seen
+    parsed.booleans = _spells(data, b"true", b"u") or _spells(data, b"false", b"s")
+    return parsed
 
 
 def _spells(data: bytes, word: bytes, letter: bytes) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from klsurv.errors import CellError
 from klsurv.ingest.check import Dose, check_doses, check_forks
-from klsurv.ingest.parse import Document
+from klsurv.ingest.parse import Parsed
 from klsurv.params import Metric
 
 NAN, INF = math.nan, math.inf
@@ -27,7 +27,7 @@ def doses(
     pmass = {"pmass_eval": {"1.0": [[0.9, 0.8, 0.7]]} if mass is None else mass, **more}
     if lengths is not None:
         pmass["gen_lens_eval"] = lengths
-    return check_doses(Document(trajectory), pmass, forks=FORKS, metric=metric)
+    return check_doses(Parsed(trajectory), pmass, forks=FORKS, metric=metric)
 
 
 def only(*args: Any, **kwargs: Any) -> Dose:
@@ -144,7 +144,7 @@ def test_more_values_than_forks_are_told() -> None:
 def test_a_kl_that_cannot_be_is_told(kl: Any, said: str | None) -> None:
     if said is None:
         with pytest.raises(CellError, match=r"^trajectory\.json: per_prompt_per_t_kl: missing$"):
-            check_doses(Document(), {"pmass_eval": {}}, forks=FORKS, metric="pmass_eval")
+            check_doses(Parsed(), {"pmass_eval": {}}, forks=FORKS, metric="pmass_eval")
         return
     with pytest.raises(CellError) as caught:
         doses(kl)

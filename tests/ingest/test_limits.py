@@ -19,7 +19,7 @@ from klsurv.ingest.check import check_doses
 from klsurv.ingest.discover import GENS, HISTORY, NEEDED, CellDir, discover
 from klsurv.ingest.gens import generations
 from klsurv.ingest.history import bisections
-from klsurv.ingest.parse import Document, read_object
+from klsurv.ingest.parse import Parsed, read_object
 from klsurv.ingest.values import by_alpha
 from klsurv.limits import NAMES, PREFIX, Limits, limits
 from tests.conftest import Klsurv
@@ -136,7 +136,7 @@ def test_rows_of_pmass_are_not_filled_up_where_that_is_too_much(most: Set) -> No
     most(values=39)
     with pytest.raises(LimitError, match=r"pmass\.json: pmass_eval: has 40 values \(prompts at all alphas × forks\)"):
         check_doses(
-            Document({"per_prompt_per_t_kl": {}}),
+            Parsed({"per_prompt_per_t_kl": {}}),
             {"pmass_eval": {"1": [[]] * 10}},
             forks=[0, 1, 2, 3],
             metric="pmass_eval",
