@@ -27,10 +27,10 @@ State = Literal["ok", "partial", "in flight", "skipped", "broken", "vanished", "
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     """What a cell's files were just before they were read, and when that was (ns since 1970).
 
-    None stands for one that is not there or cannot be read: rights change without its time being another.
+    None stands for a file that is not there or cannot be read: its rights can change while its time stays the same.
     """
 
     where: CellDir
@@ -38,8 +38,8 @@ class Look:
     at_ns: int
 
     @classmethod
-    def at(cls, where: CellDir) -> Look:
-        """Look at a cell now."""
+    def of(cls, where: CellDir) -> Snapshot:
+        """That of a cell now."""
         now = time.time_ns()
         return cls(where, {name: where.stamp(name) if _readable(where, name) else None for name in NEEDED}, now)
 
@@ -49,8 +49,8 @@ class Look:
 
     @property
     def at_work(self) -> bool:
-        """Whether a writer may be at work: a file had just been written, or was after this look and before the next."""
-        again = Look.at(self.where)
+        """Whether a writer may be at work: a file had just been written then or now, or was written in between."""
+        again = Snapshot.of(self.where)
         return self.fresh or again.fresh or again.files != self.files
 
     @property
@@ -68,7 +68,7 @@ class Known:
     """
 
     cell: str
-    look: Look
+    snapshot: Snapshot
     state: State
     reason: str | None = None
     kept: bool = False
@@ -82,9 +82,11 @@ class Known:
         return 0 if self.lives is None else self.lives.height
 
 
-def known(cell: Cell, look: Look, *, scoring: Scoring, alphas: tuple[float, ...] | None, before: Known | None) -> Known:
+def known(
+    cell: Cell, snapshot: Snapshot, *, scoring: Scoring, alphas: tuple[float, ...] | None, before: Known | None
+) -> Known:
     """What to keep of a cell that was read; of one that cannot be used, what `before` had of it."""
-    state = _state(cell, look)
+    state = _state(cell, snapshot)
     if cell.status in USABLE:
         lives, doses = _lives(cell, scoring), tuple(dose.alpha for dose in cell.doses)
         if alphas is not None:
@@ -92,7 +94,7 @@ def known(cell: Cell, look: Look, *, scoring: Scoring, alphas: tuple[float, ...]
         died = lives.select(event().sum()).item()
         return Known(
             cell=cell.name,
-            look=look,
+            snapshot=snapshot,
             state=state,
             reason=cell.reason,
             alphas=doses,
@@ -100,8 +102,8 @@ def known(cell: Cell, look: Look, *, scoring: Scoring, alphas: tuple[float, ...]
             n_events=died,
         )
     if before is not None and before.lives is not None:
-        return replace(before, look=look, state=state, reason=cell.reason, kept=True)
-    return Known(cell=cell.name, look=look, state=state, reason=cell.reason)
+        return replace(before, snapshot=snapshot, state=state, reason=cell.reason, kept=True)
+    return Known(cell=cell.name, snapshot=snapshot, state=state, reason=cell.reason)
 
 
 def _readable(where: CellDir, name: str) -> bool:
@@ -109,8 +111,8 @@ def _readable(where: CellDir, name: str) -> bool:
     return not isinstance(path, Path) or os.access(path, os.R_OK)
 
 
-def _state(cell: Cell, look: Look) -> State:
-    if cell.in_flight or (cell.status == "broken" and look.at_work):
+def _state(cell: Cell, snapshot: Snapshot) -> State:
+    if cell.in_flight or (cell.status == "broken" and snapshot.at_work):
         # A file that was written this moment, or while it was read, is not finished, as far as one can tell.
         return "in flight"
     states: dict[str, State] = {"ok": "ok", "partial": "partial", "skipped": "skipped"}

@@ -25,7 +25,7 @@ from klsurv.ingest.workers import load_cells
 from klsurv.params import Scoring, Selection
 from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
 from klsurv.stats import caveats
-from klsurv.watch.known import Known, Look, known
+from klsurv.watch.known import Known, Snapshot, known
 from klsurv.watch.pace import Pace
 from klsurv.watch.view import Change, View
 from klsurv.where import condition
@@ -84,7 +84,7 @@ class Sweep:
             try:
                 for now in self._read(found, progress):
                     old = self._known.get(now.cell)
-                    if old is None or old.look.files != now.look.files:
+                    if old is None or old.snapshot.files != now.snapshot.files:
                         self._moved = self._clock()
                     looked, self._known[now.cell] = True, now
                     changes += self._changed(old, now)
@@ -140,27 +140,27 @@ class Sweep:
 
     def _read(self, found: list[CellDir], progress: Progress | None) -> Iterator[Known]:
         """Those cells whose files changed."""
-        looks, stale = {}, []
+        snapshots, stale = {}, []
         for where in found:
             old = self._known.get(where.name)
-            if old is not None and old.look.still(where):
+            if old is not None and old.snapshot.still(where):
                 continue
-            look = Look.at(where)
+            snapshot = Snapshot.of(where)
             if self._keep is not None and is_early(self._keep) and not wanted(load_facts(where), self._keep):
-                yield Known(cell=where.name, look=look, state="left out")
+                yield Known(cell=where.name, snapshot=snapshot, state="left out")
                 continue
-            looks[where.name] = look
+            snapshots[where.name] = snapshot
             stale.append(where)
         for done, cell in enumerate(load_cells(stale, metric=self._selection.metric), 1):
             if progress is not None:
                 progress(done, len(stale))
-            yield self._judged(cell, looks[cell.name])
+            yield self._judged(cell, snapshots[cell.name])
 
-    def _judged(self, cell: Cell, look: Look) -> Known:
+    def _judged(self, cell: Cell, snapshot: Snapshot) -> Known:
         if self._keep is not None and not wanted(cell, self._keep):
-            return Known(cell=cell.name, look=look, state="left out")
+            return Known(cell=cell.name, snapshot=snapshot, state="left out")
         before = self._known.get(cell.name)
-        return known(cell, look, scoring=self._scoring, alphas=self._selection.alphas, before=before)
+        return known(cell, snapshot, scoring=self._scoring, alphas=self._selection.alphas, before=before)
 
     def _changed(self, old: Known | None, now: Known | None) -> list[Change]:
         """The change from one state to the next, if it is one; the reason alone is none."""

@@ -12,13 +12,13 @@ from rich.console import Console
 from klsurv.ingest.discover import CellDir
 from klsurv.output.live import screen
 from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
-from klsurv.watch.known import Known, Look
+from klsurv.watch.known import Known, Snapshot
 from klsurv.watch.pace import Rates
 from klsurv.watch.sweep import COLUMNS
 from klsurv.watch.view import Change, View
 
 NAME = "SmolLM2-135M-Instruct_mean_diff_layer12_s{}_w4096"
-LOOK = Look(CellDir("cell", Path("cell")), {}, 0)
+SNAPSHOT = Snapshot(CellDir("cell", Path("cell")), {}, 0)
 
 
 def table(keys: dict[str, Sequence[object]]) -> pl.DataFrame:
@@ -30,7 +30,7 @@ def table(keys: dict[str, Sequence[object]]) -> pl.DataFrame:
 
 def known(i: int, state: str, *, kept: bool = False) -> Known:
     reason = "pmass.json: is not JSON, or cut short: EOF while parsing an object at line 12345 column 4"
-    return Known(cell=NAME.format(i), look=LOOK, state=state, reason=reason, kept=kept, alphas=(0.0, 1.0))  # type: ignore[arg-type]
+    return Known(cell=NAME.format(i), snapshot=SNAPSHOT, state=state, reason=reason, kept=kept, alphas=(0.0, 1.0))  # type: ignore[arg-type]
 
 
 def change(i: int) -> Change:
