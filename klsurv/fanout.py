@@ -1,4 +1,4 @@
-"""One function, many things. In: an executor or none, a function and what it is asked of. Out: answers, in order."""
+"""Work done elsewhere, or meanwhile. In: functions, and where they run. Out: what they return, in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Make = Callable[[], T]
 
 
 @contextmanager
-def beside(*, now: bool) -> Iterator[Callable[[Make[T]], Make[T]]]:
+def background(*, now: bool) -> Iterator[Callable[[Make[T]], Make[T]]]:
     """Gives `late(make)`, a function that returns what `make` does: begun `now` in a thread, or run when it is called.
 
     Where the block raises, tasks that have not begun are cancelled; otherwise all of them run, wanted or not.

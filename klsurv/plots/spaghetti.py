@@ -14,7 +14,7 @@ from klsurv.charts.page import Page
 from klsurv.charts.picture import picture_url
 from klsurv.charts.spaghetti import Panel, spaghetti_chart
 from klsurv.exprs.axes import Axes
-from klsurv.fanout import beside
+from klsurv.fanout import background
 from klsurv.frames import spaghetti
 from klsurv.frames.counts import each_dose
 from klsurv.frames.ink import PIXELS, edges, ink
@@ -43,7 +43,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     drawn = Drawn(runs, scoring=scoring)
     panels = []
     # What is not kept would be made for all panels at once.
-    with beside(now=drawn.kept) as late:
+    with background(now=drawn.kept) as late:
         medians = {alpha: late(partial(_medians, drawn, alpha)) for alpha in runs.alphas}
         y_max = drawn.top()
         # One panel at a time: a long frame of all of them would not fit beside the rest.
