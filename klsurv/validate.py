@@ -78,11 +78,16 @@ def plain(parameters: DataclassInstance, **names: str) -> None:
             object.__setattr__(parameters, field.name, read(value, name))
 
 
+def no_path(found: object) -> ParameterError:
+    """What to raise where a path is none, as empty text is, of which pathlib makes the current directory."""
+    return ParameterError(f"expected the path of a file or directory, not {found!r}")
+
+
 def check_on_disk(path: str | os.PathLike[str]) -> None:
     """Raise `ParameterError` where a path is none, or the url of a bucket, of whose slashes pathlib makes one."""
     text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
     if not isinstance(text, str) or text == "" or "\0" in text:
-        raise ParameterError(f"expected the path of a file or directory, not {path!r}")
+        raise no_path(path)
     check(
         not text.startswith("s3:/"), f"{text!r} is in a bucket, where only `klsurv ingest` writes: give a path on disk"
     )

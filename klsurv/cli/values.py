@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from klsurv.errors import KlsurvError
 from klsurv.ingest.remote import Place, place
 from klsurv.params import GROUPS
+from klsurv.validate import no_path
 
 Items = list[CompletionItem[str]]
 
@@ -44,7 +45,7 @@ class PlaceType(click.ParamType[Place]):
 
 
 class DiskType(click.Path):
-    """A path on disk, which is not empty: pathlib would take the current directory for it."""
+    """A path on disk, which is not empty."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -52,7 +53,7 @@ class DiskType(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path."""
         if value == "":
-            self.fail("expected the path of a file or directory, not ''", param, ctx)
+            self.fail(str(no_path(value)), param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from klsurv.errors import ParameterError
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
+from klsurv.validate import no_path
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -124,13 +125,13 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
     """Where something is: an `s3://` url, or else a path.
 
     Raises:
-        ParameterError: the url names no bucket, or the text is empty, of which pathlib makes the current directory.
+        ParameterError: the url names no bucket, or the text is empty.
     """
     if isinstance(where, Remote):
         return where
     text = os.fspath(where)
     if text == "":
-        raise ParameterError("expected the path of a file or directory, not ''")
+        raise no_path(text)
     url = _URL.fullmatch(text)
     if url is None:
         return Path(where)
