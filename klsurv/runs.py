@@ -79,11 +79,12 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         """What a notebook offers: the questions, and not what they are made of."""
         return [name for name in super().__dir__() if name not in INNER]
 
-    def say(self, message: str) -> None:
-        """Tell a warning, unless it was told before; `warnings` keeps them all."""
-        if message not in self.warnings:
-            self.warnings.append(message)
-            self._tell(message)
+    def say(self, *messages: str) -> None:
+        """Tell warnings, each unless it was told before; `warnings` keeps them all."""
+        for message in messages:
+            if message not in self.warnings:
+                self.warnings.append(message)
+                self._tell(message)
 
     def cells(self) -> pl.DataFrame:
         """The table `cells`: one row per cell, usable or not, with the reason."""
@@ -191,8 +192,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     def _left_out(self, source: Source) -> Source:
         """The source at the doses that were asked for; what is left out of it is told."""
         left_out = source.cells.filter(pl.col("status") != "ok").select("cell", "status", "reason").rows()
-        for cell, status, reason in left_out[:_MOST_WARNINGS]:
-            self.say(f"{cell} is {status}: {reason}")
+        self.say(*(f"{cell} is {status}: {reason}" for cell, status, reason in left_out[:_MOST_WARNINGS]))
         if more := left_out[_MOST_WARNINGS:]:
             self.say(f"{len(more)} more cells are not ok: `klsurv check` lists them")
         if self._alphas is not None:

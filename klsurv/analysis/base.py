@@ -95,8 +95,8 @@ class Analysis(ABC):
         """The table `cells`."""
 
     @abstractmethod
-    def say(self, message: str) -> None:
-        """Tell a warning, unless it was told before."""
+    def say(self, *messages: str) -> None:
+        """Tell warnings, each unless it was told before."""
 
     def lives(self, options: ScoringOptions) -> pl.DataFrame:
         """Scored trajectories, observed for the event that was chosen, without KL."""
@@ -121,30 +121,26 @@ class Analysis(ABC):
         failed measurements could change.
         """
         if "alpha" not in (*by, *within):
-            for message in caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose):
-                self.say(message)
+            self.say(*caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose))
         self._copies_told(lives.get_column("alpha").unique().to_list())
         apart = self._mixed_told(lives, by, mixed_are)
         failed = failing(lives, by, "pmass") if options is None else self._failed(lives, by, *outcome(options))
         what = _WHAT["pmass" if options is None else outcome(options)[1].event]
         sizes = lives.group_by(by).agg(n=pl.len()).sort(by, nulls_last=True)
-        for message in (*caveats.of_failures(failed, by=by, what=what), *caveats.of_size(sizes, by=by)):
-            self.say(message)
+        self.say(*caveats.of_failures(failed, by=by, what=what), *caveats.of_size(sizes, by=by))
         return Told(apart, failed)
 
     def _mixed_told(self, lives: pl.DataFrame, by: Sequence[str], consequence: str = TURNBULL) -> pl.DataFrame:
         """Tell in which groups the fork grids differ; returns the columns `by` of these."""
         apart = mixed(lives.lazy(), by=by).collect()
-        for message in caveats.of_grids(apart, by=by, consequence=consequence):
-            self.say(message)
+        self.say(*caveats.of_grids(apart, by=by, consequence=consequence))
         return apart
 
     def _reach_told(self, table: pl.DataFrame, by: Sequence[str], tau: int | None) -> int | None:
         """Where means are restricted, given a user's tau; tells if that is past what was seen, or early."""
         seen = surviving.tau(table, by=by)
         early = caveats.of_reach(surviving.limiting(table, by=by), by=by) if tau is None else []
-        for message in (*caveats.of_tau(tau, seen=seen), *early):
-            self.say(message)
+        self.say(*caveats.of_tau(tau, seen=seen), *early)
         return seen if tau is None else tau
 
     def judged_told(self, scoring: Scoring) -> pl.DataFrame:
@@ -152,14 +148,12 @@ class Analysis(ABC):
         lives = self.judged(scoring)
         at_once = died_within(pl.col("death_t"), pl.min_horizontal(pl.col("fork").list.first(), "gen_len"))
         controls = lives.filter(pl.col("alpha") == 0).group_by("model").agg(n=pl.len(), at_once=at_once.sum())
-        for message in caveats.of_control(controls.sort("model", nulls_last=True), threshold=scoring.threshold):
-            self.say(message)
+        self.say(*caveats.of_control(controls.sort("model", nulls_last=True), threshold=scoring.threshold))
         return lives
 
     def failures_told(self, lives: pl.DataFrame, event: EventKind = "pmass") -> None:
         """Tell of doses with failed measurements of what ends a life, where no survival is estimated."""
-        for message in caveats.of_failures(failing(lives, ["alpha"], event), by=["alpha"], what=_WHAT[event]):
-            self.say(message)
+        self.say(*caveats.of_failures(failing(lives, ["alpha"], event), by=["alpha"], what=_WHAT[event]))
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""
@@ -168,8 +162,7 @@ class Analysis(ABC):
             return
         rows = self.rollouts().lazy().select(*KEY, "model", "gen_len", "fork", "pmass")
         copies = duplicates(rows.filter(pl.col("alpha").is_in(alphas)).join(self.digests().lazy(), on=KEY))
-        for message in caveats.of_duplicates(copies.collect()):
-            self.say(message)
+        self.say(*caveats.of_duplicates(copies.collect()))
         self._searched.add(doses)
 
     def _failed(self, lives: pl.DataFrame, by: Sequence[str], scoring: Scoring, event: Event) -> pl.DataFrame:

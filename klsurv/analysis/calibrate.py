@@ -55,8 +55,7 @@ class Calibrations(Analysis):
         cells = self.cells()
         usable = cells.filter(pl.col("status").is_in(USABLE)).select("cell", "path").drop_nulls()
         table, errors = bisections([CellDir.of_row(cell, path) for cell, path in usable.rows()])
-        for error in errors:
-            self.say(str(error))
+        self.say(*map(str, errors))
         return table
 
     def _usable(self, scoring: ScoringOptions) -> pl.DataFrame:

@@ -95,8 +95,7 @@ class Comparisons(Analysis):
         lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)
-        for message in caveats.of_unmeasured(unmeasured(lives, table, names), by=names):
-            self.say(message)
+        self.say(*caveats.of_unmeasured(unmeasured(lives, table, names), by=names))
         if lives.select(names).n_unique() < 2:
             self.say(f"there is only one group by {', '.join(names)}: nothing to compare it with")
         means = surviving.lifetimes(table, by=names, tau_at=tau)
@@ -141,8 +140,7 @@ class Comparisons(Analysis):
         told = self._told(lives, doses, options, mixed_are=_TESTED)
         lives, strata = self._by_grid(lives, (), told)
         table = curves(lives, doses, interval)
-        for message in caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses):
-            self.say(message)
+        self.say(*caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses))
         if table.is_empty():
             return typed([*(GROUP_COLUMNS[name] for name in names), *DOSE.columns]).to_frame()
         means = surviving.lifetimes(table, by=doses, tau_at=tau)
@@ -165,6 +163,5 @@ class Comparisons(Analysis):
         from klsurv.analysis.counting import by_grid
 
         lives, within = by_grid(lives, strata)
-        for message in caveats.of_other_grids(within != strata and told.mixed.is_empty()):
-            self.say(message)
+        self.say(*caveats.of_other_grids(within != strata and told.mixed.is_empty()))
         return lives, within

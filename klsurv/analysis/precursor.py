@@ -155,12 +155,10 @@ class Precursors(Analysis):
         lives = self.judged_told(scoring)
         steered = lives.filter(pl.col("alpha") != 0)
         self._told(steered, [*by, "alpha"], options, mixed_are=_MIXED)
-        for message in caveats.of_together(_together(steered, by)):
-            self.say(message)
+        self.say(*caveats.of_together(_together(steered, by)))
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
         deaths = rows.filter("event").get_column("fork")
-        for message in caveats.of_beginnings(deaths.len(), at_once=deaths.filter(deaths == 0).len()):
-            self.say(message)
+        self.say(*caveats.of_beginnings(deaths.len(), at_once=deaths.filter(deaths == 0).len()))
         return lives.with_row_index("row"), rows
 
 

@@ -170,8 +170,7 @@ class Survival(Analysis):
         # Cells differ in any case.
         if lives.group_by(*prompts, *apart).len().get_column("len").max() != 1:
             apart.append("cell")
-        for message in caveats.of_recurring(most["len"], apart=apart):
-            self.say(message)
+        self.say(*caveats.of_recurring(most["len"], apart=apart))
 
 
 def outcomes(lives: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
