@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
 
-from klsurv.analysis.base import INNER
 from klsurv.analysis.calibrate import Calibrations
 from klsurv.analysis.compare import Comparisons
 from klsurv.analysis.precursor import Precursors
@@ -31,6 +30,20 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 
 _MOST_WARNINGS, _MOST_DOSES = 5, 12
+# What questions, figures and exports ask of the runs, and no one in a notebook does.
+INNER = {
+    "early",
+    "judged",
+    "judged_told",
+    "failures_told",
+    "digests",
+    "pieces",
+    "executor",
+    "reader",
+    "say",
+    "lives",
+    "shares",
+}
 
 
 class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):

@@ -24,23 +24,9 @@ from klsurv.source import Piece
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 
-CHOOSE = "alphas (--alphas), or make them groups of their own (by alpha)"
-# What questions ask of the runs and of each other, and no one else does.
-INNER = {
-    "early",
-    "judged",
-    "judged_told",
-    "failures_told",
-    "digests",
-    "pieces",
-    "executor",
-    "reader",
-    "say",
-    "lives",
-    "shares",
-}
-_WHAT: dict[EventKind, str] = {"pmass": "pmass", "kl": "KL"}
+_CHOOSE = "alphas (--alphas), or make them groups of their own (by alpha)"
 TURNBULL = "S is estimated by Turnbull's NPMLE, without errors and intervals"
+_WHAT: dict[EventKind, str] = {"pmass": "pmass", "kl": "KL"}
 
 
 class Analysis(ABC):
@@ -111,9 +97,9 @@ class Analysis(ABC):
         by: Sequence[str],
         options: ScoringOptions | None,
         *,
-        mixed_are: str = TURNBULL,
+        consequence: str = TURNBULL,
         within: Sequence[str] = (),
-        choose: str = CHOOSE,
+        choose: str = _CHOOSE,
     ) -> Told:
         """Warn of pooled doses, copies, mixed grids, failures and small groups; returns the mixed and failed groups.
 
@@ -123,7 +109,7 @@ class Analysis(ABC):
         if "alpha" not in (*by, *within):
             self.say(*caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose))
         self._copies_told(lives.get_column("alpha").unique().to_list())
-        apart = self._mixed_told(lives, by, mixed_are)
+        apart = self._mixed_told(lives, by, consequence)
         failed = failing(lives, by, "pmass") if options is None else self._failed(lives, by, *outcome(options))
         what = _WHAT["pmass" if options is None else outcome(options)[1].event]
         sizes = lives.group_by(by).agg(n=pl.len()).sort(by, nulls_last=True)

@@ -72,12 +72,9 @@ class Comparisons(Analysis):
         from klsurv.analysis.counting import count, resampled
         from klsurv.stats import compare as comparing
 
-        names, strata, family = (
-            groups(by),
-            groups(stratify, none=True, name="stratify"),
-            LogRank(test=test, rho=rho, gamma=gamma),
-        )
-        interval, resampling, tau = Interval(level=level), Resampling(draws=bootstrap, seed=seed), tau_at(tau)
+        names, strata = groups(by), groups(stratify, none=True, name="stratify")
+        family, interval = LogRank(test=test, rho=rho, gamma=gamma), Interval(level=level)
+        resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_at(tau)
         ordered = groups(trend, name="trend") if trend is not None else ()
         if ordered and (len(ordered) > 1 or ordered[0] not in ORDERED):
             raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
@@ -91,7 +88,7 @@ class Comparisons(Analysis):
                 raise NothingUsableError(
                     f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
                 )
-        told = self._told(lives, names, options, mixed_are=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
+        told = self._told(lives, names, options, consequence=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
         lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)
@@ -137,7 +134,7 @@ class Comparisons(Analysis):
         distinct(names, ["alpha"], "dose has a row for each alpha already")
         doses = (*names, "alpha")
         lives = self.lives(options)
-        told = self._told(lives, doses, options, mixed_are=_TESTED)
+        told = self._told(lives, doses, options, consequence=_TESTED)
         lives, strata = self._by_grid(lives, (), told)
         table = curves(lives, doses, interval)
         self.say(*caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses))

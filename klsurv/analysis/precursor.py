@@ -154,7 +154,7 @@ class Precursors(Analysis):
         """Scored trajectories with their index `row`, and their steered person-forks."""
         lives = self.judged_told(scoring)
         steered = lives.filter(pl.col("alpha") != 0)
-        self._told(steered, [*by, "alpha"], options, mixed_are=_MIXED)
+        self._told(steered, [*by, "alpha"], options, consequence=_MIXED)
         self.say(*caveats.of_together(_together(steered, by)))
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
         deaths = rows.filter("event").get_column("fork")

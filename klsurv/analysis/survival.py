@@ -122,7 +122,7 @@ class Survival(Analysis):
         return self._shares(self.lives(options), names, options)
 
     def _shares(self, lives: pl.DataFrame, names: tuple[str, ...], options: OutcomeOptions) -> pl.DataFrame:
-        told = self._told(lives, names, options, mixed_are=_APART)
+        told = self._told(lives, names, options, consequence=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         rows = steps_of(kept.lazy(), by=names).collect()
         table = competing.incidence(rows, by=names)
@@ -156,7 +156,7 @@ class Survival(Analysis):
         names = groups(by)
         sweep = Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
         lives = self.judged(Scoring(**scoring))
-        told = self._told(lives, names, None, mixed_are=_APART)
+        told = self._told(lives, names, None, consequence=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
         risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()
         return arranged(sweeping.threshold(risks, sized(lives, names), by=names), names, THRESHOLD)

@@ -12,10 +12,10 @@ import click
 import pytest
 
 import klsurv
-from klsurv.analysis.base import INNER
 from klsurv.cli import cli
 from klsurv.cli.plot import CHARTS
 from klsurv.plots.methods import Plots
+from klsurv.runs import INNER
 from klsurv.schema import TABLES
 from tests.cli.test_help import commands
 
