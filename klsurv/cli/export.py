@@ -13,14 +13,13 @@ from klsurv.cli.running import opened, reading, writable
 from klsurv.cli.values import Columns
 from klsurv.ingest.remote import Place
 from klsurv.names import clean
-from klsurv.output.files import TABLES
+from klsurv.output.files import TABLE_SUFFIXES
 from klsurv.params import GROUPS, groups
-from klsurv.schema import BY_CELL, GROUPED
-from klsurv.schema import TABLES as DECLARED
+from klsurv.schema import BY_CELL, GROUPED, TABLES
 
 # What only their commands show.
 NOT_EXPORTED = ("check", "story", "changes")
-EXPORTED = [name for name in DECLARED if name not in NOT_EXPORTED]
+EXPORTED = [name for name in TABLES if name not in NOT_EXPORTED]
 
 
 @click.command("export")
@@ -61,8 +60,8 @@ def command(runs: Place, file: Path, name: str, by: str | None, partition_by: st
     if parts and file.suffix:
         raise click.UsageError(f"{clean(str(file))}: with --partition-by name a new directory, without a suffix")
     if not parts:
-        writable([file], TABLES)
-    if file.suffix.lower() == ".csv" and DECLARED[name].nested:
+        writable([file], TABLE_SUFFIXES)
+    if file.suffix.lower() == ".csv" and TABLES[name].nested:
         raise click.UsageError(f"csv cannot hold the lists of the table {name}: choose parquet, arrow or ndjson")
     with opened(runs, options) as read:
         from klsurv.exports import export

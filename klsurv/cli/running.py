@@ -14,7 +14,7 @@ from klsurv.cli.chosen import selection_of
 from klsurv.errors import NothingUsableError, OutputError
 from klsurv.ingest.remote import Place, is_file
 from klsurv.names import clean
-from klsurv.output.files import TABLES, check_target
+from klsurv.output.files import TABLE_SUFFIXES, check_target
 from klsurv.params import ScoringOptions, outcome
 from klsurv.store.marker import is_store
 from klsurv.wording import death_in
@@ -118,7 +118,7 @@ def reading(options: dict[str, Any]) -> dict[str, Any]:
 
 def saving(options: dict[str, Any]) -> None:
     """Make sure that the files a table shall be saved in can be written, before any work is done."""
-    writable(options["outputs"], TABLES)
+    writable(options["outputs"], TABLE_SUFFIXES)
 
 
 def writable(paths: Sequence[Path], suffixes: tuple[str, ...]) -> list[Path]:

@@ -12,8 +12,8 @@ from klsurv.interrupts import uninterrupted
 from klsurv.names import clean
 from klsurv.validate import check_on_disk
 
-PICTURES = (".png", ".svg", ".pdf", ".html", ".json")
-TABLES = (".parquet", ".arrow", ".feather", ".csv", ".ndjson")
+PICTURE_SUFFIXES = (".png", ".svg", ".pdf", ".html", ".json")
+TABLE_SUFFIXES = (".parquet", ".arrow", ".feather", ".csv", ".ndjson")
 
 
 def check_target(path: Path, suffixes: tuple[str, ...]) -> None:

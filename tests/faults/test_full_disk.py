@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import klsurv
 from klsurv.cli import cli
 from klsurv.errors import OutputError
-from klsurv.output.files import PICTURES, TABLES
+from klsurv.output.files import PICTURE_SUFFIXES, TABLE_SUFFIXES
 from tests.faults.running import left
 from tests.ingest.handmade import write_cell
 from tests.produce.producing import add, writer
@@ -81,7 +81,7 @@ def full(result: Result, disk: Path, before: dict[str, bytes | None], name: str)
     assert left(disk) == before
 
 
-@pytest.mark.parametrize("suffix", TABLES)
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 def test_an_export(root: Path, disk: Path, suffix: str) -> None:
     before = filled(disk, f"a{suffix}", spare=1)
     full(run("export", root, disk / f"a{suffix}"), disk, before, f"a{suffix}")
@@ -92,7 +92,7 @@ def test_an_export_in_parts(root: Path, disk: Path) -> None:
     full(run("export", root, disk / "a", "--partition-by", "cell,alpha"), disk, before, "a")
 
 
-@pytest.mark.parametrize("suffix", PICTURES)
+@pytest.mark.parametrize("suffix", PICTURE_SUFFIXES)
 def test_a_figure(root: Path, disk: Path, suffix: str) -> None:
     before = filled(disk, f"a{suffix}")
     full(run("plot", "spaghetti", root, "-o", disk / f"a{suffix}"), disk, before, f"a{suffix}")
@@ -109,7 +109,7 @@ def test_a_report(root: Path, disk: Path) -> None:
     full(run("report", root, "-o", disk / "a.html"), disk, before, "a.html")
 
 
-@pytest.mark.parametrize("suffix", TABLES)
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 def test_a_table_of_statistics(root: Path, disk: Path, suffix: str) -> None:
     before = filled(disk, f"a{suffix}")
     result = run("survival", root, "-o", disk / f"a{suffix}")

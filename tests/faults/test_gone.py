@@ -19,7 +19,7 @@ import klsurv
 from klsurv.cli import cli
 from klsurv.errors import KlsurvError, OutputError
 from klsurv.ingest import parse
-from klsurv.output.files import TABLES
+from klsurv.output.files import TABLE_SUFFIXES
 from klsurv.output.tables import write_table
 from klsurv.schema import SUMMARY
 from klsurv.store import write
@@ -171,7 +171,7 @@ def vanishing(table: pl.DataFrame, folder: Path) -> Iterator[pl.DataFrame]:
     yield table
 
 
-@pytest.mark.parametrize("suffix", TABLES)
+@pytest.mark.parametrize("suffix", TABLE_SUFFIXES)
 def test_a_folder_that_is_deleted_before_its_file_is_whole(tmp_path: Path, suffix: str) -> None:
     folder = tmp_path / "out"
     folder.mkdir()

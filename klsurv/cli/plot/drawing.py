@@ -13,7 +13,7 @@ from klsurv.cli.options import apply
 from klsurv.cli.running import opened, progress_bar, writable
 from klsurv.ingest.remote import Place
 from klsurv.names import clean
-from klsurv.output.files import PICTURES
+from klsurv.output.files import PICTURE_SUFFIXES
 from klsurv.output.pen import Pen
 from klsurv.params import Layout
 
@@ -76,7 +76,7 @@ def draw(
     title: str,
 ) -> None:
     """Read, draw once and save to each of `outputs`; `make` takes the runs and a progress function."""
-    paths = writable(outputs, PICTURES)
+    paths = writable(outputs, PICTURE_SUFFIXES)
     if not 0.1 <= scale <= 20:
         raise click.BadParameter(f"{scale} is not between 0.1 and 20", param_hint="--scale")
     ground = options.pop("background")
