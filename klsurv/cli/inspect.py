@@ -39,7 +39,7 @@ def command(runs: Place, cell: str, alpha: float, prompt: int, format: Any, **op
         said = read.generation(cell, alpha, prompt)
     from klsurv.output.rows import chosen
     from klsurv.output.show import show
-    from klsurv.output.tell import tell
+    from klsurv.output.story import story_text
 
     shown = chosen(format)
     if shown not in ("table", "md"):
@@ -47,7 +47,7 @@ def command(runs: Place, cell: str, alpha: float, prompt: int, format: Any, **op
         return
     click.echo(f"{cell}, alpha {alpha}, prompt {prompt}\n")
     show(table, format=shown)
-    click.echo(tell(table, said))
+    click.echo(story_text(table, said))
 
 
 def _named(part: str, cells: list[str]) -> str:

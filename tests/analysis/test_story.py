@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from klsurv.ingest.discover import GENS
-from klsurv.output.tell import tell
+from klsurv.output.story import story_text
 from tests.analysis.lived import Row, frame, life
 from tests.generated import quietly
 from tests.ingest.handmade import write_cell, write_file
@@ -41,4 +41,4 @@ def test_the_answers_are_those_of_the_prompts_that_were_scanned(tmp_path: Path) 
 )
 def test_its_end_is_what_was_measured(one: Row, end: str) -> None:
     story = quietly(frame(one)).story("pca_0", 1.0, 0)
-    assert tell(story, None).splitlines()[1] == end
+    assert story_text(story, None).splitlines()[1] == end

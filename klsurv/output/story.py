@@ -1,4 +1,4 @@
-"""The story of one trajectory as text. In: the table `story`, and what was generated. Out: lines for a terminal."""
+"""The story of one trajectory. In: the table `story`, and what was generated. Out: its text, for a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Said(Protocol):
     gen_len: int | None
 
 
-def tell(story: pl.DataFrame, said: Said | None) -> str:
+def story_text(story: pl.DataFrame, said: Said | None) -> str:
     """How it ended, the prompt, and the text up to its death and after; control characters are escaped."""
     deaths = story.filter(~pl.col("alive")).get_column("fork")
     lines = ["", _end(story, deaths.to_list())]
