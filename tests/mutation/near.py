@@ -13,7 +13,7 @@ ELSEWHERE = {
     "stats/dose.py": ["tests/stats/test_dose.py", "tests/analysis/test_dose.py"],
     "stats/labels.py": ["tests/stats/test_caveats.py", "tests/stats/test_compare.py"],
     "stats/landmark.py": ["tests/stats/test_landmark.py", "tests/analysis/test_precursor_simulated.py"],
-    "stats/survival.py": ["tests/stats/test_survival.py", "tests/stats/test_turnbull.py"],
+    "stats/survival.py": ["tests/stats/test_survival.py", "tests/stats/test_turnbull_table.py"],
     "exprs/incidence.py": ["tests/exprs/test_incidence.py", "tests/stats/test_incidence.py"],
     "exprs/kaplan_meier.py": ["tests/exprs/test_kaplan_meier.py", "tests/stats/test_survival.py"],
     "exprs/smooth.py": ["tests/exprs/test_smooth.py", "tests/frames/test_smooth.py"],
