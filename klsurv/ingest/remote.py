@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # pathlib makes one slash of two.
 _URL = re.compile(r"s3:/{1,2}(?P<bucket>[^/]*)(?P<key>.*)", re.DOTALL)
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Requests under way at a time: one waits far longer for an answer than it takes to read it.
+AT_ONCE = 16
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ from klsurv.crew import Crew
 from klsurv.ingest.cell import Cell, load_cell
 from klsurv.ingest.discover import TRAJECTORY, CellDir
 from klsurv.ingest.kept import load_one
+from klsurv.ingest.remote import AT_ONCE
 from klsurv.params import Metric
 
 # Starting a worker costs as much as reading some 15 MB.
 _WORTH = 30_000_000
-# Requests under way at a time.
-_AT_ONCE = 16
 
 
 def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None, None]:
@@ -45,8 +44,8 @@ def load_cells(found: list[CellDir], *, metric: Metric) -> Generator[Cell, None,
 
 
 def _overlapping(found: list[CellDir], metric: Metric) -> Generator[Cell, None, None]:
-    """Cells of a bucket, where one waits longer for an answer than it takes to read it."""
-    pool = ThreadPoolExecutor(_AT_ONCE)
+    """Cells of a bucket, some of which are asked for at a time."""
+    pool = ThreadPoolExecutor(AT_ONCE)
     try:
         for future in [pool.submit(load_cell, cell, metric=metric) for cell in found]:
             yield future.result()

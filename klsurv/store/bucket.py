@@ -15,13 +15,11 @@ import polars as pl
 
 from klsurv.errors import LayoutError
 from klsurv.ingest.parse import stamp
-from klsurv.ingest.remote import Remote
+from klsurv.ingest.remote import AT_ONCE, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
 from klsurv.store.layout import SCHEMA, Footer, damaged, is_name, unreadable
 
-# Requests under way at a time: one waits far longer for an answer than it takes to read it.
-_AT_ONCE = 16
 _TRIES = 10
 
 
@@ -84,7 +82,7 @@ def objects(store: Remote) -> list[tuple[Object, Footer | None]]:
         LayoutError: a file may not be read.
     """
     listed = [Object(store / name, seen) for name, seen in store.walk() if is_name(name)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return [found for found in pool.map(_looked_at, listed) if found is not None]
 
 
@@ -96,7 +94,7 @@ def together(
     def rows(cell: str) -> pl.DataFrame:
         return objects[cell].rows(columns, cell=cell, metric=metric, alphas=alphas)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return pl.concat(pool.map(rows, objects)).lazy()
 
 
