@@ -30,6 +30,8 @@ from klsurv.store.marker import VERSION
 
 _BYTES = 12
 _NAME = re.compile(rf"[0-9a-f]{{{2 * _BYTES}}}\.parquet")
+# What polars raises at a file that is damaged: it panics at some.
+DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _FOOTER = "klsurv.store"
 # The footer is most often in the last so many bytes.
 _TAIL = 64 * 1024
@@ -116,10 +118,9 @@ class Footer:
         wanted = int.from_bytes(tail[-8:-4], "little") + 8
         if len(tail) < wanted <= size:
             tail = fetch(size - wanted, size)
-        # Polars panics at some damaged files.
         try:
             return cls.of(pl.read_parquet_metadata(io.BytesIO(tail)))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        except DAMAGED:
             return None
 
 

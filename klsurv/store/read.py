@@ -15,15 +15,13 @@ from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
 from klsurv.source import EARLY, pieces
 from klsurv.store.bucket import Object, together
-from klsurv.store.layout import SCHEMA, damaged, unreadable
+from klsurv.store.layout import DAMAGED, SCHEMA, damaged, unreadable
 from klsurv.store.manifest import checked
 from klsurv.store.pin import Pin
 from klsurv.where import condition, keeps
 
 # Cells whose trajectories are looked at together without KL, with some of its first tokens.
 _CELLS = 128
-# What polars raises at a file that is damaged: it panics at some.
-_DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 _ROLLOUTS = [name for name in SCHEMA.names() if name not in ("metric", "kl", "kl_digest")]
 
 
@@ -100,7 +98,7 @@ class Store:
             return SCHEMA.to_frame().select(columns)
         try:
             return self._collected(cells, columns, alphas)
-        except (*_DAMAGED, OSError) as error:
+        except (*DAMAGED, OSError) as error:
             # Polars does not say which of the files it is.
             for cell in cells:
                 self._tried(cell, columns, alphas)
@@ -110,7 +108,7 @@ class Store:
         """Read a cell's rows; raises `LayoutError`, which names its file, where that cannot be done."""
         try:
             self._collected([cell], columns, alphas)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             raise damaged(self.files[cell].at, error, cell=cell) from None
         except OSError as error:
             raise unreadable(self.files[cell].at, error) from None

@@ -29,7 +29,7 @@ from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.source import EARLY, digests
 from klsurv.store.bucket import Object
-from klsurv.store.layout import SCHEMA, Footer, damaged, file_of, unreadable
+from klsurv.store.layout import DAMAGED, SCHEMA, Footer, damaged, file_of, unreadable
 from klsurv.store.pin import Version, version_of
 from klsurv.store.scratch import turn
 
@@ -181,7 +181,7 @@ def _present(path: Place, version: Version | None, *, cell: str) -> pl.DataFrame
             assert isinstance(version, Stamp)
             return Object(path, version).rows(SCHEMA.names(), cell=cell, metric=None, alphas=None)
         return pl.read_parquet(path, glob=False)
-    except (LayoutError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except (LayoutError, *DAMAGED, OSError) as error:
         if version_of(path) != version:
             return None
         if isinstance(error, LayoutError):
