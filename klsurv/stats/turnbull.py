@@ -6,9 +6,8 @@ Turnbull (1976). Needed where the trajectories of a group were looked at on othe
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from klsurv.stats.counted import Floats
 
 # The gap to the maximum, in mean log-likelihood, at which the iteration stops; and its limit, of which 25 are needed.
 GAP, MOST = 1e-12, 200
