@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -98,11 +98,22 @@ class Sweep:
         return [round(self.start + (self.stop - self.start) * i / gaps, 12) for i in range(self.steps)]
 
 
-def tau_at(tau: int | None) -> int | None:
+def tau_of(tau: int | None) -> int | None:
     """A user's tau (tokens), checked."""
     tau = None if tau is None else whole(tau, "tau")
     check(tau is None or 1 <= tau < MOST, f"tau must be 1 or more tokens and below 2³¹, not {tau}")
     return tau
+
+
+def landmarks_of(landmarks: Sequence[int]) -> list[int]:
+    """Landmarks (tokens), checked; ascending, each once."""
+    listed = isinstance(landmarks, Iterable) and not isinstance(landmarks, (str, bytes))
+    check(listed, f"landmarks must be a list of tokens, not {landmarks!r}")
+    tokens = sorted({whole(at, "each of landmarks") for at in landmarks})
+    check(len(tokens) > 0, "landmarks must name at least one token")
+    for at in tokens:
+        check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
+    return tokens
 
 
 def distinct(names: Sequence[str], others: Sequence[str], use: str) -> None:

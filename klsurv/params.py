@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, get_args
 
-from klsurv.validate import MOST, check, number, plain, whole
+from klsurv.validate import MOST, check, number, plain
 
 Metric = Literal["pmass_eval", "pmass"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -193,14 +193,3 @@ def groups(by: By, *, none: bool = False, name: str = "by") -> tuple[str, ...]:
         check(column in GROUPS, f"{name} cannot be {column!r}: choose from {', '.join(GROUPS)}")
     check(len(set(names)) == len(names), f"{name} names a column twice: {', '.join(names)}")
     return names
-
-
-def tokens_of(landmarks: Sequence[int]) -> list[int]:
-    """Landmarks (tokens), checked; ascending, each once."""
-    listed = isinstance(landmarks, Iterable) and not isinstance(landmarks, (str, bytes))
-    check(listed, f"landmarks must be a list of tokens, not {landmarks!r}")
-    tokens = sorted({whole(at, "each of landmarks") for at in landmarks})
-    check(len(tokens) > 0, "landmarks must name at least one token")
-    for at in tokens:
-        check(1 <= at < MOST, f"a landmark must be 1 or more tokens and below 2³¹, not {at}")
-    return tokens

@@ -11,7 +11,7 @@ from klsurv.analysis.base import Analysis, Told
 from klsurv.analysis.lives import arranged, curves, sized, unmeasured
 from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
-from klsurv.inference import Interval, LogRank, Resampling, Test, distinct, tau_at
+from klsurv.inference import Interval, LogRank, Resampling, Test, distinct, tau_of
 from klsurv.params import By, OutcomeOptions, groups
 from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
 from klsurv.stats import caveats
@@ -74,7 +74,7 @@ class Comparisons(Analysis):
 
         names, strata = groups(by), groups(stratify, none=True, name="stratify")
         family, interval = LogRank(test=test, rho=rho, gamma=gamma), Interval(level=level)
-        resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_at(tau)
+        resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_of(tau)
         ordered = groups(trend, name="trend") if trend is not None else ()
         if ordered and (len(ordered) > 1 or ordered[0] not in ORDERED):
             raise ParameterError(f"trend must be in one of the columns {', '.join(ORDERED)}, not {trend}")
@@ -130,7 +130,7 @@ class Comparisons(Analysis):
         from klsurv.stats.dose import dose
 
         names, interval = groups(by, none=True), Interval(level=level)
-        resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_at(tau)
+        resampling, tau = Resampling(draws=bootstrap, seed=seed), tau_of(tau)
         distinct(names, ["alpha"], "dose has a row for each alpha already")
         doses = (*names, "alpha")
         lives = self.lives(options)

@@ -18,8 +18,8 @@ from klsurv.exprs.measure import early_mean
 from klsurv.fanout import Progress, each
 from klsurv.frames.history import before_fork, covariates, intervals
 from klsurv.frames.history import lags as lags_of
-from klsurv.inference import Interval, Resampling, distinct
-from klsurv.params import By, Scoring, ScoringOptions, groups, tokens_of
+from klsurv.inference import Interval, Resampling, distinct, landmarks_of
+from klsurv.params import By, Scoring, ScoringOptions, groups
 from klsurv.schema import HAZARD, LANDMARK, STUDY
 from klsurv.source import Piece
 from klsurv.stats import caveats
@@ -124,7 +124,7 @@ class Precursors(Analysis):
 
         names, interval = groups(by, none=True), Interval(level=level)
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
-        tokens = tokens_of(landmarks)
+        tokens = landmarks_of(landmarks)
         distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options)
         followed = rows.group_by("row", maintain_order=True).agg(

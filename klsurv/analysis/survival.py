@@ -14,7 +14,7 @@ from klsurv.frames.counts import each_dose
 from klsurv.frames.event import recovery
 from klsurv.frames.steps import steps as steps_of
 from klsurv.frames.thresholds import at_thresholds, ranges
-from klsurv.inference import Interval, Scale, Sweep, tau_at
+from klsurv.inference import Interval, Scale, Sweep, tau_of
 from klsurv.params import GROUPS, By, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.schema import INCIDENCE, LIFETIMES, SUMMARY, SURVIVAL, THRESHOLD
 from klsurv.stats import caveats
@@ -85,7 +85,7 @@ class Survival(Analysis):
 
         Grouped by alpha alone, a dose that was asked for has its row even where it has no trajectory.
         """
-        names, interval, tau = groups(by), Interval(ci=ci, level=level), tau_at(tau)
+        names, interval, tau = groups(by), Interval(ci=ci, level=level), tau_of(tau)
         scoring, event = outcome(options)
         lives = self.lives(options)
         told = self._told(lives, names, options)
