@@ -75,7 +75,7 @@ class LogRank:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep:
+class Thresholds:
     """The thresholds that `threshold` tries: `steps` of them from `start` to `stop`, and the forks that death takes."""
 
     start: float = 0.05
@@ -91,7 +91,7 @@ class Sweep:
         check(1 <= self.consecutive <= 1000, f"consecutive must lie in 1…1,000 forks, not {self.consecutive}")
 
     @property
-    def thresholds(self) -> list[float]:
+    def values(self) -> list[float]:
         """The thresholds, ascending."""
         gaps = max(self.steps - 1, 1)
         # Rounded, because 0.05 + 5 × 0.02 is not 0.15, and a pmass of just 0.15 would be dead at it.

@@ -14,7 +14,7 @@ from klsurv.frames.counts import each_dose
 from klsurv.frames.event import recovery
 from klsurv.frames.steps import steps as steps_of
 from klsurv.frames.thresholds import at_thresholds, ranges
-from klsurv.inference import Interval, Scale, Sweep, tau_of
+from klsurv.inference import Interval, Scale, Thresholds, tau_of
 from klsurv.params import GROUPS, By, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.schema import INCIDENCE, LIFETIMES, SUMMARY, SURVIVAL, THRESHOLD
 from klsurv.stats import caveats
@@ -154,11 +154,15 @@ class Survival(Analysis):
             **scoring: its `threshold` is not used.
         """
         names = groups(by)
-        sweep = Sweep(start=start, stop=stop, steps=steps, consecutive=consecutive)
+        thresholds = Thresholds(start=start, stop=stop, steps=steps, consecutive=consecutive)
         lives = self.judged(Scoring(**scoring))
         told = self._told(lives, names, None, consequence=_APART)
         kept = lives.join(told.mixed, on=names, how="anti", nulls_equal=True)
-        risks = ranges(kept.lazy(), by=names, sweep=sweep).pipe(at_thresholds, by=names, sweep=sweep).collect()
+        risks = (
+            ranges(kept.lazy(), by=names, thresholds=thresholds)
+            .pipe(at_thresholds, by=names, thresholds=thresholds)
+            .collect()
+        )
         return arranged(sweeping.threshold(risks, sized(lives, names), by=names), names, THRESHOLD)
 
     def _recurring_told(self, lives: pl.DataFrame, by: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from klsurv.inference import Interval, LogRank, Resampling, Sweep
+from klsurv.inference import Interval, LogRank, Resampling, Thresholds
 from klsurv.params import OutcomeOptions, Scoring, ScoringOptions, Selection, groups, outcome
 
 
@@ -52,10 +52,10 @@ def comparison_of(options: dict[str, Any]) -> dict[str, Any]:
     return asked | resampling_of(options)
 
 
-def sweep_of(options: dict[str, Any]) -> dict[str, Any]:
+def thresholds_of(options: dict[str, Any]) -> dict[str, Any]:
     """The thresholds, and how many forks in a row death takes."""
     asked = _those(options, "start", "stop", "steps", "consecutive")
-    Sweep(**asked)
+    Thresholds(**asked)
     return asked
 
 

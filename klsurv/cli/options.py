@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import rich_click as click
 
 from klsurv.cli.values import Columns, Numbers, PlaceType
-from klsurv.inference import TESTS, Interval, LogRank, Resampling, Sweep
+from klsurv.inference import TESTS, Interval, LogRank, Resampling, Thresholds
 from klsurv.params import EVENTS, METRICS, Event, Scoring
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -184,18 +184,20 @@ def test_options(function: F) -> F:
     )(function)
 
 
-def sweep_options(function: F) -> F:
-    """The fields of `Sweep`."""
+def thresholds_options(function: F) -> F:
+    """The fields of `Thresholds`."""
     return apply(
-        click.option("--from", "start", type=float, default=Sweep.start, show_default=True, help="Lowest threshold."),
-        click.option("--to", "stop", type=float, default=Sweep.stop, show_default=True, help="Highest threshold."),
         click.option(
-            "--steps", type=int, default=Sweep.steps, show_default=True, help="How many thresholds, evenly spaced."
+            "--from", "start", type=float, default=Thresholds.start, show_default=True, help="Lowest threshold."
+        ),
+        click.option("--to", "stop", type=float, default=Thresholds.stop, show_default=True, help="Highest threshold."),
+        click.option(
+            "--steps", type=int, default=Thresholds.steps, show_default=True, help="How many thresholds, evenly spaced."
         ),
         click.option(
             "--consecutive",
             type=int,
-            default=Sweep.consecutive,
+            default=Thresholds.consecutive,
             show_default=True,
             help="Forks in a row that death takes.",
         ),

@@ -6,14 +6,14 @@ from typing import Any
 
 import rich_click as click
 
-from klsurv.cli.chosen import scoring_of, sweep_of
+from klsurv.cli.chosen import scoring_of, thresholds_of
 from klsurv.cli.options import (
     by_option,
     format_option,
     output_option,
     runs_options,
     scoring_options,
-    sweep_options,
+    thresholds_options,
 )
 from klsurv.cli.running import answer, opened, saving
 from klsurv.ingest.remote import Place
@@ -30,13 +30,13 @@ CAPTION = (
 @runs_options
 @scoring_options
 @by_option("alpha")
-@sweep_options
+@thresholds_options
 @output_option
 @format_option
 def command(runs: Place, by: str, **options: Any) -> None:
     """How much of it is the threshold? Deaths, survival and recovery against the threshold."""
     names, scoring = groups(by), scoring_of(options)
-    asked = sweep_of(options)
+    asked = thresholds_of(options)
     saving(options)
     with opened(runs, options) as read:
         table = read.threshold(names, **asked, **scoring)

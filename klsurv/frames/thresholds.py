@@ -10,25 +10,25 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from klsurv.inference import Sweep
+from klsurv.inference import Thresholds
 
 
-def ranges(trajectories: pl.LazyFrame, *, by: Sequence[str], sweep: Sweep) -> pl.LazyFrame:
+def ranges(trajectories: pl.LazyFrame, *, by: Sequence[str], thresholds: Thresholds) -> pl.LazyFrame:
     """How many forks fare alike under each threshold: `by`, fork, alive, dead, back, n (Int64).
 
     Thresholds are numbered in ascending order. The fork is at risk for those numbered 0 … `alive` − 1; of these it is a
-    death from number `dead` on; a later pmass reaches those numbered 0 … `back` − 1. Death takes `sweep.consecutive`
-    measured forks in a row below the threshold, and is at the last of these.
+    death from number `dead` on; a later pmass reaches those numbered 0 … `back` − 1. Death takes so many measured forks
+    in a row below the threshold as `thresholds.consecutive` says, and is at the last of these.
     """
     # Sorted and exact, so that a pmass that is the threshold lies above it.
-    steps = pl.lit(pl.Series(sweep.thresholds, dtype=pl.Float64))
+    steps = pl.lit(pl.Series(thresholds.values, dtype=pl.Float64))
     rows = trajectories.select(*by, "gen_len", "fork", "pmass").with_row_index("row")
     # The highest of the last few: that is below the threshold where they all are.
-    highest = pl.col("pmass").rolling_max(sweep.consecutive).fill_null(1.0)
+    highest = pl.col("pmass").rolling_max(thresholds.consecutive).fill_null(1.0)
     forks = (
         rows.explode("fork", "pmass")
         .filter((pl.col("fork") <= pl.col("gen_len")) & pl.col("pmass").is_not_null())
-        .with_columns(highest=highest.over("row") if sweep.consecutive > 1 else pl.col("pmass"))
+        .with_columns(highest=highest.over("row") if thresholds.consecutive > 1 else pl.col("pmass"))
         .with_columns(
             lowest=pl.col("highest").cum_min().over("row"),
             later=pl.col("pmass").cum_max(reverse=True).shift(-1).over("row"),
@@ -50,10 +50,11 @@ def ranges(trajectories: pl.LazyFrame, *, by: Sequence[str], sweep: Sweep) -> pl
     )
 
 
-def at_thresholds(ranges: pl.LazyFrame, *, by: Sequence[str], sweep: Sweep) -> pl.LazyFrame:
+def at_thresholds(ranges: pl.LazyFrame, *, by: Sequence[str], thresholds: Thresholds) -> pl.LazyFrame:
     """The counts of each threshold: `by`, threshold, fork, n_risk, n_events, n_recovered; sorted in this order."""
     steps = pl.LazyFrame(
-        {"threshold": sweep.thresholds, "step": range(sweep.steps)}, schema={"threshold": pl.Float64, "step": pl.Int64}
+        {"threshold": thresholds.values, "step": range(thresholds.steps)},
+        schema={"threshold": pl.Float64, "step": pl.Int64},
     )
     died = pl.col("step") >= pl.col("dead")
     return (

@@ -8,7 +8,7 @@ from klsurv.frames.counts import counts
 from klsurv.frames.event import recovery
 from klsurv.frames.risk import risk
 from klsurv.frames.thresholds import at_thresholds, ranges
-from klsurv.inference import Interval, Sweep
+from klsurv.inference import Interval, Thresholds
 from klsurv.params import Scoring
 from klsurv.schema import THRESHOLD
 from klsurv.stats.survival import lifetimes, survival
@@ -17,7 +17,7 @@ from tests.frames.drawn import PROPERTY, rows
 from tests.frames.source import Row, scored
 
 BY = ["method"]
-TENTHS = Sweep(start=0.1, stop=1.0, steps=10)
+TENTHS = Thresholds(start=0.1, stop=1.0, steps=10)
 
 Counts = list[tuple[int, int, int, int]]
 
@@ -79,10 +79,10 @@ def test_without_a_measured_fork_there_is_no_row() -> None:
 @PROPERTY
 @given(made=rows())
 def test_each_row_is_what_the_curves_at_that_threshold_give(made: list[Row]) -> None:
-    counted = ranges(scored(*made), by=BY, sweep=TENTHS).pipe(at_thresholds, by=BY, sweep=TENTHS).collect()
+    counted = ranges(scored(*made), by=BY, thresholds=TENTHS).pipe(at_thresholds, by=BY, thresholds=TENTHS).collect()
     n = scored(*made).group_by(BY).agg(counts()).collect()
     found = threshold(counted, n, by=BY)
-    for value in TENTHS.thresholds:
+    for value in TENTHS.values:
         lives = scored(*made, scoring=Scoring(roll=1, threshold=value))
         curves = survival(risk(lives, by=BY).collect(), by=BY, interval=Interval())
         expected = (

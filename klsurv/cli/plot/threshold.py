@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from klsurv.cli.chosen import scoring_of, sweep_of
-from klsurv.cli.options import by_option, runs_options, scoring_options, sweep_options
+from klsurv.cli.chosen import scoring_of, thresholds_of
+from klsurv.cli.options import by_option, runs_options, scoring_options, thresholds_options
 from klsurv.cli.plot.drawing import columns_option, draw, layout_of, output_options
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 @output_options
 @scoring_options
 @by_option("alpha")
-@sweep_options
+@thresholds_options
 @columns_option
 def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, **options: Any) -> None:
     """Deaths, survival and recovery against the threshold."""
     names, layout, chosen = groups(by), layout_of(options), scoring_of(options)
-    how = sweep_of(options)
+    how = thresholds_of(options)
 
     def make(read: Runs, _: Any) -> Figure:
         from klsurv.plots.tables import draw_threshold
