@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from klsurv.errors import CellError, NothingUsableError
-from klsurv.ingest.parse import stamp
+from klsurv.ingest.content import stamp
 from klsurv.ingest.remote import Place, Remote, place
 from klsurv.ingest.stamp import Stamp
 from klsurv.limits import check_limits, limits

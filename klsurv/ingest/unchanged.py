@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from klsurv.ingest.content import FRESH, digest_at
 from klsurv.ingest.discover import CellDir
-from klsurv.ingest.parse import FRESH, digest_of
 from klsurv.ingest.stamp import Stamp
 
 
@@ -29,6 +29,6 @@ def unchanged(where: CellDir, seen: Mapping[str, Stamp | None], *, read_ns: int)
         fresh = then.mtime_ns > read_ns - FRESH * 1e9
         if now != Stamp(then.size, then.mtime_ns):
             return False
-        if fresh and (not then.digest or digest_of(where.path / name) != then.digest):
+        if fresh and (not then.digest or digest_at(where.path / name) != then.digest):
             return False
     return True

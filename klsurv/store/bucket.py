@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from klsurv.errors import LayoutError
-from klsurv.ingest.parse import stamp
+from klsurv.ingest.content import stamp
 from klsurv.ingest.remote import AT_ONCE, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean

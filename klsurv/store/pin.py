@@ -9,7 +9,7 @@ from typing import Any
 
 from klsurv.descriptors import allowed
 from klsurv.errors import LayoutError
-from klsurv.ingest.parse import stamp
+from klsurv.ingest.content import stamp
 from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean

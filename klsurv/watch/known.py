@@ -15,8 +15,8 @@ from klsurv.exprs.death import event
 from klsurv.frames.score import judge, measure
 from klsurv.frames.smooth import early_tokens
 from klsurv.ingest.cell import Cell
+from klsurv.ingest.content import FRESH
 from klsurv.ingest.discover import NEEDED, CellDir
-from klsurv.ingest.parse import FRESH
 from klsurv.ingest.stamp import Stamp
 from klsurv.ingest.trajectories import trajectories
 from klsurv.ingest.unchanged import unchanged

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 import klsurv
 from klsurv.cli import cli
 from klsurv.errors import KlsurvError, OutputError
-from klsurv.ingest import parse
+from klsurv.ingest import content
 from klsurv.output.files import TABLE_SUFFIXES
 from klsurv.output.tables import write_table
 from klsurv.schema import SUMMARY
@@ -141,7 +141,7 @@ def test_a_root_that_is_deleted_while_it_is_read(tmp_path: Path, monkeypatch: py
         write_cell(root, name)
     shutil.copytree(root, tmp_path / "copy")
     klsurv.update_store(root, store)
-    read, count = parse._read, 0
+    read, count = content.read, 0
 
     def reading(*arguments: Any) -> Any:
         nonlocal count
@@ -150,7 +150,7 @@ def test_a_root_that_is_deleted_while_it_is_read(tmp_path: Path, monkeypatch: py
             shutil.rmtree(root)
         return read(*arguments)
 
-    monkeypatch.setattr(parse, "_read", reading)
+    monkeypatch.setattr(content, "read", reading)
     whole_cells = last // 3
     runs = quietly(root)
     assert runs.check().get_column("status").to_list() == ["ok"] * whole_cells + ["broken"] * (3 - whole_cells)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from klsurv.errors import CellError, InFlightError
-from klsurv.ingest import parse
+from klsurv.ingest import content
 from klsurv.ingest.parse import read_object
 from tests.ingest.handmade import write_file
 
@@ -118,7 +118,7 @@ def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
     assert read_object(tmp_path / "a.json") == {"a": 1}
 
 
-@pytest.mark.parametrize(("where", "cause"), [(os, "cannot be opened"), (parse, "cannot be read")])
+@pytest.mark.parametrize(("where", "cause"), [(os, "cannot be opened"), (content, "cannot be read")])
 def test_a_file_that_the_system_refuses_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: object, cause: str
 ) -> None:

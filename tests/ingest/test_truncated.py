@@ -66,8 +66,8 @@ def test_a_cell_with_a_file_cut_at_any_byte_is_broken(
 ) -> None:
     if fresh:
         # What was written just now may still be being written: it is looked at twice, and not taken for more.
-        monkeypatch.setattr("klsurv.ingest.parse.FRESH", 1e12)
-        monkeypatch.setattr("klsurv.ingest.parse._PAUSE", 0)
+        monkeypatch.setattr("klsurv.ingest.content.FRESH", 1e12)
+        monkeypatch.setattr("klsurv.ingest.content._PAUSE", 0)
     whole = load(cell)
     assert whole.status == "ok"
     for length in cuts(cell / file):

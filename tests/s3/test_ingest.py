@@ -42,7 +42,7 @@ def test_only_what_changed_is_read(bucket: Remote, local: Path, monkeypatch: pyt
     before = {name: (store / name).stat() for name in names(store)}
     with monkeypatch.context() as patched:
         # The list says that nothing changed: no object of a cell is read.
-        patched.setattr("klsurv.ingest.parse._fetch", None)
+        patched.setattr("klsurv.ingest.content._fetch", None)
         assert counts(ingest(runs, store)) == {"unchanged": 3}
     assert {name: (store / name).stat() for name in names(store)} == before
 

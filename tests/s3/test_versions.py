@@ -86,7 +86,7 @@ def test_an_object_that_changes_all_the_time_is_in_flight(
     monkeypatch: pytest.MonkeyPatch,
     after_stat: Callable[[Callable[[Remote], None]], None],
 ) -> None:
-    monkeypatch.setattr("klsurv.ingest.parse._PAUSE", 0)
+    monkeypatch.setattr("klsurv.ingest.content._PAUSE", 0)
     upload(write_cell(tmp_path), bucket / "runs" / "good")
     (cell,) = discover(bucket / "runs")
     versions = iter(range(1000))

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import klsurv
-from klsurv.ingest import parse
+from klsurv.ingest import content
 from klsurv.params import Scoring, Selection
 from klsurv.watch.sweep import COLUMNS, Sweep
 
@@ -84,13 +84,13 @@ class Reads:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.names: list[str] = []
-        read = parse._read
+        read = content.read
 
         def counted(path: Any, *more: Any) -> Any:
             self.names.append(f"{path.parent.name}/{path.name}")
             return read(path, *more)
 
-        monkeypatch.setattr(parse, "_read", counted)
+        monkeypatch.setattr(content, "read", counted)
 
     def taken(self) -> list[str]:
         """Those since the last time one asked."""
