@@ -18,7 +18,7 @@ from klsurv.ingest.content import stamp
 from klsurv.ingest.remote import AT_ONCE, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
-from klsurv.store.layout import SCHEMA, Footer, damaged, is_name, unreadable
+from klsurv.store.file import SCHEMA, Footer, damaged, is_name, unreadable
 
 _TRIES = 10
 

@@ -18,7 +18,7 @@ from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.kept import keep
 from klsurv.ingest.remote import Place, Remote, expanded, is_file
 from klsurv.names import clean
-from klsurv.store.layout import Footer, file_of
+from klsurv.store.file import Footer, file_of
 from klsurv.store.manifest import manifest
 from klsurv.store.marker import MARKER, VERSION, is_store
 from klsurv.store.scratch import scratch

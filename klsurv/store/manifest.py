@@ -11,7 +11,7 @@ from klsurv.errors import LayoutError, NothingUsableError
 from klsurv.ingest.remote import Place, Remote
 from klsurv.names import clean
 from klsurv.store.bucket import Object, objects
-from klsurv.store.layout import Footer, file_of, is_name, unreadable
+from klsurv.store.file import Footer, file_of, is_name, unreadable
 from klsurv.store.pin import Pin
 
 

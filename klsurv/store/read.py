@@ -15,7 +15,7 @@ from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
 from klsurv.source import EARLY, pieces
 from klsurv.store.bucket import Object, together
-from klsurv.store.layout import DAMAGED, SCHEMA, damaged, unreadable
+from klsurv.store.file import DAMAGED, SCHEMA, damaged, unreadable
 from klsurv.store.manifest import checked
 from klsurv.store.pin import Pin
 from klsurv.where import condition, keeps

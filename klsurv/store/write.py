@@ -29,7 +29,7 @@ from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.source import EARLY, digests
 from klsurv.store.bucket import Object
-from klsurv.store.layout import DAMAGED, SCHEMA, Footer, damaged, file_of, unreadable
+from klsurv.store.file import DAMAGED, SCHEMA, Footer, damaged, file_of, unreadable
 from klsurv.store.pin import Version, version_of
 from klsurv.store.scratch import turn
 

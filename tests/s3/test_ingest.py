@@ -14,8 +14,8 @@ import pytest
 
 from klsurv.errors import LayoutError, RemoteError
 from klsurv.ingest.remote import Remote
+from klsurv.store.file import file_of
 from klsurv.store.ingest import ingest
-from klsurv.store.layout import file_of
 from klsurv.store.marker import MARKER
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell, write_file

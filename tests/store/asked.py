@@ -11,7 +11,7 @@ import polars as pl
 import klsurv
 from klsurv.errors import CellError, KlsurvError
 from klsurv.exports import export
-from klsurv.store.layout import file_of
+from klsurv.store.file import file_of
 
 FEW: Any = {"bootstrap": 20, "seed": 3}
 EXPORTED = ("cells", "trajectories", "long", "scored", "summary", "survival", "compare", "calibration")

@@ -16,7 +16,7 @@ import pytest
 
 import klsurv
 from klsurv.errors import LayoutError, OutputError
-from klsurv.store.layout import Footer
+from klsurv.store.file import Footer
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell
 from tests.store.asked import file_in, left, same, summary, told

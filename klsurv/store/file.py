@@ -1,4 +1,4 @@
-"""What a store looks like. In: a cell's name, what was read of it. Out: its file: where it is, its columns, its footer.
+"""A file of a store. In: a cell's name, what was read of it. Out: where its file is, its columns, its footer.
 
 A store is a directory that holds `klsurv-store.json` and one parquet file per cell, named by a hash of the cell's name.
 Whatever has a name of another form is not the store's, and left alone.
