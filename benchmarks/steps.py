@@ -27,7 +27,7 @@ from klsurv.charts.figure import Figure
 from klsurv.ingest.cell import load_cell
 from klsurv.ingest.discover import NEEDED, discover
 from klsurv.ingest.trajectories import trajectories
-from klsurv.output.images import file_of, svg_of, warm_up
+from klsurv.output.images import bytes_of, svg_of, warm_up
 from klsurv.params import Look, Scoring
 from klsurv.plots.drawn import Drawn
 from klsurv.plots.spaghetti import draw_spaghetti
@@ -109,7 +109,7 @@ def main() -> None:
     bare, _ = timed(lambda: svg_of('{"mark": "point"}'))
     rows.append(("Vega places everything", vega, "Vega places one point", bare))
     svg = figure.filled(svg)
-    painted, png = timed(lambda: file_of(svg, ".png", scale=2))
+    painted, png = timed(lambda: bytes_of(svg, ".png", scale=2))
     image = Image.open(io.BytesIO(png))
     blank = f'<svg xmlns="http://www.w3.org/2000/svg" width="{image.width / 2}" height="{image.height / 2}"/>'
     empty, _ = timed(lambda: vl_convert.svg_to_png(blank, scale=2))

@@ -14,7 +14,7 @@ def warm_up() -> None:
     vl_convert.vegalite_to_svg('{"mark": "point"}', vl_version=_VEGA_LITE)
 
 
-def file_of(svg: str, suffix: str, *, scale: float) -> bytes:
+def bytes_of(svg: str, suffix: str, *, scale: float) -> bytes:
     """A drawing as a .png, .svg or .pdf; `scale` is the pixels of a png to one of the page."""
     if suffix == ".svg":
         return svg.encode()

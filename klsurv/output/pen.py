@@ -84,9 +84,9 @@ def _svg(spec: str) -> str:
 
 
 def _file(svg: str, suffix: str, scale: float) -> bytes:
-    from klsurv.output.images import file_of
+    from klsurv.output.images import bytes_of
 
-    return file_of(svg, suffix, scale=scale)
+    return bytes_of(svg, suffix, scale=scale)
 
 
 def _page(spec: str, title: str) -> bytes:
