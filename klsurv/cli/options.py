@@ -1,4 +1,4 @@
-"""Options that commands share. In: decorated functions, raw options. Out: parameters that were checked."""
+"""Options that commands share. In: the function of a command. Out: the same with the options, to be checked by it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def apply(*options: Callable[[F], F]) -> Callable[[F], F]:
 def runs_options(function: F) -> F:
     """RUNS, and which of its cells and doses; a cell that is left out may be an error."""
     strict = click.option("--strict", is_flag=True, help="Fail where a cell would be left out.")
-    return apply(*_choosing, strict, click.option_panel("Which runs", options=[*_CHOOSING, "--strict"]))(function)
+    return apply(*_which_runs, strict, click.option_panel("Which runs", options=[*_CHOOSE_BY, "--strict"]))(function)
 
 
 def growing_runs_options(function: F) -> F:
     """RUNS that are still being written, and which of its cells and doses."""
-    return apply(*_choosing, click.option_panel("Which runs", options=[*_CHOOSING]))(function)
+    return apply(*_which_runs, click.option_panel("Which runs", options=[*_CHOOSE_BY]))(function)
 
 
-_CHOOSING = ("--alphas", "--model-contains", "--where", "--metric")
-_choosing = (
+_CHOOSE_BY = ("--alphas", "--model-contains", "--where", "--metric")
+_which_runs = (
     click.argument("runs", type=PlaceType()),
     click.option(
         "--alphas",
