@@ -34,7 +34,7 @@ _CONNECT, _READ, _REQUEST, _GIVE_UP = 5.0, 15.0, 600.0, 30.0
 _RETRIES = 2
 
 
-def missing(url: str) -> FileNotFoundError:
+def _missing(url: str) -> FileNotFoundError:
     """That there is no object at a URL."""
     return FileNotFoundError(errno.ENOENT, "there is no such object", url)
 
@@ -100,7 +100,7 @@ def asked(bucket: str, url: str) -> Iterator[S3Store]:
     try:
         yield _client(bucket)
     except PreconditionError:
-        raise missing(url) from None
+        raise _missing(url) from None
     except (BaseError, FileNotFoundError) as error:
         raise _as_it_is(bucket, url, error) from None
     except ValueError as error:
@@ -127,7 +127,7 @@ def _as_it_is(bucket: str, address: str, error: Exception) -> Exception:
     if status is not None and status[1] in ("401", "403"):
         return PermissionError(errno.EACCES, f"access denied ({code[1] if code else status[1]})", address)
     if isinstance(error, FileNotFoundError):
-        return missing(address)
+        return _missing(address)
     if "BadScheme" in text:
         return RemoteError(f"{url}: the endpoint{at} is not https: set AWS_ALLOW_HTTP=true to use it all the same")
     if status is None and "HTTP error" in text:

@@ -1,4 +1,4 @@
-"""Figures of finished tables. In: `Runs`. Out: figures of survival, incidence, dose, … , precursors, calibration."""
+"""Figures of tables. In: `Runs`. Out: survival, incidence, dose, threshold, differences, precursors, calibration."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     return compare_chart(table, kind=kind, within=within, words=said)
 
 
-def draw_precursor(runs: Runs, by: By = (), *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
+def draw_precursor(runs: Runs, by: By, *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
     """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found.
 
     A row of panels per group.

@@ -17,7 +17,6 @@ from tests.conftest import Klsurv
 
 # Enough deaths after the first tokens for the hazard model.
 MODEL: dict[str, Any] = {"threshold": 0.5, "roll": 5, "calib_tokens": 6}
-APART = "tell them apart by method (klsurv precursor --by), or choose one (--where)"
 MODEL_OPTIONS = ["--threshold", "0.5", "--roll", "5", "--calib-tokens", "6"]
 
 
