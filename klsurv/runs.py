@@ -122,7 +122,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         return self._rollouts
 
     def early(self, tokens: int) -> Iterator[pl.DataFrame]:
-        """The same some cells at a time, with the list `early`: the first so many values of KL or more (nats)."""
+        """The rows of `rollouts`, some cells at a time; `early` holds the first `tokens` of KL or more (nats)."""
         return self._source.rollouts(early=tokens)
 
     def judged(self, scoring: Scoring) -> pl.DataFrame:

@@ -45,7 +45,7 @@ class Source(Protocol):
         """The table `source`, or some columns of it, of some cells, at all doses or some; KL ends with its length."""
 
     def only(self, cells: Sequence[str]) -> Source:
-        """As much of it as reading some cells takes."""
+        """The part of it that is needed to read some cells, to be sent to another process."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Held:
 
     @property
     def in_memory(self) -> bool:
-        """It was."""
+        """It was: the tables hold it."""
         return True
 
     def at(self, alphas: Sequence[float]) -> Held:
@@ -87,7 +87,7 @@ class Held:
         return rows.select(columns).collect()
 
     def only(self, cells: Sequence[str]) -> Held:
-        """All of it: it is not sent anywhere."""
+        """All of it: what is in memory is not sent anywhere."""
         return self
 
 

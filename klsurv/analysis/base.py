@@ -52,7 +52,7 @@ class Analysis(ABC):
 
     @abstractmethod
     def early(self, tokens: int) -> Iterator[pl.DataFrame]:
-        """The same some cells at a time, with the list `early`: the first so many values of KL or more (nats)."""
+        """The rows of `rollouts`, some cells at a time; `early` holds the first `tokens` of KL or more (nats)."""
 
     @abstractmethod
     def judged(self, scoring: Scoring) -> pl.DataFrame:

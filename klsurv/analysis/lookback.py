@@ -1,4 +1,4 @@
-"""What was known at forks. In: pieces with their KL, person-forks. Out: what is asked of these, piece by piece."""
+"""What was known at forks. In: pieces with their KL, person-forks, a question. Out: its answers, piece by piece."""
 
 from __future__ import annotations
 

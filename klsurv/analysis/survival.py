@@ -118,7 +118,7 @@ class Survival(Analysis):
         return table
 
     def shares(self, names: tuple[str, ...], **options: Unpack[OutcomeOptions]) -> pl.DataFrame:
-        """The same for a figure of shares alone, without a word on their errors."""
+        """The table `incidence` for a figure, which shows no errors: nothing is told of what these cannot know."""
         return self._shares(self.lives(options), names, options)
 
     def _shares(self, lives: pl.DataFrame, names: tuple[str, ...], options: OutcomeOptions) -> pl.DataFrame:

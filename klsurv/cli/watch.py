@@ -1,4 +1,4 @@
-"""`klsurv watch`. In: RUNS that grow. Out: a live table, or a line per change."""
+"""`klsurv watch`. In: RUNS that grow. Out: a live table, or a line per change of a cell."""
 
 from __future__ import annotations
 

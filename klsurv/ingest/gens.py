@@ -1,4 +1,4 @@
-"""What was generated. In: cells. Out: prompt, text, and what was answered at each fork, by cell, alpha and prompt."""
+"""What was generated. In: a cell. Out: alpha, prompt, what was asked, the text, and what was answered at each fork."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files. In: the path of one, of klsurv's or of anyone's. Out: the tables `cells` and `source`."""
+"""Parquet files. In: the path of one that klsurv or anyone wrote. Out: the tables `cells` and `source`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a frame is in a layout. In: its trajectories, with what was found of them. Out: nothing, or an error."""
+"""Whether what was read is sound. In: columns, trajectories or cells. Out: nothing, or an error that names one."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Three cells to ingest, and where their store shall be."""
+
 from __future__ import annotations
 
 from pathlib import Path
