@@ -37,11 +37,11 @@ def command(runs: Place, cell: str, alpha: float, prompt: int, format: Any, **op
         cell = _named(cell, read.cells().get_column("cell").to_list())
         table = read.story(cell, alpha, prompt, **scoring)
         said = read.generation(cell, alpha, prompt)
-    from klsurv.output.rows import chosen
+    from klsurv.output.rows import resolved
     from klsurv.output.show import show
     from klsurv.output.story import story_text
 
-    shown = chosen(format)
+    shown = resolved(format)
     if shown not in ("table", "md"):
         show(table, format=shown)
         return

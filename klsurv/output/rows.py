@@ -13,14 +13,14 @@ Format = Literal["table", "md", "csv", "json", "ndjson"]
 _WIDE = 10_000
 
 
-def chosen(format: Format | None) -> Format:
+def resolved(format: Format | None) -> Format:
     """The format that was asked for; without one, a table on a terminal and csv elsewhere."""
     return format or ("table" if sys.stdout.isatty() else "csv")
 
 
 def show_texts(rows: Sequence[dict[str, str]], *, format: Format | None, keys: int = 1) -> None:
     """Print rows of text alone to stdout, as `klsurv.output.show.show` prints a frame; there is one at least."""
-    format = chosen(format)
+    format = resolved(format)
     names, values = list(rows[0]), [list(row.values()) for row in rows]
     if format == "table":
         print_table(names, values, right=[False] * len(names), keys=keys)

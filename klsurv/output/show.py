@@ -6,7 +6,7 @@ import sys
 
 import polars as pl
 
-from klsurv.output.rows import Format, chosen, markdown, print_table
+from klsurv.output.rows import Format, markdown, print_table, resolved
 
 
 def show(frame: pl.DataFrame, *, format: Format | None, keys: int = 1, caption: str = "") -> None:
@@ -15,7 +15,7 @@ def show(frame: pl.DataFrame, *, format: Format | None, keys: int = 1, caption: 
     Only `table` and `md` round; the others hold floats in full, and JSON has null for what is not finite. A table too
     wide for the terminal goes on below, its first `keys` columns repeated.
     """
-    format = chosen(format)
+    format = resolved(format)
     if format == "table":
         right = [dtype.is_numeric() for dtype in frame.dtypes]
         print_table(frame.columns, frame.rows(), right=right, keys=keys, caption=caption)
