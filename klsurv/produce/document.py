@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from klsurv import durable
-from klsurv.ingest.parse import read_object
-from klsurv.ingest.values import by_alpha
+from klsurv.ingest.values import Json, by_alpha
 from klsurv.output.files import replacing
 
 
@@ -30,14 +29,13 @@ class Document:
         return cls({name: {} for name in fields}, {name: json.dumps(value) for name, value in other.items()})
 
     @classmethod
-    def read(cls, path: Path, fields: Sequence[str]) -> Self:
-        """The document in a file; those of `fields` that it lacks have no alpha.
+    def of(cls, content: Json, file: str, fields: Sequence[str]) -> Self:
+        """What was read of a file, which has all of `fields`.
 
         Raises:
-            CellError: the file cannot be read, or one of the fields is no object with an alpha per key.
+            CellError: one of the fields is no object with an alpha per key.
         """
-        content = read_object(path)
-        found = {name: by_alpha(content.get(name, {}), path.name, name) for name in fields}
+        found = {name: by_alpha(content[name], file, name) for name in fields}
         return cls(
             {name: {alpha: encoded(value) for alpha, (_, value) in doses.items()} for name, doses in found.items()},
             {name: json.dumps(value) for name, value in content.items() if name not in fields},

@@ -10,8 +10,9 @@ from typing import Any
 
 from klsurv.errors import CellError
 from klsurv.ingest.calib import check_calib
-from klsurv.ingest.check import check_forks
+from klsurv.ingest.check import check_doses, check_forks
 from klsurv.ingest.discover import CALIB, GENS, HISTORY, PMASS, TRAJECTORY
+from klsurv.ingest.parse import Document as Read
 from klsurv.ingest.parse import read_json, read_object
 from klsurv.limits import limits
 from klsurv.produce import generations
@@ -42,19 +43,23 @@ class CellFiles:
         self._clear()
         if self._has(CALIB):
             facts.agree(check_calib(read_object(path / CALIB)))
-        if self._has(PMASS):
-            found = check_forks(read_object(path / PMASS))
+        trajectory, pmass = self._read(TRAJECTORY, KL_FIELDS), self._read(PMASS, PMASS_FIELDS)
+        if pmass is not None:
+            found = check_forks(pmass)
             if found != list(forks):
                 raise CellError(
                     f"are {found} in the cell, and {list(forks)} were given", file=PMASS, field="fork_points"
                 )
+            if trajectory is not None:
+                # What readers take for broken stays so, whatever is added to it.
+                check_doses(trajectory, pmass, forks=found, metric="pmass_eval")
         if history is not None and self._has(HISTORY) and json.dumps(read_json(path / HISTORY)) != json.dumps(history):
             raise CellError("is another one in the cell than was given", file=HISTORY)
         # No one reads it, and where the window is a bound and no length it would be all of the file.
         every_token = {"fork_points_full": list(range(facts.window))} if facts.window <= limits().forks else {}
         measured = {"fork_points": list(forks), "computed": True, "completed_alphas": []}
-        self._trajectory = self._read(TRAJECTORY, KL_FIELDS, every_token)
-        self._pmass = self._read(PMASS, PMASS_FIELDS, measured)
+        self._trajectory = _document(trajectory, TRAJECTORY, KL_FIELDS, every_token)
+        self._pmass = _document(pmass, PMASS, PMASS_FIELDS, measured)
         self._generations = generations.read(path / GENS)
         # Nothing is written before everything was found to agree.
         if not self._has(CALIB):
@@ -105,8 +110,14 @@ class CellFiles:
         pmass.write(self.path / PMASS)
         self._pmass = pmass
 
-    def _read(self, name: str, fields: Sequence[str], other: dict[str, Any]) -> Document:
-        return Document.read(self.path / name, fields) if self._has(name) else Document.new(fields, other)
+    def _read(self, name: str, fields: Sequence[str]) -> Read | None:
+        """What a file holds, without an alpha in those of `fields` that it lacks; None where there is no file."""
+        if not self._has(name):
+            return None
+        content = read_object(self.path / name)
+        for field in fields:
+            content.setdefault(field, {})
+        return content
 
     def _has(self, name: str) -> bool:
         return os.path.lexists(self.path / name)
@@ -117,3 +128,7 @@ class CellFiles:
             for leftover in self.path.glob(f".{name}.*.part"):
                 if not leftover.is_dir():
                     leftover.unlink(missing_ok=True)
+
+
+def _document(content: Read | None, file: str, fields: Sequence[str], other: dict[str, Any]) -> Document:
+    return Document.new(fields, other) if content is None else Document.of(content, file, fields)

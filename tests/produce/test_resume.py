@@ -57,6 +57,26 @@ def test_a_damaged_cell_is_not_continued(tmp_path: Path) -> None:
         writer(tmp_path / "a")
 
 
+@pytest.mark.parametrize(
+    ("file", "field", "value", "told"),
+    [
+        ("pmass.json", "pmass_eval", 5, r'pmass_eval\["1.0"\]: is a number, expected a list'),
+        ("pmass.json", "pmass_eval", [[2.0]], r'pmass_eval\["1.0"\]\[0\]\[0\]: 2.0 is not a probability'),
+        ("pmass.json", "gen_lens_eval", ["8"], r'gen_lens_eval\["1.0"\]\[0\]: "8" is not a number of tokens'),
+        ("trajectory.json", "per_prompt_per_t_kl", [[True]], r'per_prompt_per_t_kl\["1.0"\]\[0\]\[0\]: true is not a'),
+    ],
+)
+def test_a_cell_that_readers_take_for_broken_is_not_continued(
+    tmp_path: Path, file: str, field: str, value: object, told: str
+) -> None:
+    with writer(tmp_path / "a") as cell:
+        add(cell)
+    path = tmp_path / "a" / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: {"1.0": value}}))
+    with pytest.raises(CellError, match=f"a: {file}: {told}"):
+        writer(tmp_path / "a")
+
+
 def test_a_cell_of_another_producer_is_continued_and_keeps_what_it_holds(cells: Path) -> None:
     path = min(cells.iterdir())
     calib, pmass = (json.loads((path / f"{name}.json").read_text()) for name in ("calib", "pmass"))
