@@ -50,6 +50,9 @@ class CellFiles:
                 raise CellError(
                     f"are {found} in the cell, and {list(forks)} were given", file=PMASS, field="fork_points"
                 )
+            if pmass[PMASS_FIELDS[0]] and not pmass.get("computed", True):
+                # With an alpha more, the file would say of all that they were measured.
+                raise CellError("is not true: the pmass that is there was not measured", file=PMASS, field="computed")
             if trajectory is not None:
                 # What readers take for broken stays so, whatever is added to it.
                 check_doses(trajectory, pmass, forks=found, metric="pmass_eval")

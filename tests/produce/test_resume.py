@@ -77,6 +77,21 @@ def test_a_cell_that_readers_take_for_broken_is_not_continued(
         writer(tmp_path / "a")
 
 
+def test_pmass_that_was_not_measured_is_not_made_measured(tmp_path: Path) -> None:
+    with writer(tmp_path / "a") as cell:
+        add(cell)
+    path = tmp_path / "a" / "pmass.json"
+    held = json.loads(path.read_text())
+    path.write_text(json.dumps(held | {"computed": False}))
+    with pytest.raises(CellError, match=r"a: pmass\.json: computed: is not true: the pmass that is there was not"):
+        writer(tmp_path / "a")
+    path.write_text(json.dumps(held | {"computed": False, "pmass_eval": {}}))
+    with writer(tmp_path / "a") as cell:
+        assert cell.completed == ()
+        add(cell)
+    assert len(trajectories(tmp_path)) == 2
+
+
 def test_a_cell_of_another_producer_is_continued_and_keeps_what_it_holds(cells: Path) -> None:
     path = min(cells.iterdir())
     calib, pmass = (json.loads((path / f"{name}.json").read_text()) for name in ("calib", "pmass"))
