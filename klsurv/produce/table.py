@@ -51,7 +51,8 @@ def _checked(path: Path, cells: pl.DataFrame, source: pl.DataFrame) -> tuple[pl.
 
 def _with_layers(cells: pl.DataFrame, frame: pl.LazyFrame) -> pl.DataFrame:
     """The table `cells` with the layers of the file, each a whole number: klsurv reads others as none."""
-    found = frame.group_by("cell").agg(pl.col("layer").first()).collect()
+    # A name may be a number, which is read as text.
+    found = frame.group_by(pl.col("cell").cast(pl.String)).agg(pl.col("layer").first()).collect()
     try:
         exact = found.with_columns(pl.col("layer").cast(CELLS.schema["layer"]))
     except pl.exceptions.PolarsError as error:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from datetime import date
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -29,6 +30,14 @@ def test_a_table_of_another_team_becomes_cells_with_the_facts_that_it_tells(tmp_
         (0, 3, [0.1, 0.2, 0.3], [0, 2], [0.9, 0.8]),
         (1, 1, [0.4], [0, 2], [0.7, None]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("named", "name"), [(7, "7"), (7.5, "7.5"), (b"a", "a"), (date(2020, 1, 2), "2020-01-02")], ids=lambda x: repr(x)
+)
+def test_cells_that_are_not_named_by_text_keep_their_layer(tmp_path: Path, named: object, name: str) -> None:
+    quiet(table(tmp_path, cell=[named] * 4, layer=[18] * 4), tmp_path / "cells")
+    assert tables(tmp_path / "cells")[0].select("cell", "layer").rows() == [(name, 18)]
 
 
 def test_and_back_it_has_the_same_rows(tmp_path: Path) -> None:
