@@ -17,7 +17,8 @@ _TEXT = ("cell", "model", "method")
 def check_types(schema: pl.Schema) -> None:
     """Make sure that each column may hold what its name says; that text spells numbers is seen when it is read.
 
-    Polars would take a time or a truth value for a number; of others it says what it cannot do, and not with which.
+    Polars would take a time or a truth value for a number; of others, such as categories, it says what it cannot do,
+    and not with which.
 
     Raises:
         LayoutError: one may not; names it.
@@ -35,11 +36,15 @@ def check_types(schema: pl.Schema) -> None:
         else:
             what, good = "numbers", name != "layer" or dtype != pl.Object
         if not good:
-            raise LayoutError(f"a column has the wrong type: {name} is {str(dtype).lower()}, not {what}")
+            # Of categories it names each.
+            shown = str(dtype).lower()
+            shown = shown if len(shown) <= 60 else shown[:59] + "…"
+            raise LayoutError(f"a column has the wrong type: {name} is {shown}, not {what}")
 
 
 def _may_be_number(dtype: pl.DataType | pl.datatypes.DataTypeClass) -> bool:
-    return not (dtype.is_nested() or dtype.is_temporal() or dtype in (pl.Boolean, pl.Binary, pl.Object))
+    odd = (pl.Boolean, pl.Binary, pl.Object, pl.Categorical, pl.Enum)
+    return not (dtype.is_nested() or dtype.is_temporal() or dtype.base_type() in odd)
 
 
 def wrong_column(frame: pl.LazyFrame) -> str:

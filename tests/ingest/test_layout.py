@@ -291,6 +291,20 @@ def test_a_time_or_a_truth_value_is_no_number(column: str, dtype: Any) -> None:
         scan(odd).cells()
 
 
+@pytest.mark.parametrize("dtype", [pl.Categorical(), pl.Categorical(pl.Categories("k")), pl.Enum(list("0123456789"))])
+def test_numbers_that_are_categories_are_refused_with_their_column(dtype: Any) -> None:
+    for column in ("alpha", "prompt", "t", "kl", "pmass"):
+        given = LONG.with_columns(pl.Series(column, ["0"] * LONG.height).cast(dtype))
+        with pytest.raises(
+            LayoutError, match=f"a column has the wrong type: {column} is (categorical|enum).*, not num"
+        ):
+            scan(given).cells()
+    for column in ("kl", "pmass", "fork"):
+        given = LISTS.with_columns(pl.Series(column, [["0"]] * LISTS.height).cast(pl.List(dtype)))
+        with pytest.raises(LayoutError, match=rf"a column has the wrong type: {column} is list\((cat|enum).*, not lis"):
+            scan(given).cells()
+
+
 def test_a_column_of_the_wrong_type_is_named() -> None:
     text, facts = ("cell", "model", "method"), ("gen_len", "seed", "window", "target_kl", "c_star")
     types = (pl.List(pl.Float64), pl.Array(pl.Float64, 2), pl.Object)
