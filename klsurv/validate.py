@@ -22,6 +22,14 @@ def check(ok: bool, message: str) -> None:
         raise ParameterError(message)
 
 
+def shown(value: object) -> str:
+    """A value for a message; of a whole number of thousands of digits, which Python does not spell, what it is."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "one of thousands of digits"
+
+
 def number(value: Any, name: str) -> float:
     """A parameter as a number of Python's own.
 
@@ -33,7 +41,7 @@ def number(value: Any, name: str) -> float:
             return float(value)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise ParameterError(f"{name} must be a number, not {value!r}")
+    raise ParameterError(f"{name} must be a number, not {shown(value)}")
 
 
 def whole(value: Any, name: str) -> int:
@@ -43,7 +51,7 @@ def whole(value: Any, name: str) -> int:
         ParameterError: it is none; names the parameter.
     """
     found = number(value, name)
-    check(math.isfinite(found) and found == int(found), f"{name} must be a whole number, not {value!r}")
+    check(math.isfinite(found) and found == int(found), f"{name} must be a whole number, not {shown(value)}")
     return int(value)
 
 
@@ -58,7 +66,7 @@ def truth(value: Any, name: str) -> bool:
             return bool(value)
     except (TypeError, ValueError):
         pass
-    raise ParameterError(f"{name} must be True or False, not {value!r}")
+    raise ParameterError(f"{name} must be True or False, not {shown(value)}")
 
 
 def plain(parameters: DataclassInstance, **names: str) -> None:

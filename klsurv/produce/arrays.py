@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from klsurv.errors import ParameterError
 from klsurv.ingest.values import finite, whole
-from klsurv.validate import MOST, check
+from klsurv.validate import MOST, check, shown
 
 T = TypeVar("T", int, float)
 
@@ -123,7 +123,7 @@ def _plain(values: Any) -> Any:
 
 def _known(number: T | None, value: object, name: str, what: str) -> T:
     """What was read of a value, unless that is nothing."""
-    check(number is not None, f"{name} must be {what}, not {value!r}")
+    check(number is not None, f"{name} must be {what}, not {shown(value)}")
     assert number is not None
     return number
 
@@ -133,7 +133,7 @@ def _number(value: object, name: str) -> float:
         return math.nan
     value = scalar(value)
     ok = isinstance(value, SupportsFloat) and not isinstance(value, (bool, str))
-    check(ok, f"{name} is {value!r}, not a number")
+    check(ok, f"{name} is {shown(value)}, not a number")
     try:
         return float(value)  # type: ignore[arg-type]
     except (OverflowError, ValueError):

@@ -13,7 +13,7 @@ from klsurv.ingest.discover import CALIB
 from klsurv.limits import limits
 from klsurv.names import clean
 from klsurv.produce.arrays import integer, lengths, real, tokens
-from klsurv.validate import check
+from klsurv.validate import check, shown
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def text(value: object, name: str) -> str:
     Raises:
         ParameterError: it is something else, or has half a surrogate pair in it.
     """
-    check(isinstance(value, str), f"{name} must be text, not {value!r}")
+    check(isinstance(value, str), f"{name} must be text, not {shown(value)}")
     assert isinstance(value, str)
     check(not any("\ud800" <= c <= "\udfff" for c in value), f"{name} is no Unicode text: {value!r}")
     most = limits().text

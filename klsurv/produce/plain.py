@@ -10,7 +10,7 @@ from klsurv.ingest.values import finite
 from klsurv.limits import NESTING
 from klsurv.produce.arrays import scalar
 from klsurv.produce.facts import text
-from klsurv.validate import check
+from klsurv.validate import check, shown
 
 
 def plain(value: Any, name: str, *, within: int = NESTING - 1) -> Any:
@@ -33,7 +33,7 @@ def plain(value: Any, name: str, *, within: int = NESTING - 1) -> Any:
     if hasattr(value, "tolist"):
         return plain(value.tolist(), name, within=within)
     if not isinstance(value, Iterable) or isinstance(value, bytes):
-        raise ParameterError(f"{name} is {value!r}, which JSON cannot hold")
+        raise ParameterError(f"{name} is {shown(value)}, which JSON cannot hold")
     return [plain(item, f"{name}[{i}]", within=within - 1) for i, item in enumerate(value)]
 
 

@@ -18,7 +18,7 @@ from klsurv.produce.files import CellFiles
 from klsurv.produce.generations import lines
 from klsurv.produce.lock import Lock
 from klsurv.produce.plain import steps
-from klsurv.validate import check, check_on_disk
+from klsurv.validate import check, check_on_disk, shown
 
 
 class CellWriter:
@@ -159,7 +159,7 @@ class CellWriter:
             lines = self._lines(alpha, generations, measured, metric="pmass_eval", name="generations")
             lines += self._lines(alpha, generations_qa, asked, metric="pmass", name="generations_qa")
         except ParameterError as error:
-            raise ParameterError(f"{self.name}: alpha {alpha}: {error}") from None
+            raise ParameterError(f"{self.name}: alpha {shown(alpha)}: {error}") from None
         self._files.put(alpha, kl=rows, measured=measured, asked=asked, lines=lines)
 
     def close(self) -> None:

@@ -234,6 +234,20 @@ def test_a_dose_that_does_not_fit_is_refused_and_nothing_changes(
         assert {path: path.read_bytes() for path in cell.path.iterdir()} == before
 
 
+def test_numbers_that_python_does_not_spell_are_refused_as_others_are(tmp_path: Path) -> None:
+    huge = 10**5000
+    for fact in ("seed", "c_star", "window", "model"):
+        with pytest.raises(ParameterError, match=f"{fact} must be .*, not one of thousands of digits"):
+            writer(tmp_path / "a", **{fact: huge})
+    with writer(tmp_path / "a") as cell:
+        with pytest.raises(ParameterError, match="alpha must be a finite number, not one of thousands of digits"):
+            add(cell, huge)
+        with pytest.raises(ParameterError, match=r"alpha 1\.0: kl\[1\]\[0\] is no number that a float can hold"):
+            add(cell, kl=[[0.5], [huge]])
+    with pytest.raises(ParameterError, match="roll must be a number, not one of thousands of digits"):
+        klsurv.scan(tmp_path).summary(roll=huge)
+
+
 def test_what_rounding_leaves_beside_a_probability_is_one(tmp_path: Path) -> None:
     with writer(tmp_path / "a") as cell:
         add(cell, pmass=[[1 + 1e-7, -1e-9, 0, 0], [1, 1, 1, 1]])
