@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -76,7 +77,8 @@ def text(value: object, name: str) -> str:
     assert isinstance(value, str)
     check(not any("\ud800" <= c <= "\udfff" for c in value), f"{name} is no Unicode text: {value!r}")
     most = limits().text
-    check(len(value.encode()) <= most, f"{name} is longer than the {most:,} bytes that are read")
+    # Readers count what stands in the file, between the quotes: ASCII, with the rest escaped.
+    check(len(json.dumps(value)) - 2 <= most, f"{name} is longer, in JSON, than the {most:,} bytes that are read")
     return value
 
 

@@ -24,6 +24,7 @@ from klsurv.ingest.values import by_alpha
 from klsurv.limits import NAMES, PREFIX, Limits, limits
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell, write_file
+from tests.produce.producing import add, writer
 
 Set = Callable[..., None]
 # A cell that is broken must not have cost more than the interpreter and its libraries do.
@@ -161,6 +162,20 @@ def test_a_string_ends_at_the_first_quote_that_is_not_escaped(tmp_path: Path, mo
         for value in ({text: 1}, {"a": ["", "b", text]}):
             with pytest.raises(LimitError, match="bytes in one string, and at most 20"):
                 read_object(write_file(path, json.dumps(value)))
+
+
+def test_a_text_that_the_writer_takes_is_one_that_is_read(tmp_path: Path, most: Set) -> None:
+    most(text=24)
+    with writer(tmp_path / "a", model="\x01" * 4) as cell:
+        for text in ("a" * 24, "é" * 4, '"' * 12):
+            add(cell, generations=[{"gen_text": text}] * 2, replace=True)
+            assert generations(CellDir("a", tmp_path / "a"))[0][0].text == text
+        for text in ("a" * 25, "é" * 5, '"' * 13):
+            with pytest.raises(ParameterError, match="gen_text is longer, in JSON, than the 24 bytes that are read"):
+                add(cell, generations=[{"gen_text": text}] * 2, replace=True)
+    with pytest.raises(ParameterError, match="model is longer, in JSON, than the 24 bytes"):
+        writer(tmp_path / "b", model="\x01" * 5)
+    assert load(tmp_path / "a").status == "ok"
 
 
 @pytest.mark.parametrize("file", [HISTORY, GENS])
