@@ -75,7 +75,7 @@ def check_limits() -> None:
     limits()
 
 
-def within(name: str, found: int, what: str, *, file: str, field: str | None = None) -> None:
+def within(name: str, found: int, what: str, *, file: str | None = None, field: str | None = None) -> None:
     """Make sure that what was found of a limited thing is not too much.
 
     Raises:

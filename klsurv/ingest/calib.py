@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from klsurv.errors import CellError
+from klsurv.errors import CellError, LimitError
 from klsurv.ingest.discover import CALIB
 from klsurv.ingest.values import Json, finite, get, kind, tokens, whole
-from klsurv.limits import limits
+from klsurv.limits import within
 from klsurv.names import clean
 
 T = TypeVar("T")
@@ -17,7 +17,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Calib:
-    """What a cell was: its window in tokens, target in nats; None where the file does not say, with a note on each."""
+    """What a cell was: its window in tokens, target in nats; None where the file does not say, with a note on each.
+
+    `refused`: one of them is longer than a limit allows.
+    """
 
     window: int
     model: str | None
@@ -27,6 +30,7 @@ class Calib:
     target_kl: float | None
     c_star: float | None
     notes: list[str] = field(default_factory=list)
+    refused: bool = False
 
 
 def check_calib(calib: Json) -> Calib:
@@ -39,9 +43,16 @@ def check_calib(calib: Json) -> Calib:
     if window < 1:
         raise CellError("a rollout has 1 token or more, not 0", file=CALIB, field="window")
     notes: list[str] = []
+    refused = False
 
     def optional(name: str, read: Callable[[object], T | None]) -> T | None:
-        value = read(calib.get(name))
+        nonlocal refused
+        try:
+            value = read(calib.get(name))
+        except LimitError as error:
+            notes.append(f"{CALIB}: {name}: {error}")
+            refused = True
+            return None
         if value is None:
             cause = f"is {kind(calib[name])}, and cannot be used" if name in calib else "missing"
             notes.append(f"{CALIB}: {name}: {cause}")
@@ -56,8 +67,12 @@ def check_calib(calib: Json) -> Calib:
         target_kl=optional("target_kl", finite),
         c_star=optional("c_star", finite),
         notes=notes,
+        refused=refused,
     )
 
 
 def _text(value: object) -> str | None:
-    return clean(value) if isinstance(value, str) and len(value) <= limits().name else None
+    if not isinstance(value, str):
+        return None
+    within("name", len(value), "characters")
+    return clean(value)

@@ -82,6 +82,7 @@ def load_cell(where: CellDir, *, metric: Metric, files: Files | None = None) -> 
         path=where.path,
         status="partial" if notes else "ok",
         reason="; ".join(notes) or None,
+        refused=calib.refused,
         calib=calib,
         forks=forks,
         doses=doses,

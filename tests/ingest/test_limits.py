@@ -149,7 +149,10 @@ def test_a_name_that_is_too_long_is_left_out_and_told(tmp_path: Path) -> None:
     cell = load(directory)
     assert cell.calib is not None
     assert (cell.calib.model, cell.calib.method) == ("m" * 1_000, None)
-    assert (cell.status, cell.reason) == ("partial", "calib.json: method: is text, and cannot be used")
+    assert (cell.status, cell.reason) == (
+        "partial",
+        "calib.json: method: has 1,001 characters, and at most 1,000 are read: KLSURV_MAX_NAME raises this limit",
+    )
 
 
 def test_a_string_ends_at_the_first_quote_that_is_not_escaped(tmp_path: Path, most: Set) -> None:
@@ -326,3 +329,16 @@ def test_a_store_reads_a_refused_cell_again_when_the_limit_is_raised(tmp_path: P
     second = klsurv.update_store(tmp_path / "runs", tmp_path / "store")
     assert (second.unchanged, second.updated, second.broken) == (["a"], ["b"], {})
     assert klsurv.scan(tmp_path / "store").summary().get_column("n").to_list() == [4, 4]
+
+
+def test_a_store_has_a_long_name_when_the_limit_is_raised(tmp_path: Path, most: Set) -> None:
+    write_cell(tmp_path / "runs", "a", calib={"method": "pca and more"})
+    most(name=11)
+    klsurv.update_store(tmp_path / "runs", tmp_path / "store")
+    assert klsurv.scan(tmp_path / "store", tell=lambda _: None).cells().select("method", "status").row(0) == (
+        None,
+        "partial",
+    )
+    most(name=12)
+    klsurv.update_store(tmp_path / "runs", tmp_path / "store")
+    assert klsurv.scan(tmp_path / "store").cells().select("method", "status").row(0) == ("pca and more", "ok")
