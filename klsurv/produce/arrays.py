@@ -56,6 +56,10 @@ def vector(values: object, name: str) -> Vector:
     if array.dtype.kind == "O":
         return np.array([_number(x, f"{name}[{i}]") for i, x in enumerate(array)], dtype=np.float64)
     check(array.size == 0 or array.dtype.kind in "iuf", f"{name} holds {array.dtype}, not numbers")
+    if isinstance(values, (list, tuple)):
+        # Among numbers, numpy takes a truth value for one.
+        for i in (i for i, x in enumerate(values) if isinstance(x, (bool, np.bool_))):
+            check(False, f"{name}[{i}] is {values[i]}, not a number")
     return array.astype(np.float64)
 
 

@@ -94,6 +94,8 @@ def test_a_number_of_32_bits_stays_exactly_what_it_was() -> None:
         (np.ma.array([[1j]]), r"kl\[0\]\[0\] is 1j, not a number"),
         ([[Decimal("sNaN")]], r"kl\[0\]\[0\] is no number that a float can hold"),
         ([[10**400]], r"kl\[0\]\[0\] is no number that a float can hold"),
+        ([[0.5, True]], r"kl\[0\]\[1\] is True, not a number"),
+        ([(0.5, np.bool_(False))], r"kl\[0\]\[1\] is False, not a number"),
         ([[None, True]], r"kl\[0\]\[1\] is True, not a number"),
         ([[[1], [1, 2]]], r"kl\[0\] cannot be taken as a row of numbers"),
     ],
@@ -119,6 +121,7 @@ def test_lengths_are_whole_numbers(values: object) -> None:
         ([2**31], r"gen_len\[0\] must be a number of tokens from 0 on, not 2147483648"),
         ([[8], [3]], r"gen_len must be a row of numbers, and has the shape \(2, 1\)"),
         ([True], "gen_len holds bool, not numbers"),
+        ([8, True], r"gen_len\[1\] is True, not a number"),
     ],
 )
 def test_what_is_no_length_is_refused(values: object, told: str) -> None:
