@@ -27,17 +27,19 @@ _OLD = "_old"
 
 
 def write_cells(
-    cells: pl.DataFrame, source: pl.DataFrame, target: Path, *, force: bool, progress: Progress | None
+    cells: pl.DataFrame, source: pl.DataFrame, target: Path, *, read: Path, force: bool, progress: Progress | None
 ) -> None:
-    """Write the trajectories as run cells into `target`, where they appear when the last was written.
+    """Write the trajectories, `read` from a file, as run cells into `target`, where they appear when the last is there.
 
     Raises:
-        OutputError: one of the cells is there already and not `force`, or they cannot be written.
+        OutputError: one of the cells is there already and not `force`, or would take the file along, or they cannot be
+            written.
         CellError: a cell cannot be a run cell: its name, prompts, forks or facts do not fit the format.
     """
     parts = {name: part for (name,), part in source.partition_by("cell", as_dict=True, maintain_order=True).items()}
     directories = {name: _directory(name) for name in parts}
     _check_free(target, directories.values(), force=force)
+    _check_outside(read, target, directories.values())
     made = not os.path.exists(target)
     staging = None
     try:
@@ -147,6 +149,15 @@ def _check_free(target: Path, directories: Iterable[str], *, force: bool) -> Non
     if taken and not force:
         names = some([*map(clean, taken)], 5)
         raise OutputError(f"{shown} has {len(taken)} of the cells already ({names}): force (--force) replaces them")
+
+
+def _check_outside(read: Path, target: Path, directories: Iterable[str]) -> None:
+    file, root = Path(os.path.realpath(read)), Path(os.path.realpath(target))
+    within = file.relative_to(root).parts if file.is_relative_to(root) else ()
+    if within and within[0] in directories:
+        raise OutputError(
+            f"{clean(str(read))} is in a cell that would be replaced, with all that is in it: move the file away"
+        )
 
 
 def _swap(staging: Path, target: Path, directories: list[str]) -> None:

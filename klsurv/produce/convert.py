@@ -102,5 +102,5 @@ def _to_cells(
     cells, messages = check_table(path, cells, source)
     for message in messages:
         tell(message)
-    write_cells(cells, source, target, force=force, progress=progress)
+    write_cells(cells, source, target, read=path, force=force, progress=progress)
     return Converted(cells=source.get_column("cell").n_unique(), trajectories=source.height)
