@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,9 @@ class CellFiles:
         """Remove what a writer that was killed had not yet put in its place."""
         for name in (CALIB, TRAJECTORY, PMASS, HISTORY, GENS):
             for leftover in self.path.glob(f".{name}.*.part"):
-                if not leftover.is_dir():
-                    leftover.unlink(missing_ok=True)
+                # Where it must not be removed nothing can be written either, which writing will tell.
+                with suppress(OSError):
+                    leftover.unlink()
 
 
 def _document(content: Read | None, file: str, fields: Sequence[str], other: dict[str, Any]) -> Document:

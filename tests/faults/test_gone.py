@@ -199,6 +199,19 @@ def test_a_store_that_is_deleted_while_cells_go_into_it(tmp_path: Path, monkeypa
     assert klsurv.update_store(root, store).new == ["a"]
 
 
+def test_what_a_killed_writer_left_may_stay_where_it_must_not_be_removed(place: Path) -> None:
+    with writer(place / "c") as cell:
+        add(cell)
+    leftover = cell.path / ".pmass.json.0123.part"
+    leftover.touch()
+    cell.path.chmod(0o555)
+    with writer(place / "c") as cell:
+        assert cell.completed == (1.0,)
+        with pytest.raises(OutputError, match=r"trajectory\.json cannot be written: Permission denied"):
+            add(cell, 2.0)
+    assert leftover.exists()
+
+
 def test_a_cell_that_is_deleted_under_its_writer(tmp_path: Path) -> None:
     with writer(tmp_path / "a") as cell:
         add(cell, 0.0)
