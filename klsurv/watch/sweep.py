@@ -22,6 +22,7 @@ from klsurv.ingest.discover import CellDir, discover
 from klsurv.ingest.remote import Place
 from klsurv.ingest.root import is_early, wanted
 from klsurv.ingest.workers import load_cells
+from klsurv.limits import limits
 from klsurv.params import Scoring, Selection
 from klsurv.schema import GROUP_COLUMNS, SUMMARY, typed
 from klsurv.stats import caveats
@@ -209,11 +210,11 @@ def _told(cell: Known | None) -> tuple[object, ...] | None:
 
 
 def _is_empty(path: Place) -> bool:
-    """Of a place that holds no cell: whether it is there and can be listed, so that none is in it."""
+    """Of a place in which no cell was found: whether it is there and was looked through, so that none is in it."""
     if not isinstance(path, Path):
         return False
     try:
-        os.scandir(path).close()
+        with os.scandir(path) as listed:
+            return sum(1 for _ in listed) <= limits().cells
     except OSError:
         return False
-    return True

@@ -186,6 +186,21 @@ def test_a_root_that_goes_away_leaves_what_is_known(tmp_path: Path, monkeypatch:
     assert (reads.taken(), watched.view().waiting) == ([], None)
 
 
+def test_a_root_that_has_become_too_large_leaves_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        Producer(tmp_path, name).begin().add(0.0)
+    watched = sweep(tmp_path)
+    watched.refresh()
+    before = watched.view().table
+    monkeypatch.setenv("KLSURV_MAX_CELLS", "1")
+    assert watched.refresh() == []
+    assert "holds more than 1 entries" in str(watched.view().waiting)
+    assert_frame_equal(watched.view().table, before)
+    monkeypatch.delenv("KLSURV_MAX_CELLS")
+    assert watched.refresh() == []
+    assert watched.view().waiting is None
+
+
 @pytest.mark.parametrize(
     "options",
     [
