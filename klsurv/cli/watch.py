@@ -77,7 +77,10 @@ def command(
         _print(sweep, format or "csv", interval=interval, ended=ended)
     view = sweep.view()
     if not view.trajectories:
-        raise NothingUsableError(view.waiting or "no cell could be used")
+        chosen = "" if selection.alphas is None else " at the alphas asked for"
+        read = {"ok", "partial"} & view.states.keys()
+        nothing = f"no cell has a trajectory{chosen}" if read else "no cell could be used"
+        raise NothingUsableError(view.waiting or nothing)
 
 
 def _draw(sweep: Sweep, title: str, *, interval: float, ended: Callable[[int], bool]) -> None:

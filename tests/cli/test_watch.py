@@ -131,6 +131,12 @@ def test_whoever_has_seen_enough_ends_it(tmp_path: Path) -> None:
         assert process.stderr.read() == ""
 
 
+def test_where_no_cell_has_the_alphas_it_says_so(klsurv: Klsurv, real_cells: Path) -> None:
+    result = klsurv("watch", real_cells, "--count", "1", "--alphas", "77")
+    assert (result.returncode, result.stderr) == (1, "error: no cell has a trajectory at the alphas asked for\n")
+    assert ",ok,0,0,0,false," in result.stdout
+
+
 @pytest.mark.parametrize("end", [["--count", "2"], ["--until-idle", "0.3"]], ids=" ".join)
 def test_where_nothing_ever_comes_it_ends_with_1(klsurv: Klsurv, tmp_path: Path, end: list[str]) -> None:
     result = klsurv("watch", tmp_path / "runs", "--interval", "0.1", *end)
