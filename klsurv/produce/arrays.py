@@ -121,7 +121,9 @@ def _plain(values: Any) -> Any:
         return np.asarray(values)
     if hasattr(values, "detach"):
         # A tensor may hang on a graph, lie on another device, or be of a type that numpy lacks, such as bfloat16.
-        return values.detach().cpu().double()
+        values = values.detach().cpu()
+        # Of others double() would make numbers, of truth and complex values too, and it rounds large whole ones.
+        return values.double() if values.is_floating_point() else values
     return values
 
 

@@ -32,11 +32,14 @@ class Tensor:
     def double(self) -> Tensor:
         return Tensor(self.values, (*self.done, "double"))
 
-    def item(self) -> float:
-        return float(self.values)
+    def is_floating_point(self) -> bool:
+        return np.asarray(self.values).dtype.kind == "f"
+
+    def item(self) -> Any:
+        return float(self.values) if "double" in self.done else self.values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        assert self.done == ("detach", "cpu", "double")
+        assert self.done == ("detach", "cpu", *["double"] * self.is_floating_point())
         return np.asarray(self.values, dtype=dtype)
 
 
@@ -87,6 +90,8 @@ def test_a_number_of_32_bits_stays_exactly_what_it_was() -> None:
         ([[1.0], ["0.5"]], r"kl\[1\] holds <U3, not numbers"),
         ([[True]], r"kl\[0\] holds bool, not numbers"),
         ([[1j]], r"kl\[0\] holds complex128, not numbers"),
+        ([Tensor([True, False])], r"kl\[0\] holds bool, not numbers"),
+        ([Tensor([1j])], r"kl\[0\] holds complex128, not numbers"),
         ([[None, "x"]], r"kl\[0\]\[1\] is 'x', not a number"),
         (np.array(5.0), "kl must be one row of numbers per prompt, not one number"),
         (np.ma.array([[True, False]]), r"kl\[0\]\[0\] is True, not a number"),
@@ -130,6 +135,8 @@ def test_what_is_no_length_is_refused(values: object, told: str) -> None:
 
 
 def test_scalars_of_numpy_and_of_tensors_become_pythons_own() -> None:
+    # No float is this number.
+    assert integer(Tensor(2**53 + 1), "seed") == 2**53 + 1
     numbers = [integer(np.int64(7), "seed"), integer(7.0, "seed"), real(np.float32(0.5), "alpha"), real(-0.0, "alpha")]
     assert numbers == [7, 7, 0.5, 0.0]
     assert [*map(type, numbers), math.copysign(1, numbers[-1])] == [int, int, float, float, 1.0]
