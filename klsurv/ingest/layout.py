@@ -55,8 +55,8 @@ def read_frame(
         )
     check_types(schema)
     given = frame
-    if "cell" not in names:
-        frame = frame.with_columns(cell=pl.lit("frame"))
+    # Of whatever type a name is, of klsurv's own tables it is text, and they are joined.
+    frame = frame.with_columns(cell=pl.col("cell").cast(pl.String) if "cell" in names else pl.lit("frame"))
     try:
         frame = _from_long(frame, rows) if long else frame
         if cells is not None:

@@ -161,3 +161,16 @@ def test_a_file_is_read_by_its_name_and_not_by_a_pattern(tmp_path: Path, name: s
     same(scan(tmp_path / name).summary(), scan(LONG).summary())
     klsurv.convert(tmp_path / name, tmp_path / "cells")
     same(scan(tmp_path / "cells").summary(), scan(LONG).summary())
+
+
+@pytest.mark.parametrize("table", ["long", "scored", "trajectories"])
+def test_names_of_cells_may_be_a_dictionary(tmp_path: Path, table: str) -> None:
+    for name in ("a", "b"):
+        write_cell(tmp_path / "runs", name)
+    runs = scan(tmp_path / "runs")
+    held = pq.read_table(export_of(runs, tmp_path / "file.parquet", table))
+    names = held.column("cell").dictionary_encode()
+    pq.write_table(held.set_column(held.schema.get_field_index("cell"), "cell", names), tmp_path / "again.parquet")
+    again = scan(tmp_path / "again.parquet")
+    same(again.check(), runs.check())
+    same(whole(again), whole(runs))
