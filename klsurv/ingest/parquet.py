@@ -64,6 +64,8 @@ def read_parquet(
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise LayoutError(f"{clean(str(path))} is not a parquet file (no other is read): {first_line(error)}") from None
+    if "cells" in told and told["cells"].get_column("cell").has_nulls():
+        raise LayoutError(f"{clean(str(path))} is damaged: its metadata has a cell without a name")
     if footer.get(FOOTER_TABLE) in BY_CELL and FOOTER_CELLS not in footer:
         raise LayoutError(
             f"{clean(str(path))} is one part of a table that was exported by columns (--partition-by): "

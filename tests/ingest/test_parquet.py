@@ -174,3 +174,13 @@ def test_names_of_cells_may_be_a_dictionary(tmp_path: Path, table: str) -> None:
     again = scan(tmp_path / "again.parquet")
     same(again.check(), runs.check())
     same(whole(again), whole(runs))
+
+
+@pytest.mark.parametrize("told", ['{"a": 1}', "[{}]"])
+def test_metadata_of_a_cell_without_a_name_is_damaged(tmp_path: Path, told: str) -> None:
+    write_cell(tmp_path / "runs", "a")
+    held = pq.read_table(export_of(scan(tmp_path / "runs"), tmp_path / "file.parquet", "long"))
+    metadata = {**held.schema.metadata, b"klsurv.cells": told.encode()}
+    pq.write_table(held.replace_schema_metadata(metadata), tmp_path / "file.parquet")
+    with pytest.raises(LayoutError, match=r"file\.parquet is damaged: its metadata has a cell without a name"):
+        scan(tmp_path / "file.parquet").check()
