@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from klsurv.schema import CHECK
+from klsurv.schema import CHECK, USABLE
 
 _COUNTS = ["n_kl_failed", "n_kl_negative", "n_pmass_failed"]
+_TOLD = pl.col("n_trajectories", *_COUNTS)
 
 
 def check(cells: pl.LazyFrame, trajectories: pl.LazyFrame) -> pl.LazyFrame:
@@ -15,5 +16,7 @@ def check(cells: pl.LazyFrame, trajectories: pl.LazyFrame) -> pl.LazyFrame:
     return (
         cells.with_columns(n_alphas=pl.col("alphas").list.len().cast(pl.Int64))
         .join(counts, on="cell", how="left", maintain_order="left")
+        # A usable cell may have no trajectory, or none at the alphas that were chosen.
+        .with_columns(pl.when(pl.col("status").is_in(USABLE)).then(_TOLD.fill_null(0)).otherwise(_TOLD))
         .select(CHECK.names)
     )

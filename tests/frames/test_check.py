@@ -43,6 +43,15 @@ def test_each_cell_has_a_row_in_order_with_what_was_counted_in_it(
     ]
 
 
+def test_of_a_usable_cell_without_trajectories_none_is_counted(cells: pl.LazyFrame) -> None:
+    table = check(cells, scored(trajectory([0.1], cell="c"))).collect()
+    assert table.drop("reason").rows() == [
+        ("b", "ok", 2, 2, 0, 0, 0, 0),
+        ("a", "broken", None, None, None, None, None, None),
+        ("c", "partial", 1, 1, 1, 0, 0, 0),
+    ]
+
+
 def test_the_reason_is_that_of_the_cell(cells: pl.LazyFrame, trajectories: pl.LazyFrame) -> None:
     table = check(cells, trajectories).collect()
     assert table.get_column("reason").to_list() == [None, "pmass.json: is empty", "calib.json: seed: missing"]
