@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from klsurv.errors import CellError
+from klsurv.errors import CellError, LimitError, ParameterError
 from klsurv.ingest.calib import Calib
 from klsurv.ingest.discover import CALIB
-from klsurv.limits import limits
+from klsurv.limits import limits, within
 from klsurv.names import clean
 from klsurv.produce.arrays import integer, lengths, real, tokens
 from klsurv.validate import check, shown
@@ -59,12 +59,25 @@ def check_forks(fork_points: object) -> list[int]:
     """Fork points: tokens, strictly ascending.
 
     Raises:
-        ParameterError: they are not.
+        ParameterError: they are not, or too many.
     """
     forks = lengths(fork_points, "fork_points")
+    few("forks", len(forks), "forks", field="fork_points")
     for i, (before, fork) in enumerate(pairwise(forks), 1):
         check(fork > before, f"fork_points must ascend: fork_points[{i}] is {fork}, after {before}")
     return forks
+
+
+def few(limit: str, found: int, what: str, *, field: str | None = None) -> None:
+    """Make sure that readers do not refuse a cell for how much it holds.
+
+    Raises:
+        ParameterError: they would; the message says how to raise the limit.
+    """
+    try:
+        within(limit, found, what, field=field)
+    except LimitError as error:
+        raise ParameterError(str(error)) from None
 
 
 def text(value: object, name: str) -> str:

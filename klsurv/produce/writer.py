@@ -13,7 +13,7 @@ from klsurv.names import clean
 from klsurv.params import Metric
 from klsurv.produce.arrays import real
 from klsurv.produce.dose import Measured, check_kl, check_measured
-from klsurv.produce.facts import Facts, check_forks
+from klsurv.produce.facts import Facts, check_forks, few
 from klsurv.produce.files import CellFiles
 from klsurv.produce.generations import lines
 from klsurv.produce.lock import Lock
@@ -138,7 +138,8 @@ class CellWriter:
             replace: put it in the place of what the cell holds at this alpha.
 
         Raises:
-            ParameterError: the cell has this alpha, or the values do not fit together or are out of their range.
+            ParameterError: the cell has this alpha, or the values do not fit together, are out of their range or more
+                than readers take (`klsurv.limits`).
             OutputError: a file cannot be written, or the writer was closed.
         """
         if self._closed:
@@ -149,7 +150,9 @@ class CellWriter:
                 replace or alpha not in self.completed,
                 "is in the cell already: replace=True would put this in its place",
             )
+            few("alphas", len({*self.completed, alpha}), "alphas with this one")
             rows = check_kl(kl, window=self._facts.window)
+            few("prompts", len(rows), "prompts", field="kl")
             measured = self._measured(pmass, gen_len)
             self._check_prompts(alpha, len(rows), measured)
             asked = None

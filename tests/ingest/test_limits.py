@@ -181,6 +181,26 @@ def test_a_text_that_the_writer_takes_is_one_that_is_read(tmp_path: Path, most: 
     assert load(tmp_path / "a").status == "ok"
 
 
+def test_the_writer_makes_no_cell_that_is_not_read(tmp_path: Path, most: Set) -> None:
+    most(alphas=2, prompts=2, forks=4)
+    with writer(tmp_path / "a") as cell:
+        for alpha in (1.0, 2.0):
+            add(cell, alpha)
+        add(cell, 2.0, replace=True)
+        with pytest.raises(
+            ParameterError, match=r"a: alpha 3\.0: has 3 alphas with this one, and at most 2 are read: KLS"
+        ):
+            add(cell, 3.0)
+        with pytest.raises(
+            ParameterError, match=r"alpha 2\.0: kl: has 3 prompts, and at most 2 are read: KLSURV_MAX_PR"
+        ):
+            add(cell, 2.0, kl=[[0.5]] * 3, replace=True)
+    assert load(tmp_path / "a").status == "ok"
+    with pytest.raises(ParameterError, match="fork_points: has 5 forks, and at most 4 are read: KLSURV_MAX_FORKS rai"):
+        writer(tmp_path / "b", fork_points=[0, 1, 2, 3, 4])
+    assert not (tmp_path / "b").exists()
+
+
 @pytest.mark.parametrize("file", [HISTORY, GENS])
 def test_the_other_files_of_a_cell_are_bounded_too(tmp_path: Path, most: Set, file: str) -> None:
     directory = write_cell(tmp_path)
