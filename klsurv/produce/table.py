@@ -53,6 +53,9 @@ def _with_layers(cells: pl.DataFrame, frame: pl.LazyFrame) -> pl.DataFrame:
     """The table `cells` with the layers of the file, each a whole number: klsurv reads others as none."""
     # A name may be a number, which is read as text.
     found = frame.group_by(pl.col("cell").cast(pl.String)).agg(pl.col("layer").first()).collect()
+    if found.schema["layer"].is_float():
+        # As of the other facts, it is one that is not known.
+        found = found.with_columns(pl.col("layer").fill_nan(None))
     try:
         exact = found.with_columns(pl.col("layer").cast(CELLS.schema["layer"]))
     except pl.exceptions.PolarsError as error:

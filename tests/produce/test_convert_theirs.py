@@ -40,6 +40,12 @@ def test_cells_that_are_not_named_by_text_keep_their_layer(tmp_path: Path, named
     assert tables(tmp_path / "cells")[0].select("cell", "layer").rows() == [(name, 18)]
 
 
+def test_facts_that_are_nan_are_not_known(tmp_path: Path) -> None:
+    facts = ("seed", "target_kl", "c_star", "layer")
+    quiet(table(tmp_path, **{name: [NAN] * 4 for name in facts}), tmp_path / "cells")
+    assert tables(tmp_path / "cells")[0].select(facts).rows() == [(None,) * 4]
+
+
 def test_and_back_it_has_the_same_rows(tmp_path: Path) -> None:
     path = table(tmp_path, kl=[0.1, NAN, INF, -INF], gen_len=[3, 3, 3, 1])
     quiet(path, tmp_path / "cells")
