@@ -13,8 +13,7 @@ from klsurv.errors import CellError
 from klsurv.ingest.calib import check_calib
 from klsurv.ingest.check import check_doses, check_forks
 from klsurv.ingest.discover import CALIB, GENS, HISTORY, PMASS, TRAJECTORY
-from klsurv.ingest.parse import Document as Read
-from klsurv.ingest.parse import read_json, read_object
+from klsurv.ingest.parse import Parsed, read_json, read_object
 from klsurv.limits import limits
 from klsurv.produce import generations
 from klsurv.produce.arrays import Vector, listed
@@ -114,7 +113,7 @@ class CellFiles:
         pmass.write(self.path / PMASS)
         self._pmass = pmass
 
-    def _read(self, name: str, fields: Sequence[str]) -> Read | None:
+    def _read(self, name: str, fields: Sequence[str]) -> Parsed | None:
         """What a file holds, without an alpha in those of `fields` that it lacks; None where there is no file."""
         if not self._has(name):
             return None
@@ -135,5 +134,5 @@ class CellFiles:
                     leftover.unlink()
 
 
-def _document(content: Read | None, file: str, fields: Sequence[str], other: dict[str, Any]) -> Document:
+def _document(content: Parsed | None, file: str, fields: Sequence[str], other: dict[str, Any]) -> Document:
     return Document.new(fields, other) if content is None else Document.of(content, file, fields)

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 import klsurv
 from klsurv.errors import CellError, LayoutError, OutputError
 from tests.produce.converting import quiet, table
-from tests.produce.producing import SAID, add, tables, writer
+from tests.produce.producing import SAID, add, tables, trajectories, writer
 
 
 def test_cells_that_are_there_are_not_written_over_unless_forced(tmp_path: Path) -> None:
@@ -181,3 +181,17 @@ def test_more_cells_than_files_may_be_open_are_replaced(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MANY, str(tmp_path / "long.parquet"), str(tmp_path / "runs")]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (result.stdout, result.stderr) == ("320\n", "")
+
+
+def test_a_file_in_a_cell_that_would_be_replaced_is_not_lost_with_it(tmp_path: Path) -> None:
+    with writer(tmp_path / "cells" / "a") as cell:
+        add(cell)
+    quiet(tmp_path / "cells", cell.path / "long.parquet")
+    (tmp_path / "link").symlink_to("cells")
+    for target in ("cells", "link"):
+        with pytest.raises(OutputError, match=r"long\.parquet is in a cell that would be replaced"):
+            quiet(cell.path / "long.parquet", tmp_path / target, force=True)
+    (cell.path / "long.parquet").rename(tmp_path / "cells" / "long.parquet")
+    quiet(tmp_path / "cells" / "long.parquet", tmp_path / "cells", force=True)
+    assert (tmp_path / "cells" / "long.parquet").is_file()
+    assert len(trajectories(tmp_path / "cells")) == 2

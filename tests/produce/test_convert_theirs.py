@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from datetime import date
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -14,7 +14,7 @@ from klsurv.errors import CellError, KlsurvWarning, LayoutError
 from klsurv.produce.convert import Converted
 from tests.ingest.handmade import write_cell
 from tests.produce.converting import quiet, table
-from tests.produce.producing import INF, NAN, SAID, add, tables, trajectories, writer
+from tests.produce.producing import INF, NAN, SAID, add, tables, writer
 
 
 def test_a_table_of_another_team_becomes_cells_with_the_facts_that_it_tells(tmp_path: Path) -> None:
@@ -135,17 +135,3 @@ def test_without_a_listener_it_warns(tmp_path: Path) -> None:
     with pytest.warns(KlsurvWarning, match="column note") as told:
         klsurv.convert(table(tmp_path, note=["x"] * 4), tmp_path / "cells")
     assert told[0].filename == __file__
-def test_a_file_in_a_cell_that_would_be_replaced_is_not_lost_with_it(tmp_path: Path) -> None:
-    with writer(tmp_path / "cells" / "a") as cell:
-        add(cell)
-    quiet(tmp_path / "cells", cell.path / "long.parquet")
-    (tmp_path / "link").symlink_to("cells")
-    for target in ("cells", "link"):
-        with pytest.raises(OutputError, match=r"long\.parquet is in a cell that would be replaced"):
-            quiet(cell.path / "long.parquet", tmp_path / target, force=True)
-    (cell.path / "long.parquet").rename(tmp_path / "cells" / "long.parquet")
-    quiet(tmp_path / "cells" / "long.parquet", tmp_path / "cells", force=True)
-    assert (tmp_path / "cells" / "long.parquet").is_file()
-    assert len(trajectories(tmp_path / "cells")) == 2
-
-

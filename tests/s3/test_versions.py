@@ -18,7 +18,7 @@ from klsurv.ingest.parse import read_object
 from klsurv.ingest.remote import Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.store import bucket as buckets
-from klsurv.store import layout
+from klsurv.store import file as files
 from klsurv.store.ingest import ingest
 from tests.ingest.handmade import write_cell
 from tests.s3.objects import content, upload
@@ -138,7 +138,7 @@ def test_a_long_footer_is_fetched_in_two_parts(
 ) -> None:
     ingest(real_cells, bucket / "store")
     want = summary(bucket / "store")
-    monkeypatch.setattr(layout, "_TAIL", 16)
+    monkeypatch.setattr(files, "_TAIL", 16)
     assert summary(bucket / "store") == want
 
 
