@@ -135,7 +135,8 @@ def kl_axis(axes: Axes, *, field: str, title: str | None, labels: bool) -> dict[
         "type": "quantitative",
         "title": title,
         "scale": {"domain": list(axes.y_domain), "nice": False, "zero": False, **log},
-        "axis": {"tickCount": 5, "format": "~g", "zindex": 1, **ticks, **hidden},
+        # Six digits: without their number Vega takes as few as tell its ticks apart, and writes 40 as 4e+1.
+        "axis": {"tickCount": 5, "format": ".6~g", "zindex": 1, **ticks, **hidden},
     }
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Any
+
 import altair as alt
 import pytest
 
 from klsurv.charts.figure import Datasets
 from klsurv.charts.legend import Entry, legend
-from klsurv.charts.page import Page, Words, kl_ticks, short, shorts, span
+from klsurv.charts.page import Page, Words, kl_axis, kl_ticks, short, shorts, span
 from klsurv.charts.sheet import log_scale, panel, share, sheet, time
 from klsurv.exprs.axes import Axes
+from klsurv.output.images import svg_of
 from klsurv.params import Layout
 
 
@@ -69,6 +74,27 @@ def test_ticks_of_kl_are_dense_only_where_their_labels_have_room() -> None:
     assert kl_ticks(small) == pytest.approx([0, 0.1, 0.3, 1, 3])
     assert kl_ticks(large) == pytest.approx([0, 0.03, 0.1, 0.3, 1, 3])
     assert kl_ticks(Axes(width=225, height=165, x_max=96, y_max=0.001, kl_log=True)) == [0]
+
+
+def labels(encoding: dict[str, Any], *, size: tuple[int, int]) -> list[str]:
+    """What Vega writes at the ticks of an axis, and its title."""
+    chart = {"data": {"values": [{}]}, "mark": "point", "width": size[0], "height": size[1], "encoding": encoding}
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg_of(json.dumps(chart)))
+
+
+@pytest.mark.parametrize(
+    ("y_max", "want"),
+    [
+        (1.1, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
+        (40.0, ["0", "10", "20", "30", "40"]),
+        (700.0, ["0", "200", "400", "600"]),
+        (5000.0, ["0", "1000", "2000", "3000", "4000", "5000"]),
+    ],
+)
+def test_kl_is_written_out_at_its_ticks(y_max: float, want: list[str]) -> None:
+    axes = Axes(width=300, height=215, x_max=96, y_max=y_max)
+    y = kl_axis(axes, field="y", title="KL", labels=True)
+    assert labels({"y": y}, size=(axes.width, axes.height)) == [*want, "KL"]
 
 
 def test_hidden_labels_keep_their_place() -> None:
