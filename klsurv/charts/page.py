@@ -110,7 +110,7 @@ def time_axis(ends: tuple[float, float], *, log_time: bool, field: str = "fork")
     if ends[1] < _SHORT:
         ticks = {"values": list(range(int(ends[1]) + 1)), "format": "d"}
     elif log_time:
-        ticks = {"values": [v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]]}
+        ticks = _all([v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]])
     return {
         "field": field,
         "type": "quantitative",
@@ -128,7 +128,7 @@ def kl_title(scoring: Scoring) -> str:
 def kl_axis(axes: Axes, *, field: str, title: str | None, labels: bool) -> dict[str, Any]:
     """The KL axis of a panel (R7), as Vega-Lite writes it."""
     log: dict[str, Any] = {"type": "symlog", "constant": LINEAR_BELOW} if axes.kl_log else {}
-    ticks: dict[str, Any] = {"values": kl_ticks(axes)} if axes.kl_log else {}
+    ticks: dict[str, Any] = _all(kl_ticks(axes)) if axes.kl_log else {"tickCount": 5}
     hidden: dict[str, Any] = {} if labels else NO_LABELS
     return {
         "field": field,
@@ -136,8 +136,13 @@ def kl_axis(axes: Axes, *, field: str, title: str | None, labels: bool) -> dict[
         "title": title,
         "scale": {"domain": list(axes.y_domain), "nice": False, "zero": False, **log},
         # Six digits: without their number Vega takes as few as tell its ticks apart, and writes 40 as 4e+1.
-        "axis": {"tickCount": 5, "format": ".6~g", "zindex": 1, **ticks, **hidden},
+        "axis": {"format": ".6~g", "zindex": 1, **ticks, **hidden},
     }
+
+
+def _all(ticks: Sequence[float]) -> dict[str, Any]:
+    """These ticks, each of them: of more than it counts on Vega draws every second, and not those that are meant."""
+    return {"values": list(ticks), "tickCount": len(ticks)}
 
 
 def kl_ticks(axes: Axes) -> list[float]:

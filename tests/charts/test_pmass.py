@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import polars as pl
+
 from klsurv.charts.theme import ALIVE, DEAD
+from klsurv.output.images import svg_of
+from klsurv.params import Layout
 from tests.charts.figures import draw, headings, layers, panels, rows, spec
+from tests.frames.source import trajectory
+from tests.generated import quietly
 from tests.ingest.handmade import NAN, write_cell
 
 
@@ -69,3 +76,11 @@ def test_the_band_and_median_of_one_fork_are_seen(tmp_path: Path) -> None:
         assert (median["encoding"]["y"]["field"], len(rows(read, median))) == ("p50", 1)
         assert (band["encoding"]["y"]["field"], band["encoding"]["y2"]["field"]) == ("p10", "p90")
         assert band["mark"]["strokeWidth"] == median["mark"]["size"]
+
+
+def test_a_logarithmic_time_axis_has_each_of_its_ticks() -> None:
+    long = {"fork": [0, 4096], "pmass": [0.9, 0.9], "gen_len": 4096, "window": 4096}
+    frame = pl.DataFrame([{"prompt": 0, **trajectory([0.1] * 4096, alpha=alpha, **long)} for alpha in (0.5, 1.0, 2.0)])
+    figure = draw("pmass", quietly(frame), options={}, layout=Layout(log_time=True))
+    said = re.findall(r"<text[^>]*>([^<]*)</text>", svg_of(figure.spec()))
+    assert [said.count(tick) for tick in ("3", "10", "30", "100", "300", "1,000", "3,000")] == [3] * 7

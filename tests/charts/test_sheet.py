@@ -97,6 +97,12 @@ def test_kl_is_written_out_at_its_ticks(y_max: float, want: list[str]) -> None:
     assert labels({"y": y}, size=(axes.width, axes.height)) == [*want, "KL"]
 
 
+def test_a_logarithmic_axis_of_kl_has_each_of_its_ticks() -> None:
+    axes = Axes(width=225, height=165, x_max=96, y_max=150, kl_log=True)
+    y = kl_axis(axes, field="y", title="KL", labels=True)
+    assert labels({"y": y}, size=(225, 165)) == ["0", "0.1", "0.3", "1", "3", "10", "30", "100", "KL"]
+
+
 def test_hidden_labels_keep_their_place() -> None:
     assert "labelExpr" not in share("y", title="S", labels=True).to_dict()["axis"]
     assert share("y", title=None, labels=False).to_dict()["axis"]["labelExpr"] == "''"
