@@ -12,7 +12,7 @@ from altair.utils import schemapi
 
 import klsurv
 from klsurv.charts import figure as module
-from klsurv.charts.figure import Figure
+from klsurv.charts.figure import Datasets, Figure
 from klsurv.output.images import svg_of
 from klsurv.params import Look, Scoring
 from klsurv.plots.spaghetti import draw_spaghetti
@@ -79,6 +79,17 @@ def test_a_model_that_is_called_as_a_picture_keeps_its_name(monkeypatch: pytest.
     assert named.spec().count("data:image/png") == 2
     short = drawn(frame.with_columns(model=pl.lit(name[:40])))
     assert f"Model: {name[:40]}." in short.spec()
+
+
+def test_all_rows_are_drawn_also_where_a_filter_left_a_chunk_empty() -> None:
+    chunks = pl.concat([pl.DataFrame({"x": [n, n]}) for n in range(3)], rechunk=False)
+    for gone in range(3):
+        left = chunks.filter(chunks["x"].rechunk() != gone)
+        data = Datasets()
+        chart = {"data": data.name("rows", left), "mark": "point", "encoding": {"x": {"field": "x"}}}
+        figure = Figure({"vconcat": [chart]}, data)
+        assert json.loads(figure.spec())["datasets"]["rows"] == left.rows(named=True)
+        assert figure.with_data().to_dict()["datasets"]["rows"] == left.rows(named=True)
 
 
 @pytest.fixture

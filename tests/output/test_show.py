@@ -21,6 +21,13 @@ def test_json_holds_floats_in_full_and_null_for_nan() -> None:
     assert [json.loads(line) for line in text(FRAME, "ndjson").splitlines()] == json.loads(text(FRAME, "json"))
 
 
+def test_json_has_all_rows_also_where_a_filter_left_a_chunk_empty() -> None:
+    chunks = pl.concat([pl.DataFrame({"n": [n, n]}) for n in range(3)], rechunk=False)
+    for gone in range(3):
+        left = chunks.filter(chunks["n"].rechunk() != gone)
+        assert json.loads(text(left, "json")) == left.rows(named=True)
+
+
 def test_markdown_escapes_bars() -> None:
     assert text(FRAME, "md").splitlines() == [
         "| cell | n | kl | alphas |",
