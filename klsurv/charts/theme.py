@@ -40,10 +40,19 @@ def panel_size(columns: int) -> tuple[int, int]:
 
 
 def dose_colours(n: int) -> list[str]:
-    """A colour per dose, from light to dark."""
+    """A colour per dose, from light to dark; no two are the same."""
     if n == 1:
         return [ALIVE]
-    return [_RAMP[round(i * (len(_RAMP) - 1) / (n - 1))] for i in range(n)]
+    if n <= len(_RAMP):
+        return [_RAMP[round(i * (len(_RAMP) - 1) / (n - 1))] for i in range(n)]
+    return [_between(i * (len(_RAMP) - 1) / (n - 1)) for i in range(n)]
+
+
+def _between(place: float) -> str:
+    """The colour at a place of the ramp, mixed of the two about it."""
+    k = min(int(place), len(_RAMP) - 2)
+    low, high = (bytes.fromhex(colour[1:]) for colour in _RAMP[k : k + 2])
+    return "#" + bytes(round(a + (place - k) * (b - a)) for a, b in zip(low, high, strict=True)).hex()
 
 
 def config() -> dict[str, Any]:

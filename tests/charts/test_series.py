@@ -21,6 +21,13 @@ def test_doses_go_from_light_to_dark_and_eight_are_apart_in_grey() -> None:
     assert dose_colours(1) == [ALIVE]
 
 
+def test_no_two_of_many_doses_have_the_same_colour() -> None:
+    for n in (2, 8, 9, 25):
+        colours = dose_colours(n)
+        assert len(set(colours)) == n and (colours[0], colours[-1]) == (dose_colours(8)[0], dose_colours(8)[-1])
+        assert all(grey(first) > grey(second) for first, second in pairwise(colours))
+
+
 def test_alpha_makes_the_colour_and_the_others_the_dash() -> None:
     groups = pl.DataFrame({"method": ["a", "a", "b", "b"], "alpha": [0.0, 1.0, 0.0, 1.0]})
     one, two, three, four = series_of(groups, by=["method", "alpha"])
