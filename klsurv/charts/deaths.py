@@ -38,7 +38,8 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
     for i, cell in enumerate(cells):
         rows = deaths.filter(pl.col("cell") == cell)
         prompts = rows.get_column("prompt").unique().sort().to_list()
-        x = alt.X("dose:O", title="α (dose)", sort=alphas).scale(domain=alphas).axis(labelAngle=0, labelOverlap=True)
+        x = alt.X("dose:O", title="α (dose)", sort=alphas).scale(domain=alphas)
+        x = x.axis(labelAngle=0, labelOverlap="greedy", labelSeparation=4)
         y = alt.Y("prompt:O", title="prompt" if i == 0 else None).scale(domain=prompts).axis(labelOverlap=True)
         tooltip = [alt.Tooltip("prompt:O"), alt.Tooltip("dose:O"), alt.Tooltip("outcome:N"), alt.Tooltip("t:Q")]
         layers: list[Any] = []

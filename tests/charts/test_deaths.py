@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import polars as pl
 from klsurv.charts.deaths import EARLY_TO_LATE, FINISHED, RUNNING
 from klsurv.frames.deaths import deaths
 from klsurv.output.images import svg_of
+from klsurv.params import Layout
 from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec
 from tests.frames.source import trajectory
 from tests.generated import quietly
@@ -78,3 +80,12 @@ def test_who_was_not_measured_has_an_empty_square_and_a_place_in_the_legend(tmp_
 
 def test_where_all_were_measured_none_is_called_not_measured(real_cells: Path) -> None:
     assert "not measured" not in legend(spec(draw("deaths", real_cells)))
+
+
+def test_labels_of_many_doses_keep_apart() -> None:
+    doses = [i / 10 for i in range(25)]
+    frame = pl.DataFrame([{"prompt": 0, **trajectory([0.1] * 4, alpha=alpha)} for alpha in doses])
+    figure = draw("deaths", quietly(frame), options={}, layout=Layout(columns=2))
+    shown = re.findall(r"translate\(([\d.]+),15\)[^>]*opacity=\"1\">\d\.\d<", svg_of(figure.spec()))
+    # Three letters of 11 pixels are 16 wide.
+    assert len(shown) > 5 and all(float(b) - float(a) >= 16 + 4 for a, b in pairwise(shown))
