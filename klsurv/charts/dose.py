@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words
+from klsurv.charts.page import Page, Words, letters, told_apart
 from klsurv.charts.series import CROWD, Series, series_of
 from klsurv.charts.sheet import note, panel, share, sheet
 from klsurv.charts.theme import FAINT, INK, PAPER
@@ -36,6 +36,7 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: L
     tokens = tokens.axis(tickCount=5, zindex=1)
     alive = share("survival_tau", title="S(τ)", labels=True)
     half = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(y=alt.Y("y:Q"))
+    names = told_apart([one.name for one in series], letters(page.size[0]))
     panels = []
     for group in together:
         mean = _panel(dose, group, data, tokens, "rmst", ("rmst_low", "rmst_high"), others=by if apart else ())
@@ -45,7 +46,7 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: L
             end.append(_ed50(one.rows(dose), one, data, f"ed50 {i}", _beside(place, len(group), 0.035)))
         texts = ("restricted mean" if tau is None else f"restricted mean, {until}", f"alive at {until}")
         if apart:
-            texts = (group[0][1].name,) * 2
+            texts = (names[group[0][0]],) * 2
         for layers, text in zip((mean, [half, *end]), texts, strict=True):
             if tau is None:
                 layers.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 3, align="center"))

@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, span
+from klsurv.charts.page import Page, Words, headings, span
 from klsurv.charts.series import series_of
 from klsurv.charts.sheet import note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FINISHED, PAPER
@@ -31,10 +31,11 @@ def incidence_chart(
     page = Page(n_panels=len(groups), layout=layout)
     data = Datasets()
     ends = span(float(incidence.get_column("fork").max() or 1), page=page, room=False)  # type: ignore[arg-type]
+    sizes = [group.rows(n).get_column("n").sum() for group in groups]
+    said = headings([group.name or "all" for group in groups], [f"n={size}" for size in sizes], width=page.size[0])
     panels = []
-    for i, group in enumerate(groups):
+    for i, (group, size) in enumerate(zip(groups, sizes, strict=True)):
         rows = group.rows(incidence)
-        size = group.rows(n).get_column("n").sum()
         x = time(ends, page=page)
         layers: list[Any] = []
         below = pl.lit(0.0)
@@ -57,7 +58,7 @@ def incidence_chart(
             if group.rows(n).get_column("apart").any():
                 text = "left out: its fork grids differ"
             layers.append(note(text, page.size[0] / 2, page.size[1] / 2, align="center"))
-        panels.append(panel(layers, text=f"{group.name or 'all'}   n={size}", size=page.size))
+        panels.append(panel(layers, text=said[i], size=page.size))
     entries = [Entry("band", colour, text, opacity=0.85) for _, text, colour in STATES]
     return sheet(panels, page=page, entries=entries, words=words, data=data)
 

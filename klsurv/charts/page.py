@@ -156,6 +156,18 @@ def letters(width: float) -> int:
     return int(width / _LETTER)
 
 
+def headings(names: Sequence[str], counts: Sequence[str], *, width: float) -> list[str]:
+    """Each name, as much as there is room for, and its counts, which are whole."""
+    room = letters(width) - 3 - max(map(len, counts), default=0)
+    return [f"{name}   {n}" for name, n in zip(told_apart(names, room), counts, strict=True)]
+
+
+def told_apart(names: Sequence[str], most: int) -> list[str]:
+    """Names no longer than `most`, cut in their middle; where two would then look alike all are cut as by `shorts`."""
+    plainly = [short(name, most) for name in names]
+    return plainly if len(set(plainly)) == len(set(names)) else shorts(names, most)
+
+
 def shorts(names: Sequence[str], most: int) -> list[str]:
     """Names no longer than `most`: of too long ones the words at which all begin are cut, then those at which all end.
 

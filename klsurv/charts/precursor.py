@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, letters, short
+from klsurv.charts.page import Page, Words, letters, told_apart
 from klsurv.charts.series import Series, series_of
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
@@ -43,12 +43,13 @@ def precursor_chart(
     each = len(TITLES) + (not ratios.is_empty())
     page = Page(n_panels=each * len(rows), layout=replace(layout, columns=layout.columns or each))
     data = Datasets()
+    names = [group.name for group in rows]
     panels = []
     for k, group in enumerate(rows):
         for measure in TITLES:
-            panels.append(_study(study.filter(measure=measure), group, measure, data, str(k), page))
+            panels.append(_study(study.filter(measure=measure), group, measure, data, k, names, page))
         if not ratios.is_empty():
-            panels.append(_forest(ratios, group, data, str(k), page))
+            panels.append(_forest(ratios, group, data, k, names, page))
     entries = [
         Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
@@ -57,12 +58,14 @@ def precursor_chart(
     return sheet(panels, page=page, entries=entries, words=words, data=data)
 
 
-def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, name: str, page: Page) -> Any:
+def _study(
+    study: pl.DataFrame, group: Series, measure: str, data: Datasets, k: int, names: Sequence[str], page: Page
+) -> Any:
     """The panel of a group, on the axes that all groups need."""
     rows = group.rows(study)
     width, height = page.size
     layers: list[Any] = []
-    named = data.add(f"study {measure} {name}", rows)
+    named = data.add(f"study {measure} {k}", rows)
     lags: list[int] = study.get_column("lag").to_list() or [-32]
     # Half a token more, for a line of one lag has no length.
     x = alt.X("lag:Q", title="token, from the fork of death").axis(tickCount=6, tickMinStep=1, zindex=1)
@@ -85,7 +88,7 @@ def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, nam
         layers.append(note("with another of its dose alive", width / 2, height / 2, align="center"))
     every = max(1, round(_APART * -min(lags) / width))
     shown = rows.filter((pl.col("lag") + 1) % every == 0).select("lag", "n_deaths")
-    counts = alt.Chart(data.add(f"deaths {measure} {name}", shown))
+    counts = alt.Chart(data.add(f"deaths {measure} {k}", shown))
     layers.append(
         counts.mark_text(fontSize=10, color=DEAD, baseline="middle", y=height + _BELOW).encode(
             x=x, text=alt.Text("n_deaths:Q", format="d")
@@ -96,10 +99,10 @@ def _study(study: pl.DataFrame, group: Series, measure: str, data: Datasets, nam
     most = max(rows.get_column("n_deaths").to_list(), default=0)
     # With groups, the y axis alone says what is measured.
     n = f"n={most} death{'s' * (most != 1)}"
-    return panel(layers, text=_heading(group, n, page) if group.name else f"{TITLES[measure]}, {n}", size=page.size)
+    return panel(layers, text=_heading(k, names, n, page) if group.name else f"{TITLES[measure]}, {n}", size=page.size)
 
 
-def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, name: str, page: Page) -> Any:
+def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, k: int, names: Sequence[str], page: Page) -> Any:
     """The panel of a group, on the axes that all groups need."""
     placed = ratios.with_columns(
         pl.col("covariate").replace(COVARIATES),
@@ -108,14 +111,14 @@ def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, name: str, page
     rows = group.rows(placed)
     shown = rows.select("covariate", *_RATIO, *_PLACE, "p")
     inside = pl.col("hazard_ratio").is_between(_LEAST, _MOST)
-    base = alt.Chart(data.add(f"hazard {name}", shown.filter(inside)))
+    base = alt.Chart(data.add(f"hazard {k}", shown.filter(inside)))
     covariates = placed.get_column("covariate").unique(maintain_order=True).to_list()
     y = alt.Y("covariate:N", title=None, sort=covariates).scale(domain=covariates)
     x = log_scale("to_hazard_ratio", axis=alt.X, title="hazard ratio", values=_values(placed, _PLACE))
     tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in (*_RATIO, "p")]
     layers = [
         alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x=alt.X("x:Q")),
-        alt.Chart(data.add(f"intervals {name}", shown))
+        alt.Chart(data.add(f"intervals {k}", shown))
         .mark_rule(stroke=INK, strokeWidth=1.6)
         .encode(x=alt.X("to_ci_low:Q"), x2=alt.X2("to_ci_high"), y=y),
         base.mark_point(filled=True, fill=INK, shape="diamond", size=60, opacity=1).encode(x=x, y=y, tooltip=tooltip),
@@ -124,16 +127,16 @@ def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, name: str, page
     for side, end, cut in beyond:
         if not (arrows := shown.filter(cut)).is_empty():
             layers.append(
-                alt.Chart(data.add(f"hazard to the {side} {name}", arrows))
+                alt.Chart(data.add(f"hazard to the {side} {k}", arrows))
                 .mark_point(filled=True, fill=INK, shape=f"triangle-{side}", size=60, opacity=1)
                 .encode(x=alt.X(f"{end}:Q"), y=y, tooltip=tooltip)
             )
     if rows.is_empty():
         layers.append(note("no finite solution", page.size[0] / 2, page.size[1] / 2, align="center"))
-        return panel(layers, text=group.name, size=page.size)
+        return panel(layers, text=told_apart(names, letters(page.size[0]))[k], size=page.size)
     of = rows.row(0, named=True)
     n = f"n={of['n']} forks, {of['n_events']} deaths"
-    return panel(layers, text=_heading(group, n, page) if group.name else f"hazard ratios   {n}", size=page.size)
+    return panel(layers, text=_heading(k, names, n, page) if group.name else f"hazard ratios   {n}", size=page.size)
 
 
 def _values(table: pl.DataFrame, columns: Sequence[str]) -> list[float]:
@@ -141,6 +144,6 @@ def _values(table: pl.DataFrame, columns: Sequence[str]) -> list[float]:
     return [value for column in table.select(columns).iter_columns() for value in column.drop_nulls().to_list()]
 
 
-def _heading(group: Series, n: str, page: Page) -> str:
-    """The name of a group, as much as there is room for, and how many it is of."""
-    return f"{short(group.name, letters(page.size[0]) - len(n) - 3)}   {n}"
+def _heading(k: int, names: Sequence[str], n: str, page: Page) -> str:
+    """The name of group k, as much as there is room for and tells it from the others, and how many it is of."""
+    return f"{told_apart(names, letters(page.size[0]) - len(n) - 3)[k]}   {n}"

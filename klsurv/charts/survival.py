@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, shorts, span
+from klsurv.charts.page import Page, Words, headings, shorts, span
 from klsurv.charts.series import CROWD, Series, panels_of, wider
 from klsurv.charts.sheet import note, share, sheet, time
 from klsurv.charts.sheet import panel as framed
@@ -47,8 +47,11 @@ def survival_chart(
     data = Datasets()
     ends = span(float(survival.get_column("fork").max() or 1), page=page)  # type: ignore[arg-type]
     context = survival.select(*by, "fork", "survival") if len(series) == 1 and len(panels) > 1 else None
+    lives = [panel.rows(lifetimes) for panel in panels]
+    counts = [f"n={life.get_column('n').sum()}  events={life.get_column('n_events').sum()}" for life in lives]
+    said = headings([panel.name or "all" for panel in panels], counts, width=page.size[0])
     drawn = [
-        _panel(panel, survival, lifetimes, series, context, data, by=by, i=i, page=page, ends=ends, gaps=gaps)
+        _panel(panel, said[i], survival, lives[i], series, context, data, by=by, i=i, page=page, ends=ends, gaps=gaps)
         for i, panel in enumerate(panels)
     ]
     entries = [s.entry() for s in series if len(series) > 1]
@@ -66,8 +69,9 @@ def survival_chart(
 
 def _panel(
     panel: Series,
+    heading: str,
     survival: pl.DataFrame,
-    lifetimes: pl.DataFrame,
+    lives: pl.DataFrame,
     series: list[Series],
     context: pl.DataFrame | None,
     data: Datasets,
@@ -80,7 +84,7 @@ def _panel(
 ) -> Any:
     width, height = page.size
     x, y = time(ends, page=page), share("survival", title="S(t)" if i == 0 else None, labels=page.left(i))
-    own, lives = panel.rows(survival), panel.rows(lifetimes)
+    own = panel.rows(survival)
     layers: list[Any] = []
     if context is not None:
         others = context.join(panel.key, on=panel.key.columns, how="anti", nulls_equal=True)
@@ -90,12 +94,10 @@ def _panel(
             .mark_line(interpolate="step-after", stroke=FAINT, strokeWidth=0.8, strokeOpacity=0.45)
             .encode(x=x, y=y, detail=alt.Detail("curve:N"))
         )
-    n = n_events = 0
     empty = True
     names = shorts([one.name for one in series], 24)
     for k, one in enumerate(series):
         rows, life = one.rows(own), one.rows(lives)
-        n, n_events = n + int(life.get_column("n").sum()), n_events + int(life.get_column("n_events").sum())
         below = height + _BELOW + _ROW * k
         if page.left(i) and len(series) > 1:
             layers.append(note(names[k], -14, below - 5, align="right", size=10, colour=one.colour))
@@ -110,7 +112,7 @@ def _panel(
         layers.append(note("at risk", -14, height + _BELOW - 5 - _ROW * (len(series) > 1), align="right", size=10))
     if empty:
         layers.append(note("no trajectory was measured at a fork", width / 2, height / 2, align="center"))
-    return framed(layers, text=f"{panel.name or 'all'}   n={n}  events={n_events}", size=page.size)
+    return framed(layers, text=heading, size=page.size)
 
 
 def _curve(

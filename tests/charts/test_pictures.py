@@ -15,7 +15,8 @@ import pytest
 import klsurv
 from klsurv.charts.theme import PAPER
 from klsurv.output.images import svg_of
-from tests.charts.figures import CHARTS, PICTURES, alike, draw, png, spec
+from klsurv.params import Layout
+from tests.charts.figures import CHARTS, PICTURES, alike, draw, headings, png, spec
 from tests.conftest import Klsurv
 from tests.ingest.handmade import NAN, write_cell
 
@@ -46,6 +47,21 @@ def test_runs_with_little_to_show_are_drawn_without_a_stray_axis(tmp_path: Path,
     said = ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter()]
     # Without a scale Vega names an axis by its fields and numbers it from NaN.
     assert not {"x", "y", "p10, p90, p50, y", "NaN", "undefined", "null"} & set(said)
+
+
+@pytest.mark.parametrize("chart", ["survival", "incidence", "dose", "precursor"])
+def test_panels_of_groups_with_long_names_are_told_apart_and_say_how_many(tmp_path: Path, chart: str) -> None:
+    # Where they differ in the middle alone a heading that is cut there would say the same of all.
+    methods = [f"{'a' * 17}{letter * 3}{'b' * 12}" for letter in "vwxyz"]
+    for method in methods:
+        write_cell(tmp_path, method, calib={"method": method})
+    read = spec(draw(chart, tmp_path, options={}, by=["method", "seed"], layout=Layout(columns=4)))
+    said = headings(read)
+    each = len(said) // len(methods)
+    assert len({tuple(said[i : i + each]) for i in range(0, len(said), each)}) == len(methods)
+    if chart in ("survival", "incidence"):
+        counts = ["n=4  events=1" if chart == "survival" else "n=4"] * 5
+        assert [heading.split("   ")[1:] for heading in said] == [[n] for n in counts]
 
 
 @pytest.mark.parametrize("chart", [name for name in CHARTS if name != "compare"])
