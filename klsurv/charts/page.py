@@ -14,6 +14,8 @@ from klsurv.params import Layout, Scoring
 
 # What a panel says of trajectories that are not drawn (R3).
 NO_SCALE = "without a scale (early KL 0 or failed)"
+# Letters of a subtitle that are shown.
+SUBTITLE = 130
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 SPACING = 22
 # The labels of an axis that has those of the first panel in its row. Empty, not none: so titles stay on one line.

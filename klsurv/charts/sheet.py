@@ -10,7 +10,7 @@ import altair as alt
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_LABELS, Page, Words, composed, letters, short, time_axis
+from klsurv.charts.page import NO_LABELS, SUBTITLE, Page, Words, composed, letters, short, time_axis
 from klsurv.charts.theme import FAINT
 
 
@@ -27,7 +27,7 @@ def sheet(
     panels = panels or [alt.layer(note("nothing to show", 0, 20), width=page.width, height=60)]
     context: dict[str, Any] = {"top_level": False, "datasets": {}}
     drawn = [panel.to_dict(validate=False, context=context) for panel in panels]
-    shown = Words(short(words.title, 110), short(words.subtitle, 130))
+    shown = Words(short(words.title, 110), short(words.subtitle, SUBTITLE))
     chart = composed(drawn, page=page, entries=entries, words=shown, row_gap=row_gap)
     return Figure({**chart, "datasets": context["datasets"]}, data)
 

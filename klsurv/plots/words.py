@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from klsurv.charts.page import Words, short
+from klsurv.charts.page import SUBTITLE, Words, short
 from klsurv.names import some
 from klsurv.params import ScoringOptions, outcome
 from klsurv.wording import death
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
+
+# Letters of the models' names that are shown, at least and at most.
+_MODELS = (20, 50)
 
 
 def words(
@@ -30,7 +33,7 @@ def words(
     windows = (
         [scoring.window] if scoring.window else rows.select(pl.col("window").unique().sort()).to_series().to_list()
     )
-    parts = [f"Model: {short(', '.join(models) or 'unknown', 50)}."]
+    parts = []
     if windows:
         parts.append(f"window={some(windows, 6)}.")
     if len(runs.alphas) == 1:
@@ -40,4 +43,7 @@ def words(
     what = death(scoring, chosen) if event is None else event
     if what:
         parts.append(what[0].upper() + what[1:] + ".")
-    return Words(title, " ".join(parts))
+    rest = " ".join(["", *parts])
+    # Names give way to what follows them, of which a part cut out would be wrong.
+    room = min(_MODELS[1], max(_MODELS[0], SUBTITLE - len(f"Model: .{rest}")))
+    return Words(title, f"Model: {short(', '.join(models) or 'unknown', room)}.{rest}")

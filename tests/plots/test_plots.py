@@ -12,6 +12,7 @@ import klsurv
 from klsurv.errors import ParameterError
 from tests.charts.figures import CHARTS, FEW, OPTIONS, draw
 from tests.generated import quietly
+from tests.ingest.handmade import write_cell
 
 RESAMPLED = ("dose", "precursor", "compare")
 
@@ -45,3 +46,10 @@ def test_a_model_that_is_not_known_is_not_called_by_the_name_of_another(real_cel
     pca = pl.col("cell").str.contains("pca")
     runs = quietly(rows.with_columns(model=pl.when(pca).then(pl.lit("y"))))
     assert runs.plot.survival(threshold=0.3).to_dict()["title"]["subtitle"].startswith("Model: y, unknown. window=96.")
+
+
+def test_what_follows_a_long_name_of_a_model_is_not_cut(tmp_path: Path) -> None:
+    write_cell(tmp_path, calib={"model": "n" * 60 + "z"})
+    said = quietly(tmp_path, alphas=[1.0]).plot.survival().to_dict()["title"]["subtitle"]
+    assert said.startswith("Model: nnnn") and len(said) <= 130
+    assert said.endswith("z. window=8. α = 1.0. n=2 trajectories. Death at the first fork with pmass < 0.8.")
