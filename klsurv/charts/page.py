@@ -153,6 +153,11 @@ def kl_ticks(axes: Axes) -> list[float]:
     return [0.0, *[0.03] * (axes.y_max >= 0.03 and axes.pixel(0) - axes.pixel(0.03) >= _LINE), *decades]
 
 
+def dose(alpha: float) -> str:
+    """Alpha as a heading or a label has room for it, of eight digits: a third has more than any needs."""
+    return str(float(f"{alpha:.8g}"))
+
+
 def letters(width: float) -> int:
     """How many letters a heading of this width (pixels) has room for."""
     return int(width / _LETTER)

@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, span
+from klsurv.charts.page import Page, Words, dose, span
 from klsurv.charts.sheet import note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 from klsurv.params import Layout, Look
@@ -101,4 +101,4 @@ def _panel(
         layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))
     found = counts.filter(pl.col("alpha") == alpha)
     all_of, died = (found.get_column(name).sum() for name in ("n", "n_died"))
-    return panel(layers, text=f"α = {alpha}   n={all_of}  events={died}", size=page.size)
+    return panel(layers, text=f"α = {dose(alpha)}   n={all_of}  events={died}", size=page.size)

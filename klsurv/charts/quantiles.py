@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_SCALE, Page, Words, kl_axis
+from klsurv.charts.page import NO_SCALE, Page, Words, dose, kl_axis
 from klsurv.charts.sheet import note, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import ALIVE, DEAD, FAINT
@@ -78,4 +78,4 @@ def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> An
     if panel.bands.is_empty():
         text = f"{panel.n} {NO_SCALE}" if panel.n else "no trajectory"
         layers.append(note(text, axes.width / 2, axes.height / 2, align="center"))
-    return framed(layers, text=f"α = {panel.alpha}   n={panel.n}", size=(axes.width, axes.height))
+    return framed(layers, text=f"α = {dose(panel.alpha)}   n={panel.n}", size=(axes.width, axes.height))

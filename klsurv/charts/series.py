@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import shorts
+from klsurv.charts.page import dose, shorts
 from klsurv.charts.theme import ALIVE, DASHES, SERIES, dose_colours
 
 # More series than these, with their intervals, make a thicket of one panel.
@@ -80,8 +80,8 @@ def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
 
 
 def _named(column: str, value: object) -> str:
-    if column == "alpha":
-        return f"α = {value}"
+    if isinstance(value, float) and column == "alpha":
+        return f"α = {dose(value)}"
     if value is None:
         return f"{column} unknown"
     if value == "":

@@ -69,7 +69,7 @@ def log_scale(
     decades = range(floor(log10(low)), ceil(log10(high)))
     ticks = ticks or [m * 10.0**e for e in decades for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     channel = axis(f"{field}:Q", title=title).scale(type="log", domain=[low, high], nice=False)
-    return channel.axis(values=ticks, format="~g", labelOverlap="greedy", labelSeparation=4, zindex=1)
+    return channel.axis(values=ticks, format=".8~g", labelOverlap="greedy", labelSeparation=4, zindex=1)
 
 
 def note(

@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure, features
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_SCALE, Page, Words, composed, kl_axis, kl_title, short, time_axis
+from klsurv.charts.page import NO_SCALE, Page, Words, composed, dose, kl_axis, kl_title, short, time_axis
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER
 from klsurv.exprs.axes import Axes
 from klsurv.params import Layout, Look, Scoring
@@ -137,7 +137,7 @@ def _panel(
         # Where the dashed line is not.
         y_note = axes.height * (0.25 if axes.y_max > 2 and not axes.kl_log else 0.6)
         layers.append(_note(text, axes.width / 2, y_note, align="center"))
-    title = f"α = {panel.alpha}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
+    title = f"α = {dose(panel.alpha)}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
     heading = {"text": title, "frame": "group", "offset": 5}
     return {"layer": layers, "width": axes.width, "height": axes.height, "title": heading}
 

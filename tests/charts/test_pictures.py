@@ -6,6 +6,7 @@ they are committed.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -62,6 +63,18 @@ def test_panels_of_groups_with_long_names_are_told_apart_and_say_how_many(tmp_pa
     if chart in ("survival", "incidence"):
         counts = ["n=4  events=1" if chart == "survival" else "n=4"] * 5
         assert [heading.split("   ")[1:] for heading in said] == [[n] for n in counts]
+
+
+@pytest.mark.parametrize("chart", [name for name in CHARTS if name != "compare"])
+def test_a_dose_of_a_third_is_written_with_no_more_digits_than_have_room(tmp_path: Path, chart: str) -> None:
+    third = str(1 / 3)
+    write_cell(
+        tmp_path,
+        trajectory={"per_prompt_per_t_kl": {third: [[0.5] * 8] * 2}},
+        pmass={"pmass_eval": {third: [[0.9, 0.9, 0.8, 0.7]] * 2}, "gen_lens_eval": {third: [8] * 2}},
+    )
+    svg = svg_of(draw(chart, tmp_path, options={}).spec())
+    assert "0.333333333" not in re.sub(r"<[^>]*>", " ", svg)
 
 
 @pytest.mark.parametrize("chart", [name for name in CHARTS if name != "compare"])
