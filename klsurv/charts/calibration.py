@@ -57,12 +57,15 @@ def calibration_chart(
     path, doses = ([] if table.is_empty() else _band(band) for table in (bisection, heldout))
     dots: list[Any] = []
     found = _c_star(methods, calibration)
-    for i, (one, row) in enumerate(zip(series, shorts([one.name for one in series], _NAME), strict=True)):
+    names = shorts([one.name for one in series], _NAME)
+    for i, one in enumerate(series):
         more = wider(i, len(series)) / 2
         path += _path(one.rows(bisection), one, data, str(i), y=searched, last=last, more=more)
         doses += _doses(one.rows(heldout), one, data, str(i), x=held_x, y=held_y, more=more)
         aside = min(8, height / len(series) / 4)
-        dots += _dots(one.rows(methods), one.rows(calibration), one, data, str(i), x=found, row=row, aside=aside)
+        dots += _dots(
+            one.rows(methods), one.rows(calibration), one, data, str(i), x=found, names=names, row=names[i], aside=aside
+        )
     entries = [one.entry() for one in series]
     entries += [Entry("band", FAINT, "{:g}–{:g} of the target".format(*BAND))] * bool(band)
     entries += [Entry("dashed", FAINT, "target × α²")] * (heldout.get_column("target_kl").count() > 0)
@@ -140,12 +143,14 @@ def _dots(
     name: str,
     *,
     x: alt.X,
+    names: list[str],
     row: str,
     aside: float,
 ) -> list[Any]:
     """A dot per cell, and below them, where it hides none, the mean with its interval; `aside` pixels from the row."""
     cells, means = (table.with_columns(method=pl.lit(row)) for table in (cells, means))
-    y = alt.Y("method:N", title=None).axis(labelLimit=0)
+    # In the order of the legend: Vega would sort the names, of which the beginning may be cut.
+    y = alt.Y("method:N", title=None, sort=names).scale(domain=names).axis(labelLimit=0)
     dots = alt.Chart(data.add(f"c_star {name}", cells.filter(pl.col("c_star").is_not_null())))
     known = means.select("method", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
     bars = alt.Chart(data.add(f"c_star mean {name}", known))

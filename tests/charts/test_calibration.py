@@ -131,3 +131,13 @@ def test_labels_of_many_doses_keep_apart(tmp_path: Path) -> None:
     )
     (point,) = layers(panels(spec(draw("calibration", tmp_path, options={})))[1], "point")
     assert point["encoding"]["x"]["axis"]["labelSeparation"] == 4
+
+
+def test_rows_of_c_star_are_in_the_order_of_the_legend(tmp_path: Path) -> None:
+    for model in ("Qwen2.5-0.5B-Instruct", "tiny"):
+        for method in ("contrastive_activation_addition", "pca"):
+            write_cell(tmp_path, f"{model}_{method}", calib={"model": model, "method": method})
+    svg = svg_of(draw("calibration", tmp_path, options={}).spec())
+    # The legend has them too, before.
+    labels = re.findall(r">([^<]*(?:pca|addition))<", svg.split("c_star of 4")[0])[-4:]
+    assert [label[-3:] for label in labels] == ["ion", "pca", "ion", "pca"]
