@@ -9,6 +9,7 @@ from typing import Unpack
 
 import polars as pl
 
+from klsurv.as_json import as_json
 from klsurv.frames.long import long, n_rows, scored
 from klsurv.frames.score import score
 from klsurv.output.tables import write_partitions, write_table
@@ -118,18 +119,13 @@ def export(
     if name in BY_CELL:
         kept = pl.col("alphas").list.filter(pl.element().is_in(runs.alphas))
         of_file = cells.with_columns(kept)
-        footer |= {FOOTER_CELLS: _json(of_file), FOOTER_EMPTY: _json(_empty(of_file, rollouts))}
+        footer |= {FOOTER_CELLS: as_json(of_file), FOOTER_EMPTY: as_json(_empty(of_file, rollouts))}
         if rollouts.select("cell", *FACTS).n_unique() > rollouts.get_column("cell").n_unique():
-            footer[FOOTER_FACTS] = _json(rollouts.select(*KEY, *FACTS))
+            footer[FOOTER_FACTS] = as_json(rollouts.select(*KEY, *FACTS))
     if name in ("long", "scored"):
         told_rows = n_rows(rollouts.lazy()).select(*KEY, "gen_len", "fork", "n_rows", "n_pmass")
-        footer[FOOTER_ROWS] = _json(told_rows.collect())
+        footer[FOOTER_ROWS] = as_json(told_rows.collect())
     return write_table(pieces, path, table=table, footer=footer)
-
-
-def _json(frame: pl.DataFrame) -> str:
-    """All rows; in one chunk, for polars (2.1) ends at a chunk that a filter has left empty."""
-    return frame.rechunk().write_json()
 
 
 def _empty(cells: pl.DataFrame, rollouts: pl.DataFrame) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from klsurv.as_json import as_json
 from klsurv.charts.theme import GROUNDS, PAPER
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Figure:
 
         whole = json.loads(self._with_pictures(json.dumps(self.chart)))
         frames = self.data.frames | self._features()
-        large = {name: json.loads(rows_of(frame)) for name, frame in frames.items()}
+        large = {name: json.loads(as_json(frame)) for name, frame in frames.items()}
         return chart_of({**whole, "datasets": whole.get("datasets", {}) | large})
 
     def _features(self) -> dict[str, pl.DataFrame]:
@@ -99,7 +100,7 @@ class Figure:
 
     def _with_rows(self, whole: dict[str, Any], strokes: dict[str, pl.DataFrame]) -> str:
         small = {name: json.dumps(rows, ensure_ascii=False) for name, rows in whole.get("datasets", {}).items()}
-        large = {name: rows_of(frame) for name, frame in (self.data.frames | strokes).items()}
+        large = {name: as_json(frame) for name, frame in (self.data.frames | strokes).items()}
         rows = ", ".join(f"{json.dumps(name)}: {text}" for name, text in (small | large).items())
         chart = {name: part for name, part in whole.items() if name != "datasets"}
         return f'{json.dumps(chart, ensure_ascii=False)[:-1]}, "datasets": {{{rows}}}}}'
@@ -108,11 +109,6 @@ class Figure:
         for name, address in self.pictures.items():
             text = text.replace(name, address())
         return text
-
-
-def rows_of(frame: pl.DataFrame) -> str:
-    """All rows as JSON; in one chunk, for polars (2.1) ends at a chunk that a filter has left empty."""
-    return frame.rechunk().write_json()
 
 
 def features(strokes: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import sys
 
 import polars as pl
 
+from klsurv.as_json import as_json
 from klsurv.output.rows import Format, markdown, print_table, resolved
 
 
@@ -34,8 +35,7 @@ def text(frame: pl.DataFrame, format: Format) -> str:
         for name, dtype in frame.schema.items()
         if dtype.is_float()
     )
-    # In one chunk, for polars (2.1) ends at a chunk that a filter has left empty.
-    return finite.rechunk().write_json() + "\n" if format == "json" else finite.write_ndjson()
+    return as_json(finite) + "\n" if format == "json" else finite.write_ndjson()
 
 
 def _joined(frame: pl.DataFrame) -> list[pl.Expr]:
