@@ -101,7 +101,8 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
 
     def cells(self) -> pl.DataFrame:
         """The table `cells`: one row per cell, usable or not, with the reason."""
-        return self._source.cells
+        # A caller may change its columns in place, as here and below.
+        return self._source.cells.clone()
 
     def check(self) -> pl.DataFrame:
         """The table `check`: one row per cell with its status, counts and reason; copies are told as a warning."""
@@ -119,7 +120,7 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
             self._rollouts = pl.concat(part.drop("early") for part in self._source.rollouts(early=EARLY))
         if not self.cells().get_column("status").is_in(USABLE).any():
             raise NothingUsableError(f"none of the {self.cells().height} cells can be used: `klsurv check` says why")
-        return self._rollouts
+        return self._rollouts.clone()
 
     def early(self, tokens: int) -> Iterator[pl.DataFrame]:
         """The rows of `rollouts`, some cells at a time; `early` holds the first `tokens` of KL or more (nats)."""

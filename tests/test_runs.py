@@ -95,3 +95,14 @@ def test_a_notebook_offers_the_questions_and_not_what_they_are_made_of() -> None
     offered = {name for name in dir(quietly(frame(life(3)))) if not name.startswith("_")}
     assert {"summary", "survival", "compare", "plot", "scored", "warnings"} <= offered
     assert not offered & {"judged", "pieces", "reader", "digests"}
+
+
+@pytest.mark.parametrize("ask", ["cells", "rollouts", "check", "heldout", "summary"])
+def test_a_table_that_is_changed_in_place_changes_no_answer(tmp_path: Path, ask: str) -> None:
+    write_cell(tmp_path, "a")
+    runs = quietly(tmp_path)
+    table, summary = getattr(runs, ask)(), runs.summary(roll=1)
+    before = table.clone()
+    table.columns = [f"my {name}" for name in table.columns]
+    assert getattr(runs, ask)().equals(before)
+    assert runs.summary(roll=1).equals(summary)
