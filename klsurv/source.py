@@ -142,15 +142,16 @@ def streamed(
     ) -> Iterator[pl.DataFrame]:
         for piece in parts():
             rows = ask(piece.read())
+            if n_rows is not None:
+                # The first of all rows, of which the predicate then takes some: in the other order polars asks for all.
+                first = rows.head(n_rows).collect()
+                n_rows -= first.height
+                rows = first.lazy()
             rows = rows if predicate is None else rows.filter(predicate)
             rows = rows if columns is None else rows.select(columns)
-            rows = rows if n_rows is None else rows.head(n_rows)
-            found = rows.collect()
-            yield found
-            if n_rows is not None:
-                n_rows -= found.height
-                if n_rows <= 0:
-                    return
+            yield rows.collect()
+            if n_rows == 0:
+                return
 
     return register_io_source(made, schema=schema, is_pure=True)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import klsurv
@@ -106,3 +107,14 @@ def test_a_table_that_is_changed_in_place_changes_no_answer(tmp_path: Path, ask:
     table.columns = [f"my {name}" for name in table.columns]
     assert getattr(runs, ask)().equals(before)
     assert runs.summary(roll=1).equals(summary)
+
+
+@pytest.mark.parametrize("tokens", [1, 8_000_000])
+def test_of_the_first_rows_those_that_a_filter_keeps_are_given(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
+    monkeypatch.setattr("klsurv.source._PIECE", tokens)
+    runs = quietly(frame(*[life(3, seed=seed, prompt=i) for seed in (0, 1) for i in range(3)]))
+    for rows in (runs.long(), runs.scored(), runs.trajectories()):
+        whole, last = rows.collect(), pl.col("prompt") == 2
+        assert whole.height > 4
+        assert rows.head(4).filter(last).collect().equals(whole.head(4).filter(last))
+        assert rows.filter(last).head(2).collect().equals(whole.filter(last).head(2))
