@@ -20,7 +20,8 @@ def each(executor: Executor | None, fn: Callable[[T], R], items: Iterable[T]) ->
 
     For an executor of processes `fn` must be a function of a module, or a `partial` of one.
     """
-    return map(fn, items) if executor is None else executor.map(fn, items)
+    # A list, as Dask's own executor takes no generator.
+    return map(fn, items) if executor is None else executor.map(fn, list(items))
 
 
 def threads() -> Executor:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from distributed import Client
 
 import klsurv
 from benchmarks.cells import write_cells
@@ -59,13 +60,17 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("klsurv.stats.resample._CELLS", 100)
 
 
-@pytest.fixture(scope="module", params=["threads", "processes", "crew"])
+@pytest.fixture(scope="module", params=["threads", "processes", "crew", "dask"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     made: dict[str, Make] = {
         "threads": lambda: ThreadPoolExecutor(2),
         "processes": lambda: ProcessPoolExecutor(2, mp_context=get_context("spawn")),
         "crew": lambda: Crew(2),
     }
+    if request.param == "dask":
+        with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+            yield client.get_executor(pure=False)
+        return
     with made[request.param]() as executor:
         yield executor
 
