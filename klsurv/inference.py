@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from klsurv.errors import ParameterError
-from klsurv.validate import MOST, check, plain, whole
+from klsurv.validate import MOST, check, one_of, plain, whole
 
 Scale = Literal["log-log", "log", "plain"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
@@ -29,7 +29,7 @@ class Interval:
 
     def __post_init__(self) -> None:
         plain(self)
-        check(self.ci in SCALES, f"ci must be one of {', '.join(SCALES)}, not {self.ci!r}")
+        one_of(self.ci, SCALES, "ci")
         check(0 < self.level < 1, f"level must lie in (0, 1), not {self.level}")
 
 
@@ -63,7 +63,7 @@ class LogRank:
 
     def __post_init__(self) -> None:
         plain(self)
-        check(self.test in TESTS, f"test must be one of {', '.join(TESTS)}, not {self.test!r}")
+        one_of(self.test, TESTS, "test")
         for name, value in (("rho", self.rho), ("gamma", self.gamma)):
             check(0 <= value <= 100, f"{name} must lie in 0…100, not {value}")
             check(value == 0 or self.test == "fh", f"{name} is for the test fh, not {self.test}")

@@ -17,6 +17,7 @@ from klsurv.params import Metric, Selection
 from klsurv.runs import Runs, Tell
 from klsurv.source import Held, Source
 from klsurv.store.marker import is_store
+from klsurv.validate import executes, truth
 from klsurv.where import condition
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ def scan(
         condition(where)
     if alphas is not None and (isinstance(alphas, (str, bytes)) or not isinstance(alphas, Iterable)):
         raise ParameterError(f"alphas must be a list of numbers, not {alphas!r}")
+    strict = truth(strict, "strict")
+    executes(executor)
     selection = Selection(
         alphas=None if alphas is None else tuple(alphas), model_contains=model_contains, where=where, metric=metric
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, get_args
 
-from klsurv.validate import MOST, check, number, plain
+from klsurv.validate import MOST, check, number, one_of, plain
 
 Metric = Literal["pmass_eval", "pmass"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -73,7 +73,7 @@ class Event:
 
     def __post_init__(self) -> None:
         plain(self)
-        check(self.event in EVENTS, f"event must be one of {', '.join(EVENTS)}, not {self.event!r}")
+        one_of(self.event, EVENTS, "event")
         check(
             0 <= self.kl_threshold < math.inf,
             f"kl_threshold must be 0 or more nats and finite, not {self.kl_threshold}",
@@ -117,7 +117,7 @@ class Selection:
             check(all(map(math.isfinite, alphas)), "alphas must be finite numbers")
             object.__setattr__(self, "alphas", tuple(sorted({alpha + 0.0 for alpha in alphas})))
         check(isinstance(self.model_contains, str), f"model_contains must be text, not {self.model_contains!r}")
-        check(self.metric in METRICS, f"metric must be one of {', '.join(METRICS)}, not {self.metric!r}")
+        one_of(self.metric, METRICS, "metric")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,19 @@ def truth(value: Any, name: str) -> bool:
     except (TypeError, ValueError):
         pass
     raise ParameterError(f"{name} must be True or False, not {shown(value)}")
+
+
+def one_of(value: Any, names: Sequence[str], name: str) -> None:
+    """Raise `ParameterError` where a parameter is none of the names that it may be."""
+    # Of an array, `in` has no answer.
+    check(isinstance(value, str) and value in names, f"{name} must be one of {', '.join(names)}, not {value!r}")
+
+
+def executes(executor: Any) -> None:
+    """Raise `ParameterError` where what shall compute, if anything, is no executor: the class of one is none."""
+    ways = (getattr(executor, name, None) for name in ("submit", "map"))
+    good = executor is None or (not isinstance(executor, type) and all(map(callable, ways)))
+    check(good, f"executor must be a concurrent.futures.Executor, not {executor!r}")
 
 
 def plain(parameters: DataclassInstance, **names: str) -> None:

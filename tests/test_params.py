@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +54,21 @@ RUNS = frame(life(3), life(None, prompt=1))
         (lambda: quietly(RUNS).generation(0, 1.0, 0), "cell must be a name, not 0"),
         (lambda: quietly(RUNS).survival(level="x"), "level must be a number, not 'x'"),
         (lambda: quietly(RUNS).plot.spaghetti(columns=2.5), "columns must be a whole number, not 2.5"),
+        (lambda: quietly(RUNS).plot.quantiles(kl_log="no"), "kl_log must be True or False, not 'no'"),
+        (lambda: quietly(RUNS).survival(event=np.array(["kl", "kl"])), "event must be one of pmass, kl, not array"),
+        (lambda: quietly(RUNS).survival(ci=pl.Series([1])), "ci must be one of log-log, log, plain, not shape"),
+        (lambda: quietly(RUNS).compare(test=np.array([1, 2])), "test must be one of logrank, .*, not array"),
+        (lambda: klsurv.scan("runs", metric=np.array([1, 2])), "metric must be one of pmass_eval, pmass, not array"),
+        (lambda: klsurv.scan(RUNS, strict="no"), "strict must be True or False, not 'no'"),
+        (lambda: klsurv.scan(RUNS, executor="threads"), "executor must be a .*Executor, not 'threads'"),
+        (lambda: klsurv.scan(RUNS, executor=ThreadPoolExecutor), "executor must be a .*Executor, not <class"),
+        (lambda: klsurv.update_store("runs", "store", executor=[]), r"executor must be a .*Executor, not \[\]"),
+        (lambda: klsurv.update_store("runs", "store", workers="2"), "workers must be a number, not '2'"),
+        (lambda: klsurv.update_store("runs", "store", workers=0), "workers must be 1 or more, not 0"),
+        (lambda: klsurv.update_store("runs", "store", prune="no"), "prune must be True or False, not 'no'"),
+        (lambda: klsurv.update_store(None, "store"), "expected the path of a file or directory, not None"),
+        (lambda: klsurv.update_store("runs", b"store"), "expected the path of a file or directory, not b'store'"),
+        (lambda: klsurv.convert("runs", "long.parquet", force="no"), "force must be True or False, not 'no'"),
     ],
 )
 def test_what_is_no_number_or_no_name_is_told_with_its_parameter(ask: Callable[[], Any], told: str) -> None:

@@ -127,13 +127,13 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
     """Where something is: an `s3://` url, or else a path.
 
     Raises:
-        ParameterError: the url names no bucket, or the text is empty.
+        ParameterError: it is no path, the url names no bucket, or the text is empty.
     """
     if isinstance(where, Remote):
         return where
-    text = os.fspath(where)
-    if text == "":
-        raise no_path(text)
+    text = os.fspath(where) if isinstance(where, (str, os.PathLike)) else None
+    if not isinstance(text, str) or text == "":
+        raise no_path(where)
     url = _URL.fullmatch(text)
     if url is None:
         return Path(where)
@@ -144,7 +144,8 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
 
 def expanded(where: str | os.PathLike[str] | Remote) -> Place:
     """Where something is, with ~ for the home directory."""
-    return where if isinstance(where, Remote) else place(os.path.expanduser(os.fspath(where)))
+    there = place(where)
+    return there if isinstance(there, Remote) else Path(os.path.expanduser(there))
 
 
 def is_file(where: Place) -> bool:

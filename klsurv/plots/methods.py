@@ -8,6 +8,7 @@ from klsurv.inference import Scale, Test
 from klsurv.params import By, Layout, Look, OutcomeOptions, Scoring, ScoringOptions
 from klsurv.plots import tables, trajectories
 from klsurv.plots.spaghetti import draw_spaghetti
+from klsurv.validate import truth
 
 if TYPE_CHECKING:
     import altair as alt
@@ -71,7 +72,7 @@ class Plots:
         **scoring: Unpack[ScoringOptions],
     ) -> alt.VConcatChart:
         """Quantiles of KL over tokens on the axes of the spaghetti, the median coloured by the share alive."""
-        layout = Layout(columns=columns, log_time=log_time)
+        layout, kl_log = Layout(columns=columns, log_time=log_time), truth(kl_log, "kl_log")
         return trajectories.draw_quantiles(self._runs, layout=layout, options=scoring, kl_log=kl_log).with_data()
 
     def pmass(

@@ -18,7 +18,7 @@ from klsurv.params import Selection
 from klsurv.produce.beside import beside
 from klsurv.produce.cells import write_cells
 from klsurv.produce.table import check_table
-from klsurv.validate import check_on_disk
+from klsurv.validate import check_on_disk, truth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +55,13 @@ def convert(
         tell: takes each warning; None warns with `KlsurvWarning`.
 
     Raises:
+        ParameterError: a path is none, or in a bucket, or another argument is out of range.
         OutputError: the target cannot be written, or it is there already and not `force`.
         LayoutError: the file is in none of the layouts, or holds what run cells cannot.
         CellError: a cell cannot be carried over, or is not `ok`, and `strict`.
         NothingUsableError: there is nothing to convert.
     """
-    tell = tell or warn
+    tell, force, strict = tell or warn, truth(force, "force"), truth(strict, "strict")
     for path in (source, target):
         check_on_disk(path)
     source, target = (Path(os.path.expanduser(path)) for path in (source, target))

@@ -23,6 +23,7 @@ from klsurv.store.manifest import manifest
 from klsurv.store.marker import MARKER, VERSION, is_store
 from klsurv.store.scratch import scratch
 from klsurv.store.write import KEPT, Done, is_of, outcome, refresh
+from klsurv.validate import check, executes, truth, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,7 @@ def ingest(
     One of the same name in another place, as where `runs` was moved, replaces it; `notes` of the report tell it once.
 
     Raises:
+        ParameterError: a path is none, or another argument is out of range.
         NothingUsableError: there is no run cell in `runs`.
         LayoutError: `store` is a directory with other things in it, or one of its files cannot be read.
         OutputError: the store cannot be written.
@@ -86,6 +88,9 @@ def ingest(
         >>> klsurv.scan("store").alphas
         [0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0]
     """
+    prune, workers = truth(prune, "prune"), whole(workers, "workers")
+    check(workers > 0, f"workers must be 1 or more, not {workers}")
+    executes(executor)
     root, target = expanded(runs), expanded(store)
     found = _found(root)
     _make(target)
@@ -142,7 +147,7 @@ def _refreshed(stale: list[CellDir], store: Place, run: str, workers: int, execu
     crew = Crew(workers) if executor is None else None
     futures: list[Future[Done]] = []
     try:
-        hands = executor or crew
+        hands = crew if executor is None else executor
         assert hands is not None
         for cell in stale:
             futures.append(hands.submit(refresh, cell, store.absolute(), run=run))

@@ -33,7 +33,7 @@ CHARTS: dict[str, Any] = {
     "incidence": (tables.draw_incidence, {"by": "alpha"}),
     "dose": (tables.draw_dose, {"by": (), **FEW}),
     "threshold": (tables.draw_threshold, {"by": "alpha"}),
-    "precursor": (tables.draw_precursor, FEW),
+    "precursor": (tables.draw_precursor, {"by": (), **FEW}),
     "calibration": (tables.draw_calibration, {}),
     "deaths": (trajectories.draw_deaths, {}),
     "compare": (tables.draw_compare, {"by": "method", **FEW}),
