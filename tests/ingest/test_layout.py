@@ -325,3 +325,13 @@ def test_a_column_of_text_that_spells_no_number_is_named(column: str) -> None:
     for frame in (LONG.with_columns(pl.lit("x").alias(column)), LISTS.with_columns(texts.alias(column))):
         with pytest.raises(LayoutError, match=f"a column has the wrong type: {column}: conversion from"):
             scan(frame).cells()
+
+
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["0", "1.0"])], ids=["categorical", "enum"])
+@pytest.mark.parametrize("column", ["alpha", "prompt", "t", "seed"])
+def test_a_column_of_categories_is_no_number_and_is_named(column: str, dtype: Any) -> None:
+    odd = LONG.with_columns(pl.lit("0").cast(dtype).alias(column))
+    with pytest.raises(
+        LayoutError, match=f"a column has the wrong type: {column} is (categorical|enum).*, not numbers"
+    ):
+        scan(odd).cells()
