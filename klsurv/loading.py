@@ -52,8 +52,9 @@ def scan(
         progress: called with (cells read, all cells).
         tell: takes each warning; None warns with `KlsurvWarning`.
         ahead: the cells of `source`, where reading them has begun already.
-        executor: looks at the KL of a store, some cells at a time, and computes bootstraps, in place of this process:
-            any `concurrent.futures.Executor` whose processes see the store. Results are the same.
+        executor: looks at the KL of a store, some cells at a time, and computes the draws of `compare` and `dose`, in
+            place of this process: any `concurrent.futures.Executor` whose processes see the store. Results are the
+            same. Where it fails, its own error is raised.
 
     Raises:
         ParameterError: an argument is out of range, or `where` is no condition over `cells`.

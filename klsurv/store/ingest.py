@@ -68,6 +68,7 @@ def ingest(
         prune: remove cells from the store that are no longer in `runs`.
         workers: processes that read cells.
         executor: reads them in place of `workers`: any `concurrent.futures.Executor` whose processes see both paths.
+            Where it fails, its own error is raised, and what was done is in the store.
         progress: called with (cells done, all cells).
 
     A cell whose files have their size and time is not read again; those that changed within 2 s of when they were read

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -114,9 +114,30 @@ def test_pieces_of_a_store_go_to_the_executor_and_those_in_memory_stay(runs: Pat
             asked.study(bootstrap=0)
             assert executor.submitted == 3 * pieces
             asked.compare(bootstrap=0)
-            assert executor.submitted == 3 * pieces
+            asked.study(bootstrap=20, lags=1)
+            assert executor.submitted == 4 * pieces
+            asked.heldout()
+            assert executor.submitted == 6 * pieces
+            asked.plot.quantiles()
+            asked.scored().collect()
+            assert executor.submitted == 6 * pieces
             asked.compare(bootstrap=20)
-            assert executor.submitted > 3 * pieces + 2
+            assert executor.submitted > 6 * pieces + 2
+
+
+def test_an_executor_that_fails_says_so_itself_and_what_was_done_is_kept(runs: Path, tmp_path: Path) -> None:
+    class Failing(Counting):
+        def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+            if self.submitted == 2:
+                raise BrokenExecutor("a process died")
+            future = super().submit(*args, **kwargs)
+            future.result()
+            return future
+
+    with Failing(1) as executor, pytest.raises(BrokenExecutor, match="a process died"):
+        klsurv.update_store(runs, tmp_path / "store", executor=executor)
+    report = klsurv.update_store(runs, tmp_path / "store")
+    assert (len(report.unchanged), len(report.new)) == (2, 3)
 
 
 def test_the_executor_is_left_running(store: Path) -> None:
