@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from klsurv.errors import ParameterError
+from klsurv.errors import LayoutError, ParameterError, first_line
 from klsurv.fanout import Progress
 from klsurv.ingest.remote import Remote, expanded, is_file
 from klsurv.names import clean
@@ -58,6 +58,7 @@ def scan(
 
     Raises:
         ParameterError: an argument is out of range, or `where` is no condition over `cells`.
+        LayoutError: a frame of another library cannot be told in Arrow's columns.
         RemoteError: object storage cannot be reached, or there is no such bucket.
         TypeError: `source` is neither a path nor a frame.
 
@@ -114,7 +115,11 @@ def _frame(source: Any) -> pl.LazyFrame:
     if isinstance(source, pl.DataFrame):
         return source.lazy()
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return pl.DataFrame(source).lazy()
+        try:
+            return pl.DataFrame(source).lazy()
+        except (ValueError, TypeError, NotImplementedError, pl.exceptions.PolarsError) as error:
+            # As of a column of pandas that holds numbers and text: what its own library, or pyarrow, says of it.
+            raise LayoutError(f"the {type(source).__name__} has no Arrow columns: {first_line(error)}") from None
     raise TypeError(f"cannot scan a {type(source).__name__}: expected a path or a frame with the Arrow interface")
 
 

@@ -335,3 +335,19 @@ def test_a_column_of_categories_is_no_number_and_is_named(column: str, dtype: An
         LayoutError, match=f"a column has the wrong type: {column} is (categorical|enum).*, not numbers"
     ):
         scan(odd).cells()
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "cause"),
+    [
+        (lambda frame: frame.astype({"kl": object}).replace({"kl": {0.0: "bad"}}), "'float' object"),
+        (lambda frame: frame.assign(note=[{"a": 1}, *[3] * (len(frame) - 1)]), "cannot mix struct"),
+        (lambda frame: frame.join(frame[["kl"]], rsuffix="x").rename(columns={"klx": "kl"}), "non-unique"),
+        (lambda frame: frame.assign(note=1j), "Unsupported numpy type"),
+    ],
+    ids=["mixed", "nested", "twice", "complex"],
+)
+def test_a_frame_that_arrow_cannot_hold_is_an_error_that_says_why(spoiled: Callable[[Any], Any], cause: str) -> None:
+    given = spoiled(LONG.with_columns(kl=pl.Series([0.0, *[0.5] * (LONG.height - 1)])).to_pandas())
+    with pytest.raises(LayoutError, match=f"the DataFrame has no Arrow columns: .*{cause}"):
+        scan(given)
