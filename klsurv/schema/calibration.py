@@ -13,14 +13,14 @@ _I: Final = "Int64"
 _F: Final = "Float64"
 _S: Final = "String"
 _MODEL = (
-    Column("model", _S, "", "name of the model"),
-    Column("method", _S, "", "how the steering vector was found"),
+    Column("model", _S, "", "name of the model; null where unknown"),
+    Column("method", _S, "", "how the steering vector was found; null where unknown"),
     Column("layer", _I, "", "layer that was steered; null where unknown"),
     Column("window", _I, "tokens", "most tokens a rollout may have"),
 )
 # Held-out p95 KL over its target: a calibration that holds on new prompts is within.
 BAND = (0.7, 1.4)
-_IN_BAND = Column("in_band", "Boolean", "", "whether the ratio is within {:g}–{:g}".format(*BAND))
+_IN_BAND = Column("in_band", "Boolean", "", "whether the ratio is within {:g}–{:g}; null with it".format(*BAND))
 
 CALIBRATION = Table(
     "calibration",
@@ -29,15 +29,17 @@ CALIBRATION = Table(
         *_MODEL,
         Column("n_cells", _I, "cells", "usable cells"),
         Column("n_seeds", _I, "seeds", "seeds among them; an unknown seed counts as one"),
-        Column("c_star_mean", _F, "", "mean calibrated coefficient"),
+        Column("c_star_mean", _F, "", "mean calibrated coefficient; null where unknown"),
         Column("c_star_std", _F, "", "standard deviation (n − 1); null with one seed"),
         Column("c_star_low", _F, "", "lower bound of the mean (Student's t over cells); null with one seed"),
         Column("c_star_high", _F, "", "upper bound"),
         Column("c_star_cv", _F, "", "c_star_std / c_star_mean; null with one seed"),
-        Column("kl_p95", _F, "nats", "95th percentile of held-out per-token KL at alpha = 1"),
-        Column("ratio", _F, "", "kl_p95 over the target"),
+        Column("kl_p95", _F, "nats", "95th percentile of held-out per-token KL at alpha = 1; null: there is none"),
+        Column("ratio", _F, "", "kl_p95 over the target; null where one of them is unknown"),
         _IN_BAND,
-        Column("exponent", _F, "", "slope of log kl_p95 on log alpha; 2 where KL grows as alpha²"),
+        Column(
+            "exponent", _F, "", "slope of log kl_p95 on log alpha; 2 where KL grows as alpha²; null: one dose or none"
+        ),
         Column("exponent_low", _F, "", "lower bound (Student's t); null with fewer than 3 doses"),
         Column("exponent_high", _F, "", "upper bound"),
         Column("n_doses", _I, "doses", "positive doses in the fit"),
@@ -50,14 +52,14 @@ HELDOUT = Table(
     (
         *_MODEL,
         Column("alpha", _F, "c_star", "dose"),
-        Column("kl_p95", _F, "nats", "95th percentile of the finite held-out per-token KL"),
+        Column("kl_p95", _F, "nats", "95th percentile of the finite held-out per-token KL; null: there is none"),
         Column(
             "target_kl",
             _F,
             "nats",
             "target × alpha², as KL should grow; null where targets differ, are unknown or not finite",
         ),
-        Column("ratio", _F, "", "kl_p95 / target_kl; null at alpha = 0"),
+        Column("ratio", _F, "", "kl_p95 / target_kl; null at alpha = 0, and where one of them is unknown"),
         _IN_BAND,
     ),
 )

@@ -51,7 +51,9 @@ CELLS = Table(
         Column("alphas", "List(Float64)", "c_star", "doses that can be scored, ascending; null where not usable"),
         _STATUS,
         _REASON,
-        Column("path", "String", "", "the cell's directory as it was given, control characters escaped"),
+        Column(
+            "path", "String", "", "the cell's directory as it was given, control characters escaped; null of a frame"
+        ),
     ),
 )
 
@@ -110,7 +112,7 @@ SCORED = Table(
     "cell, alpha, prompt, t",
     (
         *LONG.columns,
-        Column("kl_smooth", "Float64", "nats", "centred rolling mean of KL over `roll` tokens (R2)"),
+        Column("kl_smooth", "Float64", "nats", "centred mean of KL over `roll` tokens (R2); null past the last token"),
         Column("kl_rel", "Float64", "own p95", "kl_smooth divided by the trajectory's scale; null where it has none"),
         Column("pmass_min", "Float64", "probability", "running minimum of pmass up to t (R4); null before the first"),
         Column("alive", "Boolean", "", "no fork up to t had pmass below the threshold"),
