@@ -130,8 +130,7 @@ def _of_series(x: pl.Series, percents: Sequence[int]) -> dict[int, float | None]
         exact = (n - 1) * share
         low, high = (rank - (n - rest.len()) for rank in (math.floor(exact), math.ceil(exact)))
         if 0 <= low and high < near.len():
-            x_low, x_high = near[low], near[high]
-            found[p] = x_low if x_low == x_high else x_low + (x_high - x_low) * (exact - math.floor(exact))
+            found[p] = near[low] + (near[high] - near[low]) * (exact - math.floor(exact))
         else:
             found[p] = x.quantile(share, interpolation="linear")
     return found

@@ -130,6 +130,15 @@ def test_no_other_coefficients_make_the_deaths_more_likely() -> None:
     assert all(likelihood(x, event, best + rng.normal(0, 0.02, len(best))) < top for _ in range(200))
 
 
+def test_a_fit_that_comes_near_slowly_is_waited_for() -> None:
+    # Takes 114 steps.
+    rows = drawn(309).head(32)
+    ratio, narrow = (
+        answered(rows.with_columns(pl.col("early_kl") ** power))["log2_early_kl"]["hazard_ratio"] for power in (1, 0.01)
+    )
+    assert np.log(narrow) == pytest.approx(100 * np.log(ratio), rel=1e-8)
+
+
 def test_the_same_prompts_again_are_no_more_evidence_and_other_prompts_are() -> None:
     rows = drawn(1)
     once, again, others = (

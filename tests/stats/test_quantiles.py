@@ -163,6 +163,12 @@ def test_some_at_a_time_groups_have_the_quantiles_that_they_have_together(
         assert quantiles(pieces(values), percents=PERCENTS).sort("group").equals(together)
 
 
+@pytest.mark.parametrize("lists", [[[1.0, None, 4.0, 2.0]], [[4.0, math.nan], None, [], [1.0, 2.0, math.inf]]])
+def test_of_one_group_alone_what_is_no_number_does_not_count(lists: list[list[float | None] | None]) -> None:
+    rows = pl.DataFrame({"group": [3] * len(lists), "x": lists}, schema={"group": pl.UInt32, "x": pl.List(pl.Float64)})
+    assert quantiles([rows.lazy], percents=(0, 25, 50, 90)).rows() == [(3, 1.0, 1.5, 2.0, pytest.approx(3.6))]
+
+
 def selected(x: pl.Series) -> dict[int, float | None]:
     return module._of_series(x, PERCENTS)
 
@@ -188,6 +194,15 @@ def test_a_sample_that_is_unlike_the_values_costs_time_only(unlike: float) -> No
     x = pl.Series(values)
     assert set(x.gather_every(20)) == {unlike}
     assert selected(x) == among_all(x)
+
+
+def test_the_value_above_a_quantile_may_lie_just_outside_of_where_it_was_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_SAMPLE", 10_000)
+    # Half of the values are 0, among them all of the sample.
+    x = pl.Series(([0.0] * 10 + [1.0] * 10) * 10_000)
+    assert module._of_series(x, (50,)) == {50: 0.5} == {50: x.quantile(0.5, interpolation="linear")}
 
 
 def test_of_many_values_few_are_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
