@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -77,11 +78,14 @@ class Runner:
             os.utime(self.out.name)
             seen.clear()
             start = time.process_time()
+            # Threads that the test starts count too.
             sys.setprofile(note)
+            threading.setprofile(note)
             try:
                 reports = runtestprotocol(item, log=False, nextitem=items[at + 1] if items[at + 1 :] else self.anchor)  # type: ignore[arg-type]
             finally:
                 sys.setprofile(None)
+                threading.setprofile(None)
             trace["seconds"][item.nodeid] = time.process_time() - start
             if any(report.failed for report in reports):
                 print("fails without a mutant:", item.nodeid, file=sys.stderr)
