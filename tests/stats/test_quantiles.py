@@ -169,6 +169,13 @@ def test_of_one_group_alone_what_is_no_number_does_not_count(lists: list[list[fl
     assert quantiles([rows.lazy], percents=(0, 25, 50, 90)).rows() == [(3, 1.0, 1.5, 2.0, pytest.approx(3.6))]
 
 
+def test_among_many_values_too_what_is_no_number_does_not_count() -> None:
+    values = [float(i) if i % 3 else None for i in range(150_000)]
+    rows = pl.DataFrame({"group": [3], "x": [values]}, schema={"group": pl.UInt32, "x": pl.List(pl.Float64)})
+    numbers = [x for x in values if x is not None]
+    assert quantiles([rows.lazy], percents=(0, 50)).rows() == [(3, 1.0, np.median(numbers))]
+
+
 def selected(x: pl.Series) -> dict[int, float | None]:
     return module._of_series(x, PERCENTS)
 
