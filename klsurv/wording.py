@@ -1,4 +1,4 @@
-"""What a death is, in words. In: scoring, event, and the table or figure it is said of. Out: a phrase."""
+"""What a death is, and a level, in words. In: scoring, event, the table or figure; a level. Out: a phrase."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from klsurv.params import Event, Scoring
 
 # Tables in which no one dies.
 TIMELESS = ("calibration", "heldout", "bisection")
+
+
+def percent(level: float) -> str:
+    """The level of an interval."""
+    return f"{100 * level:.10g} %"
 
 
 def death(scoring: Scoring, event: Event) -> str:

@@ -13,6 +13,8 @@ from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words, shorts
 from klsurv.charts.sheet import note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
+from klsurv.inference import Interval
+from klsurv.wording import percent
 
 # More pairs than these make a figure that no page holds; the table has them all.
 MOST = 40
@@ -20,11 +22,18 @@ _BOUNDS = ("ci_low", "ci_high", "boot_low", "boot_high", "rmst_diff")
 _WIDTH = 420
 
 
-def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str] = (), words: Words) -> Figure:
+def compare_chart(
+    compare: pl.DataFrame,
+    *,
+    kind: str = "",
+    within: Sequence[str] = (),
+    words: Words,
+    level: float = Interval.level,
+) -> Figure:
     """A row per pair: the difference of restricted means, naive and resampled interval, the numbers beside it.
 
-    `kind` is said before each group; `within` are the columns by which tests are stratified. Of more than 40 pairs
-    those with the largest differences are drawn, in the order of the table; the heading says so.
+    Both are at `level`. `kind` is said before each group; `within` are the columns by which tests are stratified. Of
+    more than 40 pairs those with the largest differences are drawn, in the order of the table; the heading says so.
     """
     pairs = compare.filter(pl.col("group_b").is_not_null())
     n = pairs.height
@@ -72,8 +81,8 @@ def compare_chart(compare: pl.DataFrame, *, kind: str = "", within: Sequence[str
             note(f"difference (thick interval), p{inside} after Holm, as if independent", _WIDTH + 14, -18, size=11)
         )
     entries = [
-        Entry("line", ALIVE, "as if independent", width=1.6),
-        Entry("line", DEAD, "whole prompts resampled", width=2.6),
+        Entry("line", ALIVE, f"{percent(level)} interval, as if independent", width=1.6),
+        Entry("line", DEAD, f"{percent(level)} interval, whole prompts resampled", width=2.6),
     ]
     taus = [str(tau) for tau in pairs.get_column("tau").drop_nulls().unique()]
     parts = [f"τ = {taus[0]} tokens"] if taus else []

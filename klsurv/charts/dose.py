@@ -14,14 +14,18 @@ from klsurv.charts.page import Page, Words, letters, told_apart
 from klsurv.charts.series import CROWD, Series, series_of
 from klsurv.charts.sheet import note, panel, share, sheet
 from klsurv.charts.theme import FAINT, INK, PAPER
+from klsurv.inference import Interval
 from klsurv.params import Layout
+from klsurv.wording import percent
 
 
-def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: Layout) -> Figure:
+def dose_chart(
+    dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: Layout, level: float = Interval.level
+) -> Figure:
     """Two panels, the restricted mean to tau and S(tau), a series per group; ED50 and its interval about S = 0.5.
 
     More than 4 groups have two panels each, the others in grey: their bars would cover each other.
-    A bar per dose, not a band: where no draw differs there is no interval, and a band would end in a wall.
+    A bar per dose, at `level`, not a band: where no draw differs there is no interval, and a band would end in a wall.
     """
     # Where none was measured there is no group, but the frame that says so.
     series = series_of(dose, by=by) or series_of(dose, by=[])
@@ -51,14 +55,15 @@ def dose_chart(dose: pl.DataFrame, *, by: Sequence[str], words: Words, layout: L
             if tau is None:
                 layers.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 3, align="center"))
             panels.append(panel(layers, text=text, size=page.size))
+    interval = f"{percent(level)} interval"
     if apart:
         entries = [Entry("line", FAINT, "the other groups", width=1)]
     else:
         entries = [one.entry() for one in series if len(series) > 1]
-    entries.append(Entry("bar", series[0].colour if len(series) == 1 else INK, "interval, prompts resampled"))
+    entries.append(Entry("bar", series[0].colour if len(series) == 1 else INK, f"{interval}, prompts resampled"))
     if dose.get_column("ed50").count():
         stacked = ", one above the other" * (1 < len(series) <= CROWD)
-        entries.append(Entry("dot", INK, f"ED50 and its interval{stacked}"))
+        entries.append(Entry("dot", INK, f"ED50 and its {interval}{stacked}"))
     if apart:
         entries.append(Entry("dashed", FAINT, f"S = 0.5 at {until}"))
     return sheet(panels, page=page, entries=entries, words=words, data=data)

@@ -15,7 +15,9 @@ from klsurv.charts.page import Page, Words, letters, told_apart
 from klsurv.charts.series import Series, series_of
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
+from klsurv.inference import Interval
 from klsurv.params import Layout
+from klsurv.wording import percent
 
 TITLES = {"raw": "smoothed KL (nats)", "relative": "KL / own p95"}
 COVARIATES = {"log2_early_kl": "early KL × 2", "log2_spike": "spike × 2", "log2_alpha": "α × 2"}
@@ -28,12 +30,19 @@ _BELOW, _APART = 46, 34
 
 
 def precursor_chart(
-    study: pl.DataFrame, hazard: pl.DataFrame | None, *, groups: pl.DataFrame, words: Words, layout: Layout
+    study: pl.DataFrame,
+    hazard: pl.DataFrame | None,
+    *,
+    groups: pl.DataFrame,
+    words: Words,
+    layout: Layout,
+    level: float = Interval.level,
 ) -> Figure:
     """Two panels of the event study, raw and relative, the dying against the living; then hazard ratios, if there are.
 
     A row of panels per row of `groups`, all on the same axes; one where it has no column. Bands are of resampled
-    prompts. The forks of the hazard model, its baseline, are not drawn.
+    prompts; they and the intervals of ratios are at `level`. The forks of the hazard model, its baseline, are not
+    drawn.
     """
     rows = series_of(groups, by=groups.columns)
     study = study.filter(pl.col("n_deaths") > 0)
@@ -49,11 +58,12 @@ def precursor_chart(
         for measure in TITLES:
             panels.append(_study(study.filter(measure=measure), group, measure, data, k, names, page))
         if not ratios.is_empty():
-            panels.append(_forest(ratios, group, data, k, names, page))
+            panels.append(_forest(ratios, group, data, k, names, page, level))
     entries = [
         Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
-        *[Entry("band", FAINT, "prompts resampled")] * (study.get_column("alive_low").count() > 0),
+        *[Entry("band", FAINT, f"{percent(level)} interval, prompts resampled")]
+        * (study.get_column("alive_low").count() > 0),
     ]
     return sheet(panels, page=page, entries=entries, words=words, data=data)
 
@@ -102,7 +112,9 @@ def _study(
     return panel(layers, text=_heading(k, names, n, page) if group.name else f"{TITLES[measure]}, {n}", size=page.size)
 
 
-def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, k: int, names: Sequence[str], page: Page) -> Any:
+def _forest(
+    ratios: pl.DataFrame, group: Series, data: Datasets, k: int, names: Sequence[str], page: Page, level: float
+) -> Any:
     """The panel of a group, on the axes that all groups need."""
     placed = ratios.with_columns(
         pl.col("covariate").replace(COVARIATES),
@@ -114,7 +126,8 @@ def _forest(ratios: pl.DataFrame, group: Series, data: Datasets, k: int, names: 
     base = alt.Chart(data.add(f"hazard {k}", shown.filter(inside)))
     covariates = placed.get_column("covariate").unique(maintain_order=True).to_list()
     y = alt.Y("covariate:N", title=None, sort=covariates).scale(domain=covariates)
-    x = log_scale("to_hazard_ratio", axis=alt.X, title="hazard ratio", values=_values(placed, _PLACE))
+    title = f"hazard ratio, {percent(level)} interval"
+    x = log_scale("to_hazard_ratio", axis=alt.X, title=title, values=_values(placed, _PLACE))
     tooltip = [alt.Tooltip(f"{c}:Q", format=".3g") for c in (*_RATIO, "p")]
     layers = [
         alt.Chart(alt.InlineData([{"x": 1}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(x=alt.X("x:Q")),

@@ -16,7 +16,9 @@ from klsurv.charts.sheet import note, share, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import FAINT, INK, PAPER
 from klsurv.exprs.axes import symlog
+from klsurv.inference import Interval
 from klsurv.params import Layout
+from klsurv.wording import percent
 
 # Pixels below a panel: of the first row of numbers at risk, and between rows; and between two numbers.
 _BELOW, _ROW, _APART = 46, 13, 30
@@ -34,11 +36,12 @@ def survival_chart(
     words: Words,
     layout: Layout,
     gaps: bool = True,
+    level: float = Interval.level,
 ) -> Figure:
     """Panels, and a curve per group in each, as `panels_of` has them; where it is one, those of other panels in grey.
 
-    The band is the interval of S; the shaded steps are the forks between which deaths lie, where S is not identified;
-    without `gaps` each token is known.
+    The band is the interval of S, at `level`; the shaded steps are the forks between which deaths lie, where S is not
+    identified; without `gaps` each token is known.
     A dot marks the median. Curves that coincide are seen as stripes: the first is drawn widest, the last thinnest. More
     than 4 in a panel are drawn without band and gaps, which would cover each other.
     """
@@ -57,7 +60,7 @@ def survival_chart(
     entries = [s.entry() for s in series if len(series) > 1]
     colour, band = (series[0].colour, _BAND) if len(series) == 1 else (FAINT, 0.25)
     if len(series) <= CROWD:
-        entries.append(Entry("band", colour, "interval of S", opacity=band))
+        entries.append(Entry("band", colour, f"{percent(level)} interval of S", opacity=band))
         if gaps:
             gap = 1 - (1 - band) * (1 - _GAP)
             entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap, dash=_EDGE))

@@ -22,6 +22,7 @@ from klsurv.errors import ParameterError
 from klsurv.inference import SCALES, Interval
 from klsurv.ingest.remote import Place
 from klsurv.params import groups
+from klsurv.wording import percent
 
 CURVE = "survival: S just after the fork; ci_…: {level} interval of it, {ci}."
 LIVES = (
@@ -63,7 +64,7 @@ def command(runs: Place, by: str, ci: Any, level: float, summary: bool, tau: int
             table = read.lifetimes(names, ci=ci, level=level, tau=tau, **chosen)
         else:
             table = read.survival(names, ci=ci, level=level, **chosen)
-    caption = (LIVES if summary else CURVE).format(level=f"{100 * level:g} %", ci=ci)
+    caption = (LIVES if summary else CURVE).format(level=percent(level), ci=ci)
     answer(
         read,
         table,

@@ -108,7 +108,7 @@ class Plots:
         **options: Unpack[OutcomeOptions],
     ) -> alt.VConcatChart:
         """Restricted mean and survival at tau against alpha, with bands and ED50."""
-        how = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
+        how: dict[str, Any] = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
         return tables.draw_dose(self._runs, by, layout=Layout(columns=columns), options=options, **how).with_data()
 
     def threshold(

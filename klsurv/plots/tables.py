@@ -19,6 +19,7 @@ from klsurv.charts.threshold import threshold_chart
 from klsurv.exprs.death import event
 from klsurv.frames.counts import each_dose
 from klsurv.frames.grids import mixed
+from klsurv.inference import Interval
 from klsurv.params import By, Layout, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.plots.words import words
 from klsurv.schema import USABLE
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
     from klsurv.runs import Runs
 
 
-def draw_survival(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions, **how: Any) -> Figure:
+def draw_survival(
+    runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions, level: float = Interval.level, **how: Any
+) -> Figure:
     """Kaplan–Meier curves."""
     names = groups(by)
+    how = how | {"level": level}
     table, lives = runs.survival(names, **how, **options), runs.lifetimes(names, **how, **options)
     lives = _present(lives, names)
     said = words(runs, "Kaplan–Meier survival: share still alive at each token", options, n=_total(lives))
     # KL is measured at each token, pmass at forks.
     gaps = outcome(options)[1].event == "pmass"
-    return survival_chart(table, lives, by=names, words=said, layout=layout, gaps=gaps)
+    return survival_chart(table, lives, by=names, words=said, layout=layout, gaps=gaps, level=level)
 
 
 def draw_incidence(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions) -> Figure:
@@ -47,13 +51,15 @@ def draw_incidence(runs: Runs, by: By, *, layout: Layout, options: OutcomeOption
     return incidence_chart(table, by=names, n=n, words=said, layout=layout)
 
 
-def draw_dose(runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions, **how: Any) -> Figure:
+def draw_dose(
+    runs: Runs, by: By, *, layout: Layout, options: OutcomeOptions, level: float = Interval.level, **how: Any
+) -> Figure:
     """Restricted mean and survival against alpha."""
     names = groups(by, none=True)
-    table = runs.dose(names, **how, **options)
+    table = runs.dose(names, level=level, **how, **options)
     # Of all, as in the figure of survival: a dose that was not measured has no row.
     said = words(runs, "Dose–response: how long, and how many, at each α", options, n=runs.rollouts().height)
-    return dose_chart(table, by=names, words=said, layout=layout)
+    return dose_chart(table, by=names, words=said, layout=layout, level=level)
 
 
 def draw_threshold(runs: Runs, by: By, *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
@@ -68,9 +74,9 @@ def draw_threshold(runs: Runs, by: By, *, layout: Layout, options: ScoringOption
     return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, layout=layout)
 
 
-def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> Figure:
+def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, level: float = Interval.level, **how: Any) -> Figure:
     """A forest of differences."""
-    table = runs.compare(by, **how, **options)
+    table = runs.compare(by, level=level, **how, **options)
     dose = "" if how.get("at_alpha") is None else f" at α = {how['at_alpha']:g}"
     names, within = groups(by), groups(how.get("stratify") or (), none=True)
     title = f"Difference of mean tokens alive, by {', '.join(names)}{dose}"
@@ -78,10 +84,12 @@ def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, **how: Any) -> 
     alone = names[0] if len(names) == 1 and names[0] not in NAMES else ""
     kind = {"": "", "alpha": "α "}.get(alone, f"{alone} ")
     said = words(runs, title, options, n=compared(runs, how.get("at_alpha")))
-    return compare_chart(table, kind=kind, within=within, words=said)
+    return compare_chart(table, kind=kind, within=within, words=said, level=level)
 
 
-def draw_precursor(runs: Runs, by: By, *, layout: Layout, options: ScoringOptions, **how: Any) -> Figure:
+def draw_precursor(
+    runs: Runs, by: By, *, layout: Layout, options: ScoringOptions, level: float = Interval.level, **how: Any
+) -> Figure:
     """KL before death against those alive, and hazard ratios where statsmodels is installed and a fit is found.
 
     A row of panels per group.
@@ -89,11 +97,11 @@ def draw_precursor(runs: Runs, by: By, *, layout: Layout, options: ScoringOption
     from klsurv.stats.hazard import can_fit
 
     names = groups(by, none=True)
-    study = runs.study(names, **how, **options)
-    ratios = runs.hazard(names, **options) if can_fit() else None
+    study = runs.study(names, level=level, **how, **options)
+    ratios = runs.hazard(names, level=level, **options) if can_fit() else None
     steered = runs.judged(Scoring(**options)).filter(pl.col("alpha") != 0)
     said = words(runs, f"KL before death: the dying against the living{at_once(steered)}", options, n=steered.height)
-    return precursor_chart(study, ratios, groups=steered.select(names), words=said, layout=layout)
+    return precursor_chart(study, ratios, groups=steered.select(names), words=said, layout=layout, level=level)
 
 
 def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:

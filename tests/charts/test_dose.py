@@ -29,7 +29,7 @@ def test_lines_and_bars_are_the_table_and_no_bar_stands_where_no_draw_differs(re
 def test_headings_and_legend_say_tau_and_what_the_bars_are(real_cells: Path) -> None:
     read = spec(draw("dose", real_cells, by="method"))
     assert headings(read) == ["restricted mean, τ = 96 tokens", "alive at τ = 96 tokens"]
-    assert legend(read)[:3] == ["mean_diff", "pca", "interval, prompts resampled"]
+    assert legend(read)[:3] == ["mean_diff", "pca", "95 % interval, prompts resampled"]
 
 
 def test_groups_of_whom_none_was_measured_have_the_frame_that_says_so_and_are_counted(tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_the_axis_of_doses_is_not_left_to_tables_that_may_be_empty(real_cells: P
 
 
 def test_ed50_is_in_the_legend_only_where_there_is_one(real_cells: Path) -> None:
-    assert "ED50 and its interval" in legend(spec(draw("dose", real_cells)))
-    assert legend(spec(draw("dose", real_cells, alphas=[1.0]))) == ["interval, prompts resampled"]
+    assert "ED50 and its 95 % interval" in legend(spec(draw("dose", real_cells)))
+    assert legend(spec(draw("dose", real_cells, alphas=[1.0]))) == ["95 % interval, prompts resampled"]
 
 
 def test_where_all_die_at_once_the_mean_of_0_lies_on_the_axis(tmp_path: Path) -> None:

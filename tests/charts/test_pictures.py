@@ -17,7 +17,7 @@ import klsurv
 from klsurv.charts.theme import PAPER
 from klsurv.output.images import svg_of
 from klsurv.params import Layout
-from tests.charts.figures import CHARTS, PICTURES, alike, draw, headings, png, spec
+from tests.charts.figures import CHARTS, PICTURES, alike, draw, headings, legend, png, spec
 from tests.conftest import Klsurv
 from tests.ingest.handmade import NAN, write_cell
 
@@ -87,6 +87,19 @@ def test_one_alpha_and_an_alpha_that_no_cell_has_are_drawn(real_cells: Path, cha
             ["3.0", "n=0"],
         ]
     assert svg_of(figure.spec()).startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("chart", "intervals"),
+    [
+        ("survival", ["50 % interval of S"]),
+        ("dose", ["50 % interval, prompts resampled", "ED50 and its 50 % interval"]),
+        ("precursor", ["50 % interval, prompts resampled"]),
+        ("compare", ["50 % interval, as if independent", "50 % interval, whole prompts resampled"]),
+    ],
+)
+def test_a_figure_says_the_level_of_its_intervals(real_cells: Path, chart: str, intervals: list[str]) -> None:
+    assert set(intervals) <= set(legend(spec(draw(chart, real_cells, level=0.5))))
 
 
 @pytest.mark.parametrize("chart", CHARTS)

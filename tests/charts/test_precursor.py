@@ -51,6 +51,22 @@ def test_a_forest_has_the_covariates_without_the_baseline(real_cells: Path) -> N
     assert layers(panels(spec(wild))[2], "point")[0]["encoding"]["x"]["scale"]["domain"][1] < 200
 
 
+def test_intervals_of_ratios_are_at_the_level_that_was_asked_for_and_say_it(
+    real_cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def fitted(self: klsurv.Runs, by: object, *, level: float, **options: object) -> pl.DataFrame:
+        asked.append(level)
+        return hazard()
+
+    monkeypatch.setattr(klsurv.Runs, "hazard", fitted)
+    monkeypatch.setattr("klsurv.stats.hazard.can_fit", lambda: True)
+    runs = klsurv.scan(real_cells, tell=lambda _: None)
+    point = layers(panels(spec(draw("precursor", runs, level=0.5)))[2], "point")[0]
+    assert (asked, point["encoding"]["x"]["title"]) == ([0.5], "hazard ratio, 50 % interval")
+
+
 def test_without_statsmodels_there_is_no_forest(real_cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("klsurv.stats.hazard.can_fit", lambda: False)
     assert len(panels(spec(draw("precursor", real_cells)))) == 2

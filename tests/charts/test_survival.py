@@ -83,7 +83,7 @@ def test_more_than_four_curves_in_a_panel_have_neither_bands_nor_great_width(rea
         widths = [layer["mark"]["strokeWidth"] for layer in layers(panel, "line")]
         assert len(widths) == 8 and max(widths) < 7
         assert not layers(panel, "area") and not layers(panel, "rect")
-    assert "interval of S" not in legend(read) and "median" in legend(read)
+    assert "95 % interval of S" not in legend(read) and "median" in legend(read)
 
 
 def test_other_doses_are_drawn_grey_behind_only_where_there_are_several(real_cells: Path) -> None:
@@ -104,4 +104,4 @@ def test_death_by_kl_has_no_gaps_as_kl_is_measured_at_each_token(real_cells: Pat
             any(layer["data"].get("name", "").startswith("gaps") for layer in layers(panels(read)[3], "rect")) == there
         )
         assert ("between two forks, S not known" in legend(read)) == there
-        assert "interval of S" in legend(read)
+        assert "95 % interval of S" in legend(read)
