@@ -77,13 +77,14 @@ def compare_chart(
     if pairs.is_empty():
         layers.append(note("no pair to compare", _WIDTH / 2, height / 2 - 6, align="center"))
     else:
-        layers.append(
-            note(f"difference (thick interval), p{inside} after Holm, as if independent", _WIDTH + 14, -18, size=11)
-        )
-    entries = [
-        Entry("line", ALIVE, f"{percent(level)} interval, as if independent", width=1.6),
-        Entry("line", DEAD, f"{percent(level)} interval, whole prompts resampled", width=2.6),
-    ]
+        interval = " (thick interval)" if data.hold("boot_low") else " (interval)" if data.hold("ci_low") else ""
+        said = f"difference{interval}, p{inside} after Holm, as if independent"
+        layers.append(note(said, _WIDTH + 14, -18, size=11))
+    entries = []
+    if data.hold("ci_low"):
+        entries.append(Entry("line", ALIVE, f"{percent(level)} interval, as if independent", width=1.6))
+    if data.hold("boot_low"):
+        entries.append(Entry("line", DEAD, f"{percent(level)} interval, whole prompts resampled", width=2.6))
     taus = [str(tau) for tau in pairs.get_column("tau").drop_nulls().unique()]
     parts = [f"τ = {taus[0]} tokens"] if taus else []
     parts.append(f"{n} pair{'s' * (n != 1)}" if n <= MOST else f"the {MOST} largest differences of {n} pairs")

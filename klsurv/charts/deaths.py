@@ -82,11 +82,11 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
             )
         tall = max(60, min(2 * height, 17 * len(prompts)))
         panels.append(panel(layers, text=names[i], size=(width, tall)))
-    entries = [
-        Entry("band", DEAD, "died (darker: earlier)", opacity=1),
-        Entry("band", FINISHED, "finished alive (EOS)", opacity=1),
-        Entry("band", RUNNING, "alive at the end of the window", opacity=1),
-    ]
-    if not deaths.filter(unknown).is_empty():
-        entries.append(Entry("band", FAINT, "not measured", opacity=0, dash=_UNKNOWN))
+    states = {
+        "died": Entry("band", DEAD, "died (darker: earlier)", opacity=1),
+        "eos": Entry("band", FINISHED, "finished alive (EOS)", opacity=1),
+        "running": Entry("band", RUNNING, "alive at the end of the window", opacity=1),
+        "unmeasured": Entry("band", FAINT, "not measured", opacity=0, dash=_UNKNOWN),
+    }
+    entries = [entry for outcome, entry in states.items() if data.hold(outcome)]
     return sheet(panels, page=page, entries=entries, words=words, data=data)

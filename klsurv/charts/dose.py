@@ -60,10 +60,12 @@ def dose_chart(
         entries = [Entry("line", FAINT, "the other groups", width=1)]
     else:
         entries = [one.entry() for one in series if len(series) > 1]
-    entries.append(Entry("bar", series[0].colour if len(series) == 1 else INK, f"{interval}, prompts resampled"))
-    if dose.get_column("ed50").count():
+    if data.hold("bars"):
+        entries.append(Entry("bar", series[0].colour if len(series) == 1 else INK, f"{interval}, prompts resampled"))
+    if (found := dose.filter(pl.col("ed50").is_not_null())).height:
+        known = found.select(pl.any_horizontal(pl.col("ed50_low", "ed50_high").is_not_null())).to_series().any()
         stacked = ", one above the other" * (1 < len(series) <= CROWD)
-        entries.append(Entry("dot", INK, f"ED50 and its {interval}{stacked}"))
+        entries.append(Entry("dot", INK, f"ED50{f' and its {interval}' * known}{stacked}"))
     if apart:
         entries.append(Entry("dashed", FAINT, f"S = 0.5 at {until}"))
     return sheet(panels, page=page, entries=entries, words=words, data=data)
@@ -95,7 +97,7 @@ def _panel(
         named = data.add(f"{column} {i}", rows.select("alpha", column, *bounds, "n", "n_events"))
         tooltip = [alt.Tooltip(f"{name}:Q", format=".4g") for name in ("alpha", column, *bounds, "n", "n_events")]
         base = alt.Chart(named)
-        known = data.add(f"{column} bars {i}", rows.select("alpha", *bounds).drop_nulls())
+        known = data.add(f"bars {column} {i}", rows.select("alpha", *bounds).drop_nulls())
         aside = _beside(place, len(series), min(4, 16 / len(series)))
         bars = alt.Chart(known)
         layers += [

@@ -36,6 +36,10 @@ class Datasets:
 
         return alt.NamedData(**self.name(name, frame))
 
+    def hold(self, kind: str) -> bool:
+        """Whether something is drawn of a frame whose name begins with this word: else no legend need explain it."""
+        return any(name.split()[0] == kind and not frame.is_empty() for name, frame in self.frames.items())
+
 
 @dataclass(frozen=True)
 class Figure:

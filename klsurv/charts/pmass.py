@@ -38,10 +38,10 @@ def pmass_chart(
     ends = span(float(lines.get_column("t").max() or 1), page=page)  # type: ignore[arg-type]
     panels = [_panel(alpha, i, lines, bands, counts, threshold, data, page, ends) for i, alpha in enumerate(alphas)]
     entries = [
-        Entry("line", ALIVE, "stays alive"),
-        Entry("line", DEAD, "dies"),
-        Entry("band", FAINT, "p10–p90"),
-        Entry("line", INK, "median"),
+        *[Entry("line", ALIVE, "stays alive")] * data.hold("lives"),
+        *[Entry("line", DEAD, "dies")] * data.hold("dies"),
+        *[Entry("band", FAINT, "p10–p90")] * data.hold("band"),
+        *[Entry("line", INK, "median")] * (lines.group_by("alpha").agg(pl.col("line").n_unique() > 1)["line"].any()),
         Entry("dashed", INK, f"threshold {threshold:g}"),
     ]
     return sheet(panels, page=page, entries=entries, words=words, data=data)

@@ -59,9 +59,12 @@ def precursor_chart(
             panels.append(_study(study.filter(measure=measure), group, measure, data, k, names, page))
         if not ratios.is_empty():
             panels.append(_forest(ratios, group, data, k, names, page, level))
-    entries = [
+    lines = [
         Entry("line", DEAD, "those that die at 0"),
         Entry("line", ALIVE, "same α, alive at that fork", dash=[6, 3]),
+    ]
+    entries = [
+        *lines * data.hold("study"),
         *[Entry("band", FAINT, f"{percent(level)} interval, prompts resampled")]
         * (study.get_column("alive_low").count() > 0),
     ]

@@ -36,6 +36,8 @@ def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, layout: 
     page = Page(n_panels=len(panels), layout=layout)
     data = Datasets()
     drawn = [_panel(panel, i, data, page, y_title) for i, panel in enumerate(panels)]
+    if not data.hold("bands"):
+        return sheet(drawn, page=page, words=words, data=data)
     entries = [
         Entry("band", FAINT, "p10–p90", opacity=0.25),
         Entry("band", FAINT, "p25–p75", opacity=0.5),

@@ -74,8 +74,8 @@ def spaghetti_chart(
     entries = [
         Entry("line", ALIVE, f"alive (pmass ≥ {scoring.threshold:g})"),
         Entry("line", DEAD, f"dead (pmass < {scoring.threshold:g})"),
-        Entry("line", INK, "median"),
-        Entry("tick", INK, "EOS (right-censored)"),
+        *[Entry("line", INK, "median")] * any(panel.n - panel.n_skipped > 1 for panel in panels),
+        *[Entry("tick", INK, "EOS (right-censored)")] * data.hold("EOS,"),
         *[Entry("dashed", INK, f"calibration target = {dose}")] * (scoring.normalize_kl or bool(targets)),
     ]
     n = sum(panel.n for panel in panels)
@@ -84,7 +84,7 @@ def spaghetti_chart(
     shorter = f" ({unsmoothed} shorter: not smoothed)" if unsmoothed else ""
     words = Words(
         f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
-        f"Model: {model}. {window}n={n} trajectories. roll={scoring.roll}{shorter}.",
+        f"Model: {model}. {window}n={n} {'trajectory' if n == 1 else 'trajectories'}. roll={scoring.roll}{shorter}.",
     )
     chart = composed(drawn, page=page, entries=entries, words=words)
     pictures = {_picture_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}

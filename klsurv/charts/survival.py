@@ -59,13 +59,14 @@ def survival_chart(
     ]
     entries = [s.entry() for s in series if len(series) > 1]
     colour, band = (series[0].colour, _BAND) if len(series) == 1 else (FAINT, 0.25)
-    if len(series) <= CROWD:
+    if data.hold("band"):
         entries.append(Entry("band", colour, f"{percent(level)} interval of S", opacity=band))
-        if gaps:
-            gap = 1 - (1 - band) * (1 - _GAP)
-            entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap, dash=_EDGE))
-    entries.append(Entry("dot", INK, "median"))
-    if context is not None:
+    if data.hold("gaps"):
+        gap = 1 - (1 - band) * (1 - _GAP) if data.hold("band") else _GAP
+        entries.append(Entry("band", colour, "between two forks, S not known", opacity=gap, dash=_EDGE))
+    if data.hold("median"):
+        entries.append(Entry("dot", INK, "median"))
+    if data.hold("others"):
         entries.append(Entry("line", FAINT, f"the other {'doses' if 'alpha' in by else 'groups'}", width=1))
     return sheet(drawn, page=page, entries=entries, words=words, data=data, row_gap=20)
 
@@ -139,7 +140,7 @@ def _curve(
         fork="fork",
         left=pl.col("fork").shift(1).fill_null(0),
         before=pl.col("survival").shift(1).fill_null(1.0),
-    ).filter(pl.col("before") > pl.col("survival"))
+    ).filter(pl.col("before") > pl.col("survival"), pl.col("fork") > pl.col("left"))
     medians = life.select(fork="median", survival=pl.lit(0.5)).drop_nulls()
     tooltip = [alt.Tooltip(f"{c}:Q", format=".4g") for c in ("fork", "survival", "ci_low", "ci_high", "n_risk")]
     more, crowd = wider(k, of), of > CROWD

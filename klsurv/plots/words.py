@@ -39,7 +39,7 @@ def words(
     if len(runs.alphas) == 1:
         parts.append(f"α = {dose(runs.alphas[0])}.")
     if n is not None:
-        parts.append(f"n={n} trajectories.")
+        parts.append(f"n={n} {'trajectory' if n == 1 else 'trajectories'}.")
     what = death(scoring, chosen) if event is None else event
     if what:
         parts.append(what[0].upper() + what[1:] + ".")

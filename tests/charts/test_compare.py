@@ -12,7 +12,9 @@ import pytest
 import klsurv
 from klsurv.charts.compare import compare_chart
 from klsurv.charts.page import Words
-from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, panels, rows, spec, texts
+from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
+
+BOUNDS = ("ci_low", "ci_high", "boot_low", "boot_high")
 
 
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
@@ -29,7 +31,7 @@ def test_a_row_has_the_difference_both_intervals_and_their_numbers(real_cells: P
 
 
 def pairs(n: int, **columns: Any) -> pl.DataFrame:
-    numbers = {name: [float(i) for i in range(n)] for name in ("ci_low", "ci_high", "boot_low", "boot_high")}
+    numbers = {name: [float(i) for i in range(n)] for name in BOUNDS}
     return pl.DataFrame(
         {
             "group_a": [f"a{i}" for i in range(n)],
@@ -88,5 +90,14 @@ def test_a_number_says_what_it_is_of(real_cells: Path, by: str, label: str) -> N
 @pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
 def test_the_columns_within_which_is_tested_are_named(real_cells: Path) -> None:
     runs = klsurv.scan(real_cells)
-    chart = runs.plot.compare(at_alpha=1.0, stratify="prompt", bootstrap=0, threshold=0.3).to_dict()
+    chart = runs.plot.compare(at_alpha=1.0, stratify="prompt", bootstrap=100, threshold=0.3).to_dict()
     assert "difference (thick interval), p within prompt after Holm" in json.dumps(chart, ensure_ascii=False)
+
+
+def test_an_interval_that_is_not_drawn_is_not_spoken_of(real_cells: Path) -> None:
+    read = spec(draw("compare", real_cells, at_alpha=1.0, bootstrap=0))
+    assert legend(read) == ["95 % interval, as if independent"]
+    assert "difference (interval), p after Holm, as if independent" in texts(panels(read)[0])
+    none = spec(compare_chart(pairs(1, **{name: [None] for name in BOUNDS}), words=Words("", "")))
+    assert "difference, p after Holm, as if independent" in texts(panels(none)[0])
+    assert len(none["vconcat"]) == 1

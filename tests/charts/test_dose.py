@@ -85,6 +85,10 @@ def test_ed50_is_in_the_legend_only_where_there_is_one(real_cells: Path) -> None
     assert legend(spec(draw("dose", real_cells, alphas=[1.0]))) == ["95 % interval, prompts resampled"]
 
 
+def test_an_interval_that_is_not_drawn_is_not_in_the_legend(real_cells: Path) -> None:
+    assert legend(spec(draw("dose", real_cells, bootstrap=0))) == ["ED50"]
+
+
 def test_where_all_die_at_once_the_mean_of_0_lies_on_the_axis(tmp_path: Path) -> None:
     dead = {"0.0": [[0.1] * 4] * 2, "1.0": [[0.1] * 4] * 2}
     write_cell(tmp_path, pmass={"pmass_eval": dead})

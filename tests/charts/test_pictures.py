@@ -17,7 +17,7 @@ import klsurv
 from klsurv.charts.theme import PAPER
 from klsurv.output.images import svg_of
 from klsurv.params import Layout
-from tests.charts.figures import CHARTS, PICTURES, alike, draw, headings, legend, png, spec
+from tests.charts.figures import CHARTS, PICTURES, alike, draw, headings, legend, png, spec, texts
 from tests.conftest import Klsurv
 from tests.ingest.handmade import NAN, write_cell
 
@@ -128,6 +128,27 @@ def test_titles_say_what_is_shown_and_of_which_model(real_cells: Path, chart: st
     if chart not in ("precursor", "calibration", "compare"):
         assert "n=112 trajectories." in read["title"]["subtitle"]
     assert read["config"]["background"] == PAPER
+
+
+@pytest.mark.parametrize(
+    ("chart", "want"),
+    [
+        ("pmass", ["dies", "p10–p90", "threshold 0.8"]),
+        ("precursor", []),
+        ("quantiles", []),
+    ],
+)
+def test_of_one_trajectory_the_legend_has_what_is_drawn_and_the_title_says_one(
+    tmp_path: Path, chart: str, want: list[str]
+) -> None:
+    write_cell(
+        tmp_path,
+        trajectory={"per_prompt_per_t_kl": {"1.0": [[0.0] * 8]}},
+        pmass={"pmass_eval": {"1.0": [[0.1] * 4]}, "gen_lens_eval": {"1.0": [8]}},
+    )
+    read = spec(draw(chart, tmp_path, options={}))
+    assert "n=1 trajectory." in read["title"]["subtitle"]
+    assert [text for part in read["vconcat"][:-1] for text in texts(part)] == want
 
 
 def test_a_chart_is_saved_in_every_format(klsurv: Klsurv, real_cells: Path, tmp_path: Path) -> None:

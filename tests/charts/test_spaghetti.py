@@ -309,6 +309,14 @@ def test_a_line_alone_is_not_hidden_by_its_median(tmp_path: Path) -> None:
     assert line["mark"]["stroke"] in (theme.ALIVE, theme.DEAD)
 
 
+def test_of_one_that_runs_on_neither_a_median_nor_an_end_is_in_the_legend(tmp_path: Path) -> None:
+    one = {"pmass_eval": {"1.0": [[0.9] * 4]}, "gen_lens_eval": {"1.0": [8]}}
+    write_cell(tmp_path, trajectory={"per_prompt_per_t_kl": {"1.0": [[0.5] * 8]}}, pmass=one)
+    read = spec(tmp_path)
+    assert not {"median", "EOS (right-censored)"} & set(figures.legend(read))
+    assert "n=1 trajectory." in read["title"]["subtitle"]
+
+
 def test_a_panel_without_trajectories_says_so(real_cells: Path) -> None:
     with pytest.warns(klsurv.KlsurvWarning, match="no cell has alpha 3"):
         drawn = spec(real_cells, alphas=[1, 3])

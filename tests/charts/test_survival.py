@@ -10,6 +10,7 @@ import pytest
 import klsurv
 from klsurv.params import Layout
 from tests.charts.figures import OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
+from tests.ingest.handmade import NAN, write_cell
 
 
 def curves(panel: dict[str, Any], read: dict[str, Any]) -> list[list[dict[str, Any]]]:
@@ -95,6 +96,16 @@ def test_s_has_room_beyond_0_and_1_and_ticks_within(real_cells: Path) -> None:
     y = layers(panels(spec(draw("survival", real_cells)))[0], "line")[-1]["encoding"]["y"]
     assert y["scale"]["domain"] == [-0.02, 1.02] and y["axis"]["values"] == [0, 0.25, 0.5, 0.75, 1]
     assert y["title"] == "S(t)"
+
+
+def test_what_is_drawn_nowhere_is_not_in_the_legend(tmp_path: Path) -> None:
+    for name, pmass in (("live", [0.9] * 4), ("die", [0.1] * 4)):
+        write_cell(tmp_path / name, pmass={"pmass_eval": {"0.0": [pmass] * 2, "1.0": [pmass] * 2}})
+    interval, others = "95 % interval of S", "the other doses"
+    assert legend(spec(draw("survival", tmp_path / "live", options={}))) == [interval, others]
+    assert legend(spec(draw("survival", tmp_path / "die", options={}))) == [interval, "median", others]
+    write_cell(tmp_path / "none", pmass={"pmass_eval": {alpha: [[NAN] * 4] * 2 for alpha in ("0.0", "1.0")}})
+    assert len(spec(draw("survival", tmp_path / "none", options={}))["vconcat"]) == 1
 
 
 def test_death_by_kl_has_no_gaps_as_kl_is_measured_at_each_token(real_cells: Path) -> None:
