@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import expm1, log1p
 from typing import Any
 
 import altair as alt
@@ -12,7 +11,7 @@ from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words, dose, letters, shorts
 from klsurv.charts.sheet import panel, sheet
-from klsurv.charts.theme import DEAD, FAINT, INK, PAPER
+from klsurv.charts.theme import DEAD, FAINT, PAPER
 from klsurv.params import Layout
 
 # From an early death to a late one; even the latest is darker than who lives, so that grey print tells them apart.
@@ -20,6 +19,8 @@ EARLY_TO_LATE = ("#3d1404", "#6b2a06", "#9a4607", DEAD)
 RUNNING, FINISHED = "#a9c6dc", "#ece6da"
 # About a square of which nothing is known: no colour, as each is a state.
 _UNKNOWN = [2, 2]
+# Where white is told from a square better than black is, by the contrast ratio of WCAG: one of the two has 4.5 or more.
+_DARK = "contrast(scale('color', datum.t), '#ffffff') > contrast(scale('color', datum.t), '#000000')"
 
 
 def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figure:
@@ -68,8 +69,6 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
             alt.Chart(died).mark_rect(stroke=PAPER, strokeWidth=1).encode(x=x, y=y, tooltip=tooltip, color=shade)
         )
         if len(prompts) <= 24 and width / max(len(alphas), 1) > 26:
-            # Dark squares are those in the first four fifths of the scale, which is logarithmic.
-            dark = f"datum.t < {expm1(0.8 * log1p(last)):g}"
             layers.append(
                 alt.Chart(died)
                 .mark_text(fontSize=9.5)
@@ -77,7 +76,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
                     x=x,
                     y=y,
                     text=alt.Text("t:Q", format="d"),
-                    color=alt.ColorValue(INK, condition={"test": dark, "value": "#ffffff"}),
+                    color=alt.ColorValue("#000000", condition={"test": _DARK, "value": "#ffffff"}),
                 )
             )
         tall = max(60, min(2 * height, 17 * len(prompts)))

@@ -41,6 +41,35 @@ def test_in_grey_the_dead_are_darker_than_the_living_and_those_than_the_finished
     assert all(second - first > 20 for first, second in pairwise(greys))
 
 
+def test_the_token_is_told_from_any_square_on_which_it_is_written() -> None:
+    forks = [0, *(round(1.35**i) for i in range(3, 24))]
+    rows = [
+        {"prompt": i, **trajectory([0.1] * 1000, window=1000, fork=[0, death or 1], pmass=[0.9 * (death > 0), 0.1])}
+        for i, death in enumerate(forks)
+    ]
+    # In two panels, which share the scale from which the colour of a square is asked.
+    frame = pl.concat(pl.DataFrame(rows).with_columns(cell=pl.lit(cell)) for cell in "ab")
+    svg = svg_of(draw("deaths", quietly(frame), options={}).spec())
+    squares = re.findall(r'<path [^>]*fill="(rgb[^"]*)"', svg)
+    numbers = re.findall(r'font-size="9.5px" fill="(#[0-9a-f]{6})"', svg)
+    assert len(squares) == len(numbers) == 2 * len(forks) and set(numbers) == {"#000000", "#ffffff"}
+    assert all(contrast(square, number) >= 4.5 for square, number in zip(squares, numbers, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of WCAG 2."""
+    light, dark = sorted(map(luminance, (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(x) for x in re.findall(r"\d+", colour)]
+    if colour.startswith("#"):
+        channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in (c / 255 for c in channels)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def test_the_panels_share_one_scale_of_tokens(real_cells: Path) -> None:
     read = spec(figure := draw("deaths", real_cells))
     scales = [layers(panel, "rect")[-1]["encoding"]["color"] for panel in panels(read)]
