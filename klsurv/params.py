@@ -127,10 +127,12 @@ class Layout:
     Attributes:
         columns: panels per row; None chooses rows of equal length, at most four wide.
         log_time: a logarithmic time axis, linear below 1 token, for fork grids that crowd the start.
+        log_dose: a logarithmic axis of doses, linear about 0 to the smallest other, where one is far beyond the rest.
     """
 
     columns: int | None = None
     log_time: bool = False
+    log_dose: bool = False
 
     def __post_init__(self) -> None:
         plain(self)

@@ -39,13 +39,14 @@ def dose_chart(
     tokens = alt.Y("rmst:Q", title="mean tokens alive before τ").scale(domain=[-0.02 * top, 1.02 * top], nice=False)
     tokens = tokens.axis(tickCount=5, zindex=1)
     alive = share("survival_tau", title="S(τ)", labels=True)
+    x = _doses(dose.get_column("alpha").unique().sort().to_list(), log=layout.log_dose)
     half = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule(stroke=FAINT, strokeDash=[4, 3]).encode(y=alt.Y("y:Q"))
     names = told_apart([one.name for one in series], letters(page.size[0]))
     panels = []
     for group in together:
-        mean = _panel(dose, group, data, tokens, "rmst", ("rmst_low", "rmst_high"), others=by if apart else ())
+        mean = _panel(dose, group, data, tokens, "rmst", ("rmst_low", "rmst_high"), others=by if apart else (), x=x)
         bounds = ("survival_low", "survival_high")
-        end = _panel(dose, group, data, alive, "survival_tau", bounds, others=by if apart else ())
+        end = _panel(dose, group, data, alive, "survival_tau", bounds, others=by if apart else (), x=x)
         for place, (i, one) in enumerate(group):
             end.append(_ed50(one.rows(dose), one, data, f"ed50 {i}", _beside(place, len(group), 0.035)))
         texts = ("restricted mean" if tau is None else f"restricted mean, {until}", f"alive at {until}")
@@ -80,12 +81,9 @@ def _panel(
     bounds: tuple[str, str],
     *,
     others: Sequence[str],
+    x: alt.X,
 ) -> list[Any]:
     layers: list[Any] = []
-    # Named, as Vega would warn of each table of intervals or arrows in which no row has a place.
-    alphas = [0.0, *dose.get_column("alpha")]
-    x = alt.X("alpha:Q", title="α (dose)").axis(tickCount=6, zindex=1)
-    x = x.scale(domain=[min(alphas), max(alphas)], nice=False, padding=14)
     if others:
         lines = dose.select("alpha", column, curve=pl.struct(others).rank("dense"))
         grey = alt.Chart(data.add(f"{column} of all", lines)).mark_line(
@@ -116,6 +114,18 @@ def _panel(
             ),
         ]
     return layers
+
+
+def _doses(tried: list[float], *, log: bool) -> alt.X:
+    """The axis of doses, from 0 or below; with `log` logarithmic, but linear about 0 to the smallest other dose."""
+    # The ends are named, as Vega would warn of each table of intervals or arrows in which no row has a place.
+    ends = [min([0.0, *tried]), max([0.0, *tried])]
+    x = alt.X("alpha:Q", title="α (dose)")
+    if log and any(tried):
+        smallest = min(abs(alpha) for alpha in tried if alpha)
+        x = x.scale(type="symlog", constant=smallest, domain=ends, nice=False, padding=14)
+        return x.axis(values=tried, format=".8~g", labelOverlap="greedy", labelSeparation=4, zindex=1)
+    return x.scale(domain=ends, nice=False, padding=14).axis(tickCount=6, zindex=1)
 
 
 def _beside(i: int, of: int, step: float) -> float:

@@ -105,11 +105,16 @@ class Plots:
         bootstrap: int = 2000,
         seed: int = 0,
         columns: int | None = None,
+        log_dose: bool = False,
         **options: Unpack[OutcomeOptions],
     ) -> alt.VConcatChart:
-        """Restricted mean and survival at tau against alpha, with bands and ED50."""
+        """Restricted mean and survival at tau against alpha, with bands and ED50.
+
+        `log_dose`: a logarithmic axis of doses, linear about 0 to the smallest other, where one is far beyond the rest.
+        """
+        layout = Layout(columns=columns, log_dose=log_dose)
         how: dict[str, Any] = {"tau": tau, "level": level, "bootstrap": bootstrap, "seed": seed}
-        return tables.draw_dose(self._runs, by, layout=Layout(columns=columns), options=options, **how).with_data()
+        return tables.draw_dose(self._runs, by, layout=layout, options=options, **how).with_data()
 
     def threshold(
         self,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import klsurv
+from klsurv.output.images import svg_of
+from klsurv.params import Layout
 from tests.charts.figures import FEW, OPTIONS, draw, headings, layers, legend, panels, rows, spec, texts
+from tests.frames.source import trajectory
+from tests.generated import quietly
 from tests.ingest.handmade import NAN, write_cell
 
 
@@ -78,6 +85,24 @@ def test_the_axis_of_doses_is_not_left_to_tables_that_may_be_empty(real_cells: P
     for alphas, ends in ((None, [0, 4]), ([1.0, 2.0], [0, 2])):
         for panel in panels(spec(draw("dose", real_cells, alphas=alphas))):
             assert layers(panel, "line")[0]["encoding"]["x"]["scale"]["domain"] == ends
+
+
+def test_a_dose_far_beyond_the_rest_leaves_them_room_on_a_logarithmic_axis() -> None:
+    frame = pl.DataFrame(
+        [
+            {"prompt": i, **trajectory([0.1] * 8, alpha=alpha, fork=[0, 4], pmass=[0.9, 0.9 * (i > alpha)])}
+            for alpha in (0.0, 0.5, 1.0, 100.0)
+            for i in range(4)
+        ]
+    )
+    for log, least, most in ((False, 0, 3), (True, 25, 60)):
+        figure = draw("dose", quietly(frame), options={}, layout=Layout(log_dose=log))
+        drawn = re.findall(r"M[-\d.]+,[-\d.]+(?:L[-\d.]+,[-\d.]+){3}\"", svg_of(figure.spec()))
+        places = [float(x) for x, _ in re.findall(r"([-\d.]+),([-\d.]+)", drawn[0])]
+        apart = [right - left for left, right in pairwise(places)]
+        assert least < min(apart) < most
+    axis = layers(panels(spec(figure))[0], "line")[0]["encoding"]["x"]
+    assert axis["axis"]["values"] == [0, 0.5, 1, 100] and axis["scale"]["constant"] == 0.5
 
 
 def test_ed50_is_in_the_legend_only_where_there_is_one(real_cells: Path) -> None:

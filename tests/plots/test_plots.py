@@ -41,6 +41,13 @@ def test_columns_and_a_logarithmic_time_axis_are_taken(real_cells: Path) -> None
     assert "symlog" in str(read["vconcat"][1])
 
 
+@pytest.mark.filterwarnings("ignore::klsurv.KlsurvWarning")
+def test_a_logarithmic_axis_of_doses_is_taken(real_cells: Path) -> None:
+    plot = klsurv.scan(real_cells).plot
+    assert "symlog" in str(plot.dose(log_dose=True, bootstrap=0, **OPTIONS).to_dict()["vconcat"][1])
+    assert "symlog" not in str(plot.dose(bootstrap=0, **OPTIONS).to_dict()["vconcat"][1])
+
+
 def test_a_model_that_is_not_known_is_not_called_by_the_name_of_another(real_cells: Path) -> None:
     rows = klsurv.scan(real_cells).trajectories().collect()
     pca = pl.col("cell").str.contains("pca")

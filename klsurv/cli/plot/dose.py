@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 @tau_option
 @bootstrap_options
 @columns_option
+@click.option(
+    "--log-dose", is_flag=True, help="Logarithmic axis of doses, linear about 0, where one is far beyond the rest."
+)
 def command(runs: Place, outputs: tuple[Path, ...], scale: float, by: str, tau: int | None, **options: Any) -> None:
     """Restricted mean and survival against alpha, with bands and ED50."""
     names, layout, chosen = groups(by, none=True), layout_of(options), outcome_of(options)

@@ -63,7 +63,9 @@ def time_option(function: F) -> F:
 
 def layout_of(options: dict[str, Any]) -> Layout:
     """How panels are laid out, checked; takes these options out of `options`."""
-    return Layout(columns=options.pop("columns", None), log_time=options.pop("log_time", False))
+    return Layout(
+        columns=options.pop("columns", None), **{name: options.pop(name, False) for name in ("log_time", "log_dose")}
+    )
 
 
 def draw(
