@@ -29,9 +29,11 @@ const panels = D.alphas.map((alpha) => {
   return panel;
 });
 
+// Pixels above the lines, for what they are of.
+const TOP = 12;
 const size = (panel) => {
   const width = panel.canvas.clientWidth || 280, height = panel.canvas.clientHeight || 170;
-  return { width, height, x: (t) => 30 + t / D.x_max * (width - 36), y: (v) => (1 - v / D.y_max) * (height - 23) + 9 };
+  return { width, height, x: (t) => 30 + t / D.x_max * (width - 36), y: (v) => (1 - v / D.y_max) * (height - 32) + 18 };
 };
 
 const paintLines = (panel) => {
@@ -55,9 +57,9 @@ const paintLines = (panel) => {
     pen.textAlign = "center";
     pen.fillText("none is drawn: early KL is 0 or failed", x(D.x_max / 2), y(D.y_max / 2) + 3);
   }
-  // What is above the axis leaves the panel; it does not run along its edge.
+  // What is above the axis leaves the panel, below the line that says what is drawn; it does not run along its edge.
   pen.beginPath();
-  pen.rect(29, 0, width - 29, y(0) + 2);
+  pen.rect(29, TOP, width - 29, y(0) + 2 - TOP);
   pen.clip();
   pen.lineWidth = 1;
   const opacity = Math.min(0.7, Math.max(0.2, 8 / Math.max(panel.members.length, 1)));
@@ -103,8 +105,10 @@ const paintCurve = (panel, curve) => {
   for (const row of [...curve].reverse()) {
     if (shown - x(row.fork) < 24) continue;
     shown = x(row.fork);
-    drawing("text", { x: shown, y: 118, "text-anchor": "middle" }, panel.curve).textContent = row.n_risk;
-    drawing("text", { x: shown, y: 105, "text-anchor": "middle", opacity: 0.6 }, panel.curve).textContent = row.fork;
+    // Under its fork, but whole: the last of them is at the edge.
+    const under = (text) => Math.min(shown, 299 - 3 * String(text).length);
+    drawing("text", { x: under(row.n_risk), y: 118, "text-anchor": "middle" }, panel.curve).textContent = row.n_risk;
+    drawing("text", { x: under(row.fork), y: 105, "text-anchor": "middle", opacity: 0.6 }, panel.curve).textContent = row.fork;
   }
   const end = curve.length ? curve[curve.length - 1].survival : null;
   panel.curve.setAttribute("aria-label", `survival at alpha ${panel.alpha}: ${short(end)} at the last fork`);

@@ -134,6 +134,40 @@ def test_it_fits_on_a_phone(browser: Any, report: Path, scheme: str) -> None:
         assert found.complaints == []
 
 
+def test_no_line_is_drawn_over_what_says_what_it_is(browser: Any, report: Path) -> None:
+    with opened(browser, report) as found:
+        drawn = found.page.evaluate(
+            """() => [...document.querySelectorAll(".panel canvas")].map((canvas) => {
+                const pixels = (y, height) => {
+                    const data = canvas.getContext("2d").getImageData(40, y, canvas.width - 40, height).data;
+                    const coloured = (_, i) => i % 4 === 3 && data[i] > 40 && Math.abs(data[i - 3] - data[i - 1]) > 60;
+                    return data.filter(coloured).length;
+                };
+                return [pixels(0, 11), pixels(12, 20)];
+            })"""
+        )
+    assert all(above == 0 for above, _ in drawn) and any(below > 0 for _, below in drawn)
+
+
+def test_the_numbers_under_the_last_fork_are_whole(browser: Any, tmp_path: Path) -> None:
+    forks = [0, 2, 4, 40960]
+    write_cell(
+        tmp_path,
+        calib={"window": 40960},
+        trajectory={"fork_points_full": forks},
+        pmass={"fork_points": forks, "gen_lens_eval": {"0.0": [40960] * 2, "1.0": [40960] * 2}},
+    )
+    with opened(browser, make(tmp_path, tmp_path / "report.html")) as found:
+        ends = found.page.evaluate(
+            """() => [...document.querySelectorAll(".panel svg text")].map((text) => {
+                const box = text.getBBox();
+                return [text.textContent, box.x, box.x + box.width];
+            })"""
+        )
+    assert "40960" in [text for text, _, _ in ends]
+    assert all(0 <= left and right <= 300 for _, left, right in ends)
+
+
 ATTACKS = [
     "</script><script>window.planted = 1</script>",
     "<img src=x onerror=window.planted=1>",
