@@ -134,6 +134,16 @@ def test_it_fits_on_a_phone(browser: Any, report: Path, scheme: str) -> None:
         assert found.complaints == []
 
 
+def test_on_a_phone_figures_keep_the_size_of_their_letters_and_are_moved_sideways(browser: Any, report: Path) -> None:
+    with opened(browser, report, viewport={"width": 360, "height": 700}) as found:
+        pictures = found.page.locator("figure img")
+        shown = [
+            pictures.nth(i).evaluate("image => [image.clientWidth, image.naturalWidth, image.parentNode.clientWidth]")
+            for i in range(pictures.count())
+        ]
+    assert all(width == natural > frame for width, natural, frame in shown)
+
+
 def test_no_line_is_drawn_over_what_says_what_it_is(browser: Any, report: Path) -> None:
     with opened(browser, report) as found:
         drawn = found.page.evaluate(
