@@ -70,7 +70,8 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
     }
     left_out = cells.height - usable.height
     used = f"{usable.height} of {cells.height} cells were used"
-    of_them = f"{lives.height} trajectories at {len(runs.alphas)} doses"
+    n, doses = lives.height, len(runs.alphas)
+    of_them = f"{n} {'trajectory' if n == 1 else 'trajectories'} at {doses} dose{'s' * (doses != 1)}"
     return page(
         {
             "title": ", ".join(cells.get_column("cell").head(3)),

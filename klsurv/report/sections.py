@@ -132,7 +132,7 @@ def sections(runs: Runs, options: ScoringOptions, *, drawn: Drawn) -> Iterator[S
         table = runs.study(apart, **chosen)
         ratios = runs.hazard(apart, **chosen) if can_fit() else None
         steered = runs.judged(Scoring(**options)).filter(pl.col("alpha") != 0)
-        said = over(f"KL before death{tables.at_once(steered)}")
+        said = words(runs, f"KL before death{tables.at_once(steered)}", options, n=steered.height)
         yield Section(
             "precursor",
             "Before death",
