@@ -44,7 +44,7 @@ def of_incidence(table: pl.DataFrame) -> list[str]:
         f"α = {a:g}: {d:.0%} / {f:.0%} / {r:.0%}"
         for a, d, f, r in last.select("alpha", "p_died", "p_finished", "p_running").rows()
     ]
-    return ["Died / finished / running at the end: " + "; ".join(said[:_MOST]) + "."] if said else []
+    return ["Died / finished / running at the end: " + _listed(said)] if said else []
 
 
 def of_dose(table: pl.DataFrame) -> list[str]:
@@ -92,14 +92,16 @@ def of_compare(table: pl.DataFrame, *, at_alpha: float | None) -> list[str]:
     said = []
     dose = "" if at_alpha is None else f"At α = {at_alpha:g} "
     for row in table.filter(pl.col("rmst_diff").is_not_null()).iter_rows(named=True):
-        more = "longer" if row["rmst_diff"] >= 0 else "shorter"
         band = _interval(row["boot_low"], row["boot_high"], ".1f", " prompts resampled")
         known = row["boot_low"] is not None and row["boot_high"] is not None
         open_ = ", which leaves it open" if known and row["boot_low"] <= 0 <= row["boot_high"] else ""
         p = ""
         if row["p_holm"] is not None:
             p = f"; log-rank within prompts: p = {row['p_holm']:.2g} (Holm), as if independent within each"
+        more = "longer" if row["rmst_diff"] > 0 else "shorter"
         lives = f"{dose}{row['group_a']} stays alive {abs(row['rmst_diff']):.1f} tokens {more} than {row['group_b']}"
+        if row["rmst_diff"] == 0:
+            lives = f"{dose}{row['group_a']} stays alive as long as {row['group_b']}"
         said.append(f"{lives}: difference {row['rmst_diff']:.1f}{band}{open_}{p}.")
     return said[:_MOST]
 
@@ -108,7 +110,7 @@ def of_recovery(table: pl.DataFrame) -> list[str]:
     """How many deaths recover at the threshold that was chosen."""
     known = table.filter(pl.col("recovery").is_not_null())
     said = [f"{_group(row)}: {row['recovery']:.0%}" for row in known.iter_rows(named=True)]
-    return ["Deaths with a later fork above the threshold: " + "; ".join(said[:_MOST]) + "."] if said else []
+    return ["Deaths with a later fork above the threshold: " + _listed(said)] if said else []
 
 
 def of_study(table: pl.DataFrame, *, by: Sequence[str] = ()) -> list[str]:
@@ -146,6 +148,12 @@ def _runs(calibration: pl.DataFrame) -> list[str]:
     """What each row of the table `calibration` is of: its method, and what else tells it from another."""
     differ = [name for name in ("model", "layer", "window") if calibration.get_column(name).n_unique() > 1]
     return labels(calibration, ["method", *differ])
+
+
+def _listed(said: list[str]) -> str:
+    """At most eight, and how many more there are."""
+    more = f"; and {len(said) - _MOST} more" * (len(said) > _MOST)
+    return "; ".join(said[:_MOST]) + more + "."
 
 
 def _interval(low: float | None, high: float | None, form: str, note: str = "") -> str:

@@ -51,6 +51,19 @@ def test_a_difference_says_at_which_dose_and_how_it_was_tested(runs: klsurv.Runs
     )
 
 
+def test_no_difference_is_not_one_of_0_tokens(runs: klsurv.Runs) -> None:
+    table = runs.compare("method", threshold=0.8, at_alpha=1.0, bootstrap=0)
+    (said,) = numbers.of_compare(table, at_alpha=1.0)
+    assert said == "At α = 1 mean_diff stays alive as long as pca: difference 0.0."
+
+
+def test_a_list_that_is_cut_says_how_many_more_there_are(runs: klsurv.Runs) -> None:
+    (said,) = numbers.of_recovery(runs.lifetimes("method,alpha", threshold=0.3))
+    assert said.endswith("; and 2 more.") and said.count(";") == 8
+    (ends,) = numbers.of_incidence(runs.incidence(threshold=0.3))
+    assert ends.endswith("α = 4: 100% / 0% / 0%.")
+
+
 def test_methods_whose_dose_is_not_what_it_says_are_named(runs: klsurv.Runs) -> None:
     table = runs.calibration()
     assert numbers.of_doses(table) == [
