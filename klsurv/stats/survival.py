@@ -40,9 +40,11 @@ def survival(
     error = km.std_error(_S, km.greenwood(pl.col("n_events"), pl.col("n_risk"))).over(by)
     low, high = km.bounds(_S, pl.col("std_error"), pl.col("n_risk"), interval=interval)
     # Where the last one at risk dies, that one alone would leave S open up to 0.975; but S is no higher than before.
+    # Whoever was not measured there and is at risk later is alive, and makes no death more certain.
     some = _S > km.TOLERANCE
+    falls = ~some & some.shift(1).fill_null(True)
     before = pl.when(some).then("ci_high").forward_fill().over(by)
-    none_left = pl.when(~some).then("ci_high").cum_min().over(by)
+    none_left = pl.when(falls).then("ci_high").forward_fill().over(by)
     return (
         table.with_columns(std_error=pl.when(exact).then(error))
         .with_columns(ci_low=pl.when(exact).then(low), ci_high=pl.when(exact).then(high))

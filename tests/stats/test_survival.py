@@ -79,6 +79,14 @@ def test_where_all_are_dead_the_bound_does_not_rise_with_fewer_at_risk_later() -
     assert found.get_column("ci_high").to_list() == pytest.approx([first, first, 1 - 0.025 ** (1 / 2)])
 
 
+def test_where_all_are_dead_the_bound_does_not_fall_with_more_alive_later() -> None:
+    # One of 10 was measured at the fork at which it died; the others are seen alive at the next.
+    found = bounds([(0, 10, 0), (3, 1, 1), (6, 9, 0)])
+    assert found[1:] == [(0, pytest.approx(0.975))] * 2
+    assert life([(0, 10, 0), (3, 1, 1), (6, 9, 0)])["median_high"] is None
+    assert life([(0, 10, 0), (3, 1, 1), (6, 9, 0)])["end_high"] == pytest.approx(0.975)
+
+
 def test_between_0_and_1_each_scale_has_its_own_interval() -> None:
     # 6 of 10 survive: S = 0.6, standard error √(0.6 × 0.4 / 10), of log S 1 / √15.
     forks, error = [(0, 10, 4)], math.sqrt(1 / 15)
