@@ -45,6 +45,14 @@ def test_a_tau_past_the_last_fork_is_told(ask: str) -> None:
         assert sum(text.startswith("tau 11 is past 10") for text in runs.warnings) == told
 
 
+@pytest.mark.parametrize("ask", ["lifetimes", "compare", "dose"])
+def test_a_tau_past_the_death_of_all_assumes_nothing_and_is_not_told(ask: str) -> None:
+    runs = quietly(frame(*[life(at, method=name, prompt=i) for name, at in (("pca", 0), ("sae", 3)) for i in range(6)]))
+    table = getattr(runs, ask)("method", tau=11, **({} if ask == "lifetimes" else {"bootstrap": 0}))
+    assert table.get_column("tau").drop_nulls().to_list()[-1] == 11
+    assert not [text for text in runs.warnings if text.startswith("tau")]
+
+
 @pytest.mark.parametrize("ask", ["survival", "lifetimes", "incidence", "threshold"])
 def test_doses_that_a_group_pools_are_told(ask: str) -> None:
     lives = frame(*[life(3, method="pca", prompt=i, alpha=alpha) for i in range(6) for alpha in (0.5, 1.0)])

@@ -124,10 +124,9 @@ class Analysis(ABC):
 
     def _reach_told(self, table: pl.DataFrame, by: Sequence[str], tau: int | None) -> int | None:
         """Where means are restricted, given a user's tau; tells if that is past what was seen, or early."""
-        seen = surviving.tau(table, by=by)
         early = caveats.of_reach(surviving.limiting(table, by=by), by=by) if tau is None else []
-        self.say(*caveats.of_tau(tau, seen=seen), *early)
-        return seen if tau is None else tau
+        self.say(*caveats.of_tau(tau, seen=surviving.seen(table, by=by)), *early)
+        return surviving.tau(table, by=by) if tau is None else tau
 
     def judged_told(self, scoring: Scoring) -> pl.DataFrame:
         """Scored trajectories; tells if the unsteered model, alpha 0, is dead from the start by this threshold."""

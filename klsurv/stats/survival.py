@@ -86,8 +86,17 @@ def tau(survival: pl.DataFrame, *, by: Sequence[str]) -> int | None:
     A group's last fork is the last at which any is at risk; where all have died by then, S is 0 ever after and the
     group sets no limit.
     """
-    limit = pl.col("last").filter("alive").min()
-    found: int | None = _followed(survival, by=by).select(pl.coalesce(limit, pl.col("last").max())).item()
+    last: int | None = survival.select(_FORK.max()).item()
+    alive = seen(survival, by=by)
+    return last if alive is None else alive
+
+
+def seen(survival: pl.DataFrame, *, by: Sequence[str]) -> int | None:
+    """The smallest last fork of the groups that are alive after theirs (tokens); None where all have died.
+
+    Of one that has died S is known for ever.
+    """
+    found: int | None = _followed(survival, by=by).select(pl.col("last").filter("alive").min()).item()
     return found
 
 
