@@ -116,6 +116,11 @@ class Analysis(ABC):
         self.say(*caveats.of_failures(failed, by=by, what=what), *caveats.of_size(sizes, by=by))
         return Told(apart, failed)
 
+    def _prompts_told(self, lives: pl.DataFrame, by: Sequence[str]) -> None:
+        """Tell in which groups of several trajectories there are few prompts, where whole prompts are drawn."""
+        n = lives.group_by(by).agg(n=pl.len(), prompts=pl.col("prompt").n_unique())
+        self.say(*caveats.of_prompts(n.sort(by, nulls_last=True), by=by))
+
     def _mixed_told(self, lives: pl.DataFrame, by: Sequence[str], consequence: str = TURNBULL) -> pl.DataFrame:
         """Tell in which groups the fork grids differ; returns the columns `by` of these."""
         apart = mixed(lives.lazy(), by=by).collect()

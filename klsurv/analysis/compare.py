@@ -89,6 +89,8 @@ class Comparisons(Analysis):
                     f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
                 )
         told = self._told(lives, names, options, consequence=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
+        if resampling.draws > 0 and "prompt" not in names:
+            self._prompts_told(lives, names)
         lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)
@@ -135,6 +137,8 @@ class Comparisons(Analysis):
         doses = (*names, "alpha")
         lives = self.lives(options)
         told = self._told(lives, doses, options, consequence=_TESTED)
+        if resampling.draws > 0 and "prompt" not in names:
+            self._prompts_told(lives, doses)
         lives, strata = self._by_grid(lives, (), told)
         table = curves(lives, doses, interval)
         self.say(*caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses))

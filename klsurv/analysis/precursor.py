@@ -57,7 +57,7 @@ class Precursors(Analysis):
         lags = whole(lags, "lags")
         check(1 <= lags <= 10_000, f"lags must be 1 to 10,000 tokens, not {lags}")
         distinct(names, ["alpha"], _WITHIN)
-        lives, rows = self._histories(names, scoring, options)
+        lives, rows = self._histories(names, scoring, options, clustered=resampling.draws > 0)
         shared = ["alpha", "fork", *names]
         some_die = pl.col("event").any().over(shared) & ~pl.col("event").all().over(shared)
         matched = rows.filter(some_die & (pl.col("fork") > 0))
@@ -86,7 +86,7 @@ class Precursors(Analysis):
 
         names, interval, scoring = groups(by, none=True), Interval(level=level), Scoring(**options)
         distinct(names, ["alpha"], _WITHIN)
-        lives, rows = self._histories(names, scoring, options)
+        lives, rows = self._histories(names, scoring, options, clustered=True)
         known = list(at_forks(self.pieces(), partial(_covariates, scoring=scoring), lives, rows, reader=self.reader))
         found: list[dict[str, Any]] = []
         # In this order, on which sums of floats depend.
@@ -126,7 +126,7 @@ class Precursors(Analysis):
         resampling, scoring = Resampling(draws=bootstrap, seed=seed), Scoring(**options)
         tokens = landmarks_of(landmarks)
         distinct(names, ["alpha"], _WITHIN)
-        lives, rows = self._histories(names, scoring, options)
+        lives, rows = self._histories(names, scoring, options, clustered=resampling.draws > 0)
         followed = rows.group_by("row", maintain_order=True).agg(
             pl.col(*dict.fromkeys((*names, "alpha", "prompt"))).first(),
             time=pl.col("fork").last(),
@@ -149,12 +149,17 @@ class Precursors(Analysis):
         return tabled(found, names, LANDMARK)
 
     def _histories(
-        self, by: Sequence[str], scoring: Scoring, options: ScoringOptions
+        self, by: Sequence[str], scoring: Scoring, options: ScoringOptions, *, clustered: bool
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Scored trajectories with their index `row`, and their steered person-forks."""
+        """Scored trajectories with their index `row`, and their steered person-forks.
+
+        `clustered`: intervals are of whole prompts, of which there may be few.
+        """
         lives = self.judged_told(scoring)
         steered = lives.filter(pl.col("alpha") != 0)
         self._told(steered, [*by, "alpha"], options, consequence=_MIXED)
+        if clustered and "prompt" not in by:
+            self._prompts_told(steered, [*by, "alpha"])
         self.say(*caveats.of_together(_together(steered, by)))
         rows = intervals(lives.lazy(), keep=[*dict.fromkeys((*by, "alpha", "prompt"))]).collect()
         deaths = rows.filter("event").get_column("fork")

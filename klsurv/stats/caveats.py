@@ -32,6 +32,19 @@ def of_size(n: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
     return [f"fewer than {FEW} trajectories, so that intervals and tests say little: {_listed(sized)}"]
 
 
+def of_prompts(n: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
+    """`n`: the columns `by`, n and, of these trajectories, how many prompts (`prompts`); few of both `of_size` tells.
+
+    Whatever is drawn of k prompts lies between the least and the greatest of them, which enclose what is sought, if it
+    is their median, with 1 − 2/2^k: below 5 never 95 %.
+    """
+    few = n.filter(pl.col("n") >= FEW, pl.col("prompts") < FEW)
+    if few.is_empty():
+        return []
+    sized = [f"{_name(name)} ({k})" for name, k in zip(_labels(few, by), few.get_column("prompts"), strict=True)]
+    return [f"fewer than {FEW} prompts, so that intervals of whole prompts may be too narrow: {_listed(sized)}"]
+
+
 def of_failures(bounds: pl.DataFrame, *, by: Sequence[str], what: str = "pmass") -> list[str]:
     """`bounds`: the columns `by`, n_failed and, of one event, end_if_died and end_if_alive, of groups with failures."""
     if bounds.is_empty():

@@ -85,3 +85,19 @@ def test_kl_is_looked_at_once_for_shares_and_what_is_told_of_them(monkeypatch: p
     monkeypatch.setattr(runs, "lives", lambda options: asked.append(options) or lives(options))
     runs.incidence(event="kl")
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("ask", ["compare", "dose", "study", "landmark", "hazard"])
+def test_few_prompts_over_many_seeds_are_told_where_whole_prompts_are_drawn(ask: str) -> None:
+    lives = [
+        life(3 if (i + seed) % 3 else None, prompt=i, seed=seed, alpha=alpha)
+        for i in range(5)
+        for seed in range(3)
+        for alpha in (1.0, 2.0)
+    ]
+    for rows, bootstrap, told in ((lives[:24], 9, 1), (lives[:24], 0, ask == "hazard"), (lives, 9, 0)):
+        runs = quietly(frame(*rows))
+        getattr(runs, ask)("alpha" if ask == "compare" else (), **({} if ask == "hazard" else {"bootstrap": bootstrap}))
+        said = [text for text in runs.warnings if text.startswith("fewer than 5 prompts")]
+        assert len(said) == told
+        assert all(text.endswith(": alpha=1.0 (4), alpha=2.0 (4)") for text in said)

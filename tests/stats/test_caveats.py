@@ -13,6 +13,7 @@ from klsurv.stats.caveats import (
     of_grids,
     of_other_grids,
     of_pooling,
+    of_prompts,
     of_reach,
     of_recurring,
     of_size,
@@ -139,6 +140,14 @@ def test_groups_that_end_the_means_early_are_named() -> None:
     assert of_reach(limiting, by=["prompt"]) == [
         "means end at 10, to which prompt=3, prompt=unknown was followed; others were followed to 96 (tau)"
     ]
+
+
+def test_few_prompts_of_many_trajectories_are_told_and_few_trajectories_are_not_told_again() -> None:
+    n = pl.DataFrame({"method": ["pca", None, "sae", "lda"], "n": [5, 60, 4, 60], "prompts": [1, 4, 4, 5]})
+    assert of_prompts(n, by=["method"]) == [
+        "fewer than 5 prompts, so that intervals of whole prompts may be too narrow: method=pca (1), method=unknown (4)"
+    ]
+    assert of_prompts(n.tail(2), by=["method"]) == []
 
 
 def test_a_tau_past_what_was_seen_is_told() -> None:
