@@ -99,7 +99,10 @@ class Precursors(Analysis):
                 self.say(f"the hazard model leaves out {missing}, of which {what}")
             found += [group | row for row in hazard.hazard(usable, interval=interval)]
         if not any(row.get("hazard_ratio") for row in found):
-            self.say("the hazard model has no finite solution: too few deaths after the first calib_tokens tokens")
+            self.say(
+                "the hazard model has no finite solution, as with few deaths after the first calib_tokens tokens, one "
+                "prompt alone, or values that tell all who die"
+            )
         return tabled(found, names, HAZARD)
 
     def landmark(

@@ -344,3 +344,18 @@ def test_runs_without_a_late_death_say_so_and_have_no_ratios() -> None:
     table = klsurv.scan(steered(0, (1.0,)), tell=told.append).hazard(calib_tokens=25)
     assert table.get_column("hazard_ratio").null_count() == table.height
     assert any("no finite solution" in message for message in told)
+
+
+def test_of_one_prompt_alone_it_is_not_deaths_that_are_said_to_be_few() -> None:
+    told: list[str] = []
+    rows = steered(0, (0.0, 1.0, 2.0))
+    alone = rows.with_columns(cell=pl.format("{}_{}", "cell", "prompt"), prompt=pl.lit(0, pl.Int64))
+    assert klsurv.scan(rows, tell=told.append).hazard(calib_tokens=5, roll=1)["hazard_ratio"].null_count() == 0
+    table = klsurv.scan(alone, tell=told.append).hazard(calib_tokens=5, roll=1)
+    assert table.get_column("hazard_ratio").null_count() == table.height
+    assert table.get_column("n_events").min() > 5
+    (message,) = (one for one in told if "no finite solution" in one)
+    assert message == (
+        "the hazard model has no finite solution, as with few deaths after the first calib_tokens tokens, one prompt "
+        "alone, or values that tell all who die"
+    )
