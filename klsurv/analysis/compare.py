@@ -91,6 +91,7 @@ class Comparisons(Analysis):
         told = self._told(lives, names, options, consequence=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
         if resampling.draws > 0 and "prompt" not in names:
             self._prompts_told(lives, names)
+            self.say(*caveats.of_draws(resampling.draws, level=interval.level))
         lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)
@@ -139,6 +140,7 @@ class Comparisons(Analysis):
         told = self._told(lives, doses, options, consequence=_TESTED)
         if resampling.draws > 0 and "prompt" not in names:
             self._prompts_told(lives, doses)
+            self.say(*caveats.of_draws(resampling.draws, level=interval.level))
         lives, strata = self._by_grid(lives, (), told)
         table = curves(lives, doses, interval)
         self.say(*caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,17 @@ def of_prompts(n: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
         return []
     sized = [f"{_name(name)} ({k})" for name, k in zip(_labels(few, by), few.get_column("prompts"), strict=True)]
     return [f"fewer than {FEW} prompts, so that intervals of whole prompts may be too narrow: {_listed(sized)}"]
+
+
+def of_draws(draws: int, *, level: float) -> list[str]:
+    """How many `draws` a percentile interval at `level` is made of; 0 are none to tell of."""
+    enough = math.ceil(2 / (1 - level) - 1e-6) - 1
+    if not 0 < draws < enough:
+        return []
+    return [
+        f"{draws} draws are too few for intervals at level {level:g}, which end at the least and the greatest of them: "
+        f"take {enough} or more (--bootstrap), or a lower level (--level)"
+    ]
 
 
 def of_failures(bounds: pl.DataFrame, *, by: Sequence[str], what: str = "pmass") -> list[str]:
