@@ -17,6 +17,6 @@ def check(cells: pl.LazyFrame, trajectories: pl.LazyFrame) -> pl.LazyFrame:
         cells.with_columns(n_alphas=pl.col("alphas").list.len().cast(pl.Int64))
         .join(counts, on="cell", how="left", maintain_order="left")
         # A usable cell may have no trajectory, or none at the alphas that were chosen.
-        .with_columns(pl.when(pl.col("status").is_in(USABLE)).then(_TOLD.fill_null(0)).otherwise(_TOLD))
+        .with_columns(pl.when(pl.col("status").is_in(USABLE)).then(_TOLD.fill_null(0)))
         .select(CHECK.names)
     )

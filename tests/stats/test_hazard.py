@@ -208,6 +208,12 @@ def test_values_that_separate_the_dead_from_the_living_have_no_ratio(seed: int, 
         assert {row["hazard_ratio"] for row in answered(rows).values()} == {None}
 
 
+def test_where_a_fit_comes_to_rest_though_values_separate_there_is_no_ratio() -> None:
+    rows = drawn(0, n=4, prompts=4, forks=(3,), alpha=[1.0] * 4, spike=[1.0] * 4, prompt=[0, 1, 2, 3])
+    rows = rows.with_columns(early_kl=pl.Series([1.0, 2.0, 32.0, 64.0]), event=pl.Series([False, False, True, True]))
+    assert all(row.items() >= NOTHING.items() for row in answered(rows).values())
+
+
 def test_a_dose_at_which_none_die_has_no_ratio() -> None:
     rows = drawn(3, n=400).with_columns(
         event=pl.col("event") & (pl.col("alpha") > 1), early_kl=pl.col("early_kl") / pl.col("alpha") ** 2
