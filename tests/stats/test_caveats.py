@@ -154,6 +154,7 @@ def test_few_prompts_of_many_trajectories_are_told_and_few_trajectories_are_not_
 @pytest.mark.parametrize(("level", "enough"), [(0.95, 39), (0.9, 19), (0.5, 3), (0.999, 1999), (1 - 2**-53, 2**54 - 1)])
 def test_draws_of_which_a_percentile_is_no_rank_are_told(level: float, enough: int) -> None:
     assert of_draws(0, level=level) == of_draws(enough, level=level) == []
+    assert of_draws(1, level=level) != []
     assert of_draws(enough - 1, level=level) == [
         f"{enough - 1} draws are too few for intervals at level {level:g}, which end at the least and the greatest of "
         f"them: take {enough} or more (--bootstrap), or a lower level (--level)"
