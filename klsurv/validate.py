@@ -73,7 +73,7 @@ def truth(value: Any, name: str) -> bool:
 def one_of(value: Any, names: Sequence[str], name: str) -> None:
     """Raise `ParameterError` where a parameter is none of the names that it may be."""
     # Of an array, `in` has no answer.
-    check(isinstance(value, str) and value in names, f"{name} must be one of {', '.join(names)}, not {value!r}")
+    check(isinstance(value, str) and value in names, f"{name} must be one of {', '.join(names)}, not {shown(value)}")
 
 
 def executes(executor: Any) -> None:

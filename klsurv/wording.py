@@ -1,4 +1,4 @@
-"""What a death is, and a level, in words. In: scoring, event, the table or figure; a level. Out: a phrase."""
+"""What a death, a level and a count are in words. In: scoring, event, the table or figure; a number. Out: a phrase."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ TIMELESS = ("calibration", "heldout", "bisection")
 def percent(level: float) -> str:
     """The level of an interval."""
     return f"{100 * level:.10g} %"
+
+
+def trajectories(n: int) -> str:
+    """So many of them."""
+    return f"{n} {'trajectory' if n == 1 else 'trajectories'}"
 
 
 def death(scoring: Scoring, event: Event) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, letters, told_apart
+from klsurv.charts.page import Page, Words, headings, letters, told_apart
 from klsurv.charts.series import Series, series_of
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
@@ -161,5 +161,5 @@ def _values(table: pl.DataFrame, columns: Sequence[str]) -> list[float]:
 
 
 def _heading(k: int, names: Sequence[str], n: str, page: Page) -> str:
-    """The name of group k, as much as there is room for and tells it from the others, and how many it is of."""
-    return f"{told_apart(names, letters(page.size[0]) - len(n) - 3)[k]}   {n}"
+    """The name of group k, told from the others, and how many it is of."""
+    return headings(names, [n] * len(names), width=page.size[0])[k]

@@ -15,6 +15,7 @@ from klsurv.charts.page import NO_SCALE, Page, Words, composed, dose, kl_axis, k
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER
 from klsurv.exprs.axes import Axes
 from klsurv.params import Layout, Look, Scoring
+from klsurv.wording import trajectories
 
 # The height of a tick (pixels), how far from an edge its middle stays, or Vega would move the panel's title out of its
 # way, and how many in a panel can all be black.
@@ -70,13 +71,13 @@ def spaghetti_chart(
         _panel(panel, data, scoring=scoring, look=look, targets=targets, first=i == 0, left=page.left(i))
         for i, panel in enumerate(panels)
     ]
-    dose = "1 (own early p95)" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
+    target = "1 (own early p95)" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
     entries = [
         Entry("line", ALIVE, f"alive (pmass ≥ {scoring.threshold:g})"),
         Entry("line", DEAD, f"dead (pmass < {scoring.threshold:g})"),
         *[Entry("line", INK, "median")] * any(panel.n - panel.n_skipped > 1 for panel in panels),
         *[Entry("tick", INK, "EOS (right-censored)")] * data.hold("EOS,"),
-        *[Entry("dashed", INK, f"calibration target = {dose}")] * (scoring.normalize_kl or bool(targets)),
+        *[Entry("dashed", INK, f"calibration target = {target}")] * (scoring.normalize_kl or bool(targets)),
     ]
     n = sum(panel.n for panel in panels)
     model = short(", ".join(models) or "unknown", _MODELS)
@@ -84,7 +85,7 @@ def spaghetti_chart(
     shorter = f" ({unsmoothed} shorter: not smoothed)" if unsmoothed else ""
     words = Words(
         f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
-        f"Model: {model}. {window}n={n} {'trajectory' if n == 1 else 'trajectories'}. roll={scoring.roll}{shorter}.",
+        f"Model: {model}. {window}n={trajectories(n)}. roll={scoring.roll}{shorter}.",
     )
     chart = composed(drawn, page=page, entries=entries, words=words)
     pictures = {_picture_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}

@@ -9,7 +9,7 @@ import polars as pl
 from klsurv.charts.page import SUBTITLE, Words, dose, short
 from klsurv.names import some
 from klsurv.params import ScoringOptions, outcome
-from klsurv.wording import death
+from klsurv.wording import death, trajectories
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -39,7 +39,7 @@ def words(
     if len(runs.alphas) == 1:
         parts.append(f"α = {dose(runs.alphas[0])}.")
     if n is not None:
-        parts.append(f"n={n} {'trajectory' if n == 1 else 'trajectories'}.")
+        parts.append(f"n={trajectories(n)}.")
     what = death(scoring, chosen) if event is None else event
     if what:
         parts.append(what[0].upper() + what[1:] + ".")

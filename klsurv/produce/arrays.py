@@ -58,8 +58,9 @@ def vector(values: object, name: str) -> Vector:
     check(array.size == 0 or array.dtype.kind in "iuf", f"{name} holds {array.dtype}, not numbers")
     if isinstance(values, (list, tuple)):
         # Among numbers, numpy takes a truth value for one.
-        for i in (i for i, x in enumerate(values) if isinstance(x, (bool, np.bool_))):
-            check(False, f"{name}[{i}] is {values[i]}, not a number")
+        truth = next((i for i, x in enumerate(values) if isinstance(x, (bool, np.bool_))), None)
+        if truth is not None:
+            raise ParameterError(f"{name}[{truth}] is {values[truth]}, not a number")
     return array.astype(np.float64)
 
 

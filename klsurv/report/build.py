@@ -20,6 +20,7 @@ from klsurv.report.payload import Key, lines, payload
 from klsurv.report.pictures import picture
 from klsurv.report.sections import Section, sections
 from klsurv.schema import USABLE
+from klsurv.wording import trajectories
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -70,8 +71,8 @@ def build(runs: Runs, *, progress: Progress | None = None, options: ScoringOptio
     }
     left_out = cells.height - usable.height
     used = f"{usable.height} of {cells.height} cells were used"
-    n, doses = lives.height, len(runs.alphas)
-    of_them = f"{n} {'trajectory' if n == 1 else 'trajectories'} at {doses} dose{'s' * (doses != 1)}"
+    doses = len(runs.alphas)
+    of_them = f"{trajectories(lives.height)} at {doses} dose{'s' * (doses != 1)}"
     return page(
         {
             "title": ", ".join(cells.get_column("cell").head(3)),
