@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, letters, told_apart
+from klsurv.charts.page import Page, Words, every, letters, told_apart
 from klsurv.charts.series import CROWD, Series, series_of
 from klsurv.charts.sheet import note, panel, share, sheet
 from klsurv.charts.theme import FAINT, INK, PAPER
@@ -124,7 +124,7 @@ def _doses(tried: list[float], *, log: bool) -> alt.X:
     if log and any(tried):
         smallest = min(abs(alpha) for alpha in tried if alpha)
         x = x.scale(type="symlog", constant=smallest, domain=ends, nice=False, padding=14)
-        return x.axis(values=tried, format=".8~g", labelOverlap="greedy", labelSeparation=4, zindex=1)
+        return x.axis(**every(tried), format=".8~g", labelOverlap="greedy", labelSeparation=4, zindex=1)
     return x.scale(domain=ends, nice=False, padding=14).axis(tickCount=6, zindex=1)
 
 

@@ -112,7 +112,7 @@ def time_axis(ends: tuple[float, float], *, log_time: bool, field: str = "fork")
     if ends[1] < _SHORT:
         ticks = {"values": list(range(int(ends[1]) + 1)), "format": "d"}
     elif log_time:
-        ticks = _all([v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]])
+        ticks = every([v for v in (0, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000) if v <= ends[1]])
     return {
         "field": field,
         "type": "quantitative",
@@ -130,7 +130,7 @@ def kl_title(scoring: Scoring) -> str:
 def kl_axis(axes: Axes, *, field: str, title: str | None, labels: bool) -> dict[str, Any]:
     """The KL axis of a panel (R7), as Vega-Lite writes it."""
     log: dict[str, Any] = {"type": "symlog", "constant": LINEAR_BELOW} if axes.kl_log else {}
-    ticks: dict[str, Any] = _all(kl_ticks(axes)) if axes.kl_log else {"tickCount": 5}
+    ticks: dict[str, Any] = every(kl_ticks(axes)) if axes.kl_log else {"tickCount": 5}
     hidden: dict[str, Any] = {} if labels else NO_LABELS
     return {
         "field": field,
@@ -142,7 +142,7 @@ def kl_axis(axes: Axes, *, field: str, title: str | None, labels: bool) -> dict[
     }
 
 
-def _all(ticks: Sequence[float]) -> dict[str, Any]:
+def every(ticks: Sequence[float]) -> dict[str, Any]:
     """These ticks, each of them: of more than it counts on Vega draws every second, and not those that are meant."""
     return {"values": list(ticks), "tickCount": len(ticks)}
 

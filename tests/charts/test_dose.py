@@ -105,6 +105,15 @@ def test_a_dose_far_beyond_the_rest_leaves_them_room_on_a_logarithmic_axis() -> 
     assert axis["axis"]["values"] == [0, 0.5, 1, 100] and axis["scale"]["constant"] == 0.5
 
 
+def test_a_logarithmic_axis_of_doses_has_a_tick_for_each_in_both_panels() -> None:
+    doses = [0.0, *(2.0**i for i in range(-6, 6))]
+    rollout = {"fork": [0, 4], "pmass": [0.9, 0.9]}
+    frame = pl.DataFrame([{"prompt": 0, **trajectory([0.1] * 8, alpha=alpha, **rollout)} for alpha in doses])
+    figure = draw("dose", quietly(frame), options={}, layout=Layout(log_dose=True))
+    axes = re.findall('role-axis-tick".*?</g>', svg_of(figure.spec()))
+    assert [axis.count("<line") for axis in axes[::2]] == [len(doses)] * 2
+
+
 def test_ed50_is_in_the_legend_only_where_there_is_one(real_cells: Path) -> None:
     assert "ED50 and its 95 % interval" in legend(spec(draw("dose", real_cells)))
     assert legend(spec(draw("dose", real_cells, alphas=[1.0]))) == ["95 % interval, prompts resampled"]
