@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, dose, letters, shorts
+from klsurv.charts.page import Page, Words, doses, letters, shorts
 from klsurv.charts.sheet import panel, sheet
 from klsurv.charts.theme import DEAD, FAINT, PAPER
 from klsurv.params import Layout
@@ -28,11 +28,9 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
     cells = deaths.get_column("cell").unique().sort().to_list()
     page = Page(n_panels=len(cells), layout=layout)
     data = Datasets()
-    doses = deaths.get_column("alpha").unique().sort().to_list()
-    alphas = list(map(dose, doses))
-    if len(set(alphas)) < len(alphas):
-        alphas = list(map(str, doses))
-    deaths = deaths.with_columns(dose=pl.col("alpha").replace_strict(doses, alphas, return_dtype=pl.String))
+    tried = deaths.get_column("alpha").unique().sort().to_list()
+    alphas = doses(tried)
+    deaths = deaths.with_columns(dose=pl.col("alpha").replace_strict(tried, alphas, return_dtype=pl.String))
     width, height = page.size
     last = max(1.0, float(deaths.get_column("t").max() or 1))  # type: ignore[arg-type]
     ticks = [t for t in (0, 10, 100, 1000, 10000) if t < 0.7 * last] + [int(last)]

@@ -153,9 +153,14 @@ def kl_ticks(axes: Axes) -> list[float]:
     return [0.0, *[0.03] * (axes.y_max >= 0.03 and axes.pixel(0) - axes.pixel(0.03) >= _LINE), *decades]
 
 
-def dose(alpha: float) -> str:
-    """Alpha as a heading or a label has room for it, of eight digits: a third has more than any needs."""
-    return str(float(f"{alpha:.8g}"))
+def doses(alphas: Sequence[float]) -> list[str]:
+    """Each alpha as a heading or a label has room for it, of eight digits: a third has more than any needs.
+
+    Where two agree in these, as 0.3 and 0.1 + 0.2 of cells that reckoned differently, the last digits are kept instead.
+    """
+    plainly = [str(float(f"{alpha:.8g}")) for alpha in alphas]
+    closely = told_apart(list(map(str, alphas)), 10)
+    return [close if plainly.count(text) > 1 else text for text, close in zip(plainly, closely, strict=True)]
 
 
 def letters(width: float) -> int:

@@ -9,7 +9,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import Page, Words, dose, span
+from klsurv.charts.page import Page, Words, doses, span
 from klsurv.charts.sheet import note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK
 from klsurv.params import Layout, Look
@@ -36,7 +36,10 @@ def pmass_chart(
     page = Page(n_panels=len(alphas), layout=layout)
     data = Datasets()
     ends = span(float(lines.get_column("t").max() or 1), page=page)  # type: ignore[arg-type]
-    panels = [_panel(alpha, i, lines, bands, counts, threshold, data, page, ends) for i, alpha in enumerate(alphas)]
+    said = doses(alphas)
+    panels = [
+        _panel(alpha, said[i], i, lines, bands, counts, threshold, data, page, ends) for i, alpha in enumerate(alphas)
+    ]
     entries = [
         *[Entry("line", ALIVE, "stays alive")] * data.hold("lives"),
         *[Entry("line", DEAD, "dies")] * data.hold("dies"),
@@ -49,6 +52,7 @@ def pmass_chart(
 
 def _panel(
     alpha: float,
+    dose: str,
     i: int,
     lines: pl.DataFrame,
     bands: pl.DataFrame,
@@ -101,4 +105,4 @@ def _panel(
         layers.append(note("pmass was not measured", width / 2, height / 2, align="center"))
     found = counts.filter(pl.col("alpha") == alpha)
     all_of, died = (found.get_column(name).sum() for name in ("n", "n_died"))
-    return panel(layers, text=f"α = {dose(alpha)}   n={all_of}  events={died}", size=page.size)
+    return panel(layers, text=f"α = {dose}   n={all_of}  events={died}", size=page.size)

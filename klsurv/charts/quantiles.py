@@ -10,7 +10,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_SCALE, Page, Words, dose, kl_axis
+from klsurv.charts.page import NO_SCALE, Page, Words, doses, kl_axis
 from klsurv.charts.sheet import note, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import ALIVE, DEAD, FAINT
@@ -35,7 +35,8 @@ def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, layout: 
     """A panel per alpha; the median is blue and wide where all present live, orange and thin where all are dead."""
     page = Page(n_panels=len(panels), layout=layout)
     data = Datasets()
-    drawn = [_panel(panel, i, data, page, y_title) for i, panel in enumerate(panels)]
+    said = doses([panel.alpha for panel in panels])
+    drawn = [_panel(panel, said[i], i, data, page, y_title) for i, panel in enumerate(panels)]
     if not data.hold("bands"):
         return sheet(drawn, page=page, words=words, data=data)
     entries = [
@@ -47,7 +48,7 @@ def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, layout: 
     return sheet(drawn, page=page, entries=entries, words=words, data=data)
 
 
-def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> Any:
+def _panel(panel: Bands, dose: str, i: int, data: Datasets, page: Page, y_title: str) -> Any:
     axes = panel.axes
     x = time((-0.15 if page.log_time else axes.x_domain[0], axes.x_max), page=page, field="t")
 
@@ -80,4 +81,4 @@ def _panel(panel: Bands, i: int, data: Datasets, page: Page, y_title: str) -> An
     if panel.bands.is_empty():
         text = f"{panel.n} {NO_SCALE}" if panel.n else "no trajectory"
         layers.append(note(text, axes.width / 2, axes.height / 2, align="center"))
-    return framed(layers, text=f"α = {dose(panel.alpha)}   n={panel.n}", size=(axes.width, axes.height))
+    return framed(layers, text=f"α = {dose}   n={panel.n}", size=(axes.width, axes.height))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import dose, shorts
+from klsurv.charts.page import doses, shorts
 from klsurv.charts.theme import ALIVE, DASHES, SERIES, dose_colours
 
 # More series than these, with their intervals, make a thicket of one panel.
@@ -65,14 +65,16 @@ def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
     if not by:
         return [Series(key=pl.DataFrame(), name="", colour=ALIVE, dash=[1, 0])]
     keys = groups.select(by).unique(maintain_order=True).sort(by, nulls_last=True)
-    names = shorts([", ".join(map(_named, by, row)) for row in keys.rows()], 40)
+    tried = keys.get_column("alpha").unique().sort().to_list() if "alpha" in by else []
+    said = keys.with_columns(pl.col("^alpha$").replace_strict(tried, doses(tried), return_dtype=pl.String))
+    names = shorts([", ".join(map(_named, by, row)) for row in said.rows()], 40)
     places = [(i, i + i // len(SERIES)) for i in range(keys.height)]
     colours: Sequence[str] = SERIES
     if "alpha" in by:
         others = keys.drop("alpha").rows()
-        doses, kinds = keys.get_column("alpha").unique().sort().to_list(), list(dict.fromkeys(others))
-        places = [(doses.index(a), kinds.index(o)) for a, o in zip(keys.get_column("alpha"), others, strict=True)]
-        colours = dose_colours(len(doses))
+        kinds = list(dict.fromkeys(others))
+        places = [(tried.index(a), kinds.index(o)) for a, o in zip(keys.get_column("alpha"), others, strict=True)]
+        colours = dose_colours(len(tried))
     return [
         Series(key=keys.slice(i, 1), name=name, colour=colours[hue % len(colours)], dash=DASHES[dash % len(DASHES)])
         for i, (name, (hue, dash)) in enumerate(zip(names, places, strict=True))
@@ -80,10 +82,10 @@ def series_of(groups: pl.DataFrame, *, by: Sequence[str]) -> list[Series]:
 
 
 def _named(column: str, value: object) -> str:
-    if isinstance(value, float) and column == "alpha":
-        return f"α = {dose(value)}"
     if value is None:
         return f"{column} unknown"
+    if column == "alpha":
+        return f"α = {value}"
     if value == "":
         return f"{column} without a name"
     return str(value) if column in NAMES else f"{column} {value}"

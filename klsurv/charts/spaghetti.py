@@ -11,7 +11,7 @@ import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure, features
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_SCALE, Page, Words, composed, dose, kl_axis, kl_title, short, time_axis
+from klsurv.charts.page import NO_SCALE, Page, Words, composed, doses, kl_axis, kl_title, short, time_axis
 from klsurv.charts.theme import ALIVE, DEAD, FAINT, INK, PAPER
 from klsurv.exprs.axes import Axes
 from klsurv.params import Layout, Look, Scoring
@@ -67,8 +67,9 @@ def spaghetti_chart(
     """
     data = Datasets()
     page = Page(n_panels=len(panels), layout=Layout(columns=look.columns))
+    said = doses([panel.alpha for panel in panels])
     drawn = [
-        _panel(panel, data, scoring=scoring, look=look, targets=targets, first=i == 0, left=page.left(i))
+        _panel(panel, said[i], data, scoring=scoring, look=look, targets=targets, first=i == 0, left=page.left(i))
         for i, panel in enumerate(panels)
     ]
     target = "1 (own early p95)" if scoring.normalize_kl else "α² nats" if targets == [1.0] else "target × α² nats"
@@ -94,7 +95,15 @@ def spaghetti_chart(
 
 
 def _panel(
-    panel: Panel, data: Datasets, *, scoring: Scoring, look: Look, targets: list[float], first: bool, left: bool
+    panel: Panel,
+    dose: str,
+    data: Datasets,
+    *,
+    scoring: Scoring,
+    look: Look,
+    targets: list[float],
+    first: bool,
+    left: bool,
 ) -> Layer:
     axes = panel.axes
     x = time_axis(axes.x_domain, log_time=False, field="t")
@@ -138,7 +147,7 @@ def _panel(
         # Where the dashed line is not.
         y_note = axes.height * (0.25 if axes.y_max > 2 and not axes.kl_log else 0.6)
         layers.append(_note(text, axes.width / 2, y_note, align="center"))
-    title = f"α = {dose(panel.alpha)}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
+    title = f"α = {dose}   n={panel.n}  died={panel.n_died}  cens={panel.n_censored}"
     heading = {"text": title, "frame": "group", "offset": 5}
     return {"layer": layers, "width": axes.width, "height": axes.height, "title": heading}
 

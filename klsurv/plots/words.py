@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from klsurv.charts.page import SUBTITLE, Words, dose, short
+from klsurv.charts.page import SUBTITLE, Words, doses, short
 from klsurv.names import some
 from klsurv.params import ScoringOptions, outcome
 from klsurv.wording import death, trajectories
@@ -37,7 +37,7 @@ def words(
     if windows:
         parts.append(f"window={some(windows, 6)}.")
     if len(runs.alphas) == 1:
-        parts.append(f"α = {dose(runs.alphas[0])}.")
+        parts.append(f"α = {doses(runs.alphas)[0]}.")
     if n is not None:
         parts.append(f"n={trajectories(n)}.")
     what = death(scoring, chosen) if event is None else event

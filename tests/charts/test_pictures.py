@@ -16,8 +16,21 @@ import pytest
 import klsurv
 from klsurv.charts.theme import PAPER
 from klsurv.output.images import svg_of
-from klsurv.params import Layout
-from tests.charts.figures import CHARTS, PICTURES, alike, draw, headings, legend, png, spec, texts
+from klsurv.params import Layout, Look, Scoring
+from klsurv.plots.spaghetti import draw_spaghetti
+from tests.charts.figures import (
+    CHARTS,
+    PICTURES,
+    alike,
+    draw,
+    headings,
+    layers,
+    legend,
+    panels,
+    png,
+    spec,
+    texts,
+)
 from tests.conftest import Klsurv
 from tests.ingest.handmade import NAN, write_cell
 
@@ -75,6 +88,32 @@ def test_a_dose_of_a_third_is_written_with_no_more_digits_than_have_room(tmp_pat
     )
     svg = svg_of(draw(chart, tmp_path, options={}).spec())
     assert "0.333333333" not in re.sub(r"<[^>]*>", " ", svg)
+
+
+@pytest.mark.parametrize("chart", ["spaghetti", "survival", "quantiles", "pmass", "incidence", "threshold", "deaths"])
+def test_doses_that_differ_beyond_eight_digits_are_told_apart(tmp_path: Path, chart: str) -> None:
+    doses = [str(0.1 + 0.2), "0.3", str(1 / 3), "2.0"]
+    write_cell(
+        tmp_path,
+        trajectory={"per_prompt_per_t_kl": dict.fromkeys(doses, [[0.5] * 8] * 2)},
+        pmass={
+            "pmass_eval": dict.fromkeys(doses, [[0.9, 0.9, 0.8, 0.7]] * 2),
+            "gen_lens_eval": dict.fromkeys(doses, [8] * 2),
+        },
+    )
+    if chart == "spaghetti":
+        figure = draw_spaghetti(klsurv.scan(tmp_path), look=Look(columns=4), scoring=Scoring())
+    else:
+        figure = draw(chart, tmp_path, options={}, layout=Layout(columns=4))
+    read = spec(figure)
+    if chart == "threshold":
+        said = legend(read)[:4]
+    elif chart == "deaths":
+        said = layers(panels(read)[0], "rect")[0]["encoding"]["x"]["sort"]
+    else:
+        said = headings(read)
+    assert len(set(said)) == 4
+    assert "0.33333333" in said[2] and max(map(len, said)) == len(said[2])
 
 
 @pytest.mark.parametrize("chart", [name for name in CHARTS if name != "compare"])
