@@ -15,9 +15,9 @@ _NAIVE = "as if trajectories were independent"
 
 
 def of_lifetimes(table: pl.DataFrame) -> list[str]:
-    """One line per group, at alpha = 1 where there is that dose, else of all (at most eight)."""
+    """One line per group, at alpha = 1 where there is that dose, else of all."""
     some = table.filter(pl.col("alpha") == 1.0) if 1.0 in table.get_column("alpha") else table
-    return [_life(row) for row in some.head(_MOST).iter_rows(named=True) if row["n"]]
+    return _first([_life(row) for row in some.iter_rows(named=True) if row["n"]])
 
 
 def _group(row: dict[str, Any]) -> str:
@@ -63,7 +63,7 @@ def of_dose(table: pl.DataFrame) -> list[str]:
         if row["trend_p"] is not None:
             trend = f"; trend of deaths with α: z = {row['trend_z']:.2f}, p = {row['trend_p']:.2g}, {_NAIVE}"
         said.append(f"{name}{half}{trend}.")
-    return said[:_MOST]
+    return _first(said)
 
 
 def _between(doses: pl.DataFrame, ed50: float) -> str:
@@ -84,7 +84,7 @@ def of_doses(calibration: pl.DataFrame) -> list[str]:
     ]
     if not off:
         return []
-    return [f"Doses may not be equal: held-out p95 KL at α = 1 over its target is {'; '.join(off[:_MOST])}."]
+    return ["Doses may not be equal: held-out p95 KL at α = 1 over its target is " + _listed(off)]
 
 
 def of_compare(table: pl.DataFrame, *, at_alpha: float | None) -> list[str]:
@@ -103,7 +103,7 @@ def of_compare(table: pl.DataFrame, *, at_alpha: float | None) -> list[str]:
         if row["rmst_diff"] == 0:
             lives = f"{dose}{row['group_a']} stays alive as long as {row['group_b']}"
         said.append(f"{lives}: difference {row['rmst_diff']:.1f}{band}{open_}{p}.")
-    return said[:_MOST]
+    return _first(said)
 
 
 def of_recovery(table: pl.DataFrame) -> list[str]:
@@ -141,7 +141,7 @@ def of_calibration(table: pl.DataFrame) -> list[str]:
         )
         held = f"{name}: held-out p95 KL at α = 1 is {row['ratio']:.2f} of the target, {within} {BAND[0]}–{BAND[1]}"
         said.append(f"{held}{grows}{spread}.")
-    return said[:_MOST]
+    return _first(said)
 
 
 def _runs(calibration: pl.DataFrame) -> list[str]:
@@ -154,6 +154,11 @@ def _listed(said: list[str]) -> str:
     """At most eight, and how many more there are."""
     more = f"; and {len(said) - _MOST} more" * (len(said) > _MOST)
     return "; ".join(said[:_MOST]) + more + "."
+
+
+def _first(said: list[str]) -> list[str]:
+    """At most eight sentences, and one of how many more there are."""
+    return said[:_MOST] + [f"And {len(said) - _MOST} more."] * (len(said) > _MOST)
 
 
 def _interval(low: float | None, high: float | None, form: str, note: str = "") -> str:

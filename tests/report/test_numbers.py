@@ -64,6 +64,24 @@ def test_a_list_that_is_cut_says_how_many_more_there_are(runs: klsurv.Runs) -> N
     assert ends.endswith("α = 4: 100% / 0% / 0%.")
 
 
+def test_sentences_that_are_cut_say_how_many_more_there_are(runs: klsurv.Runs) -> None:
+    prompts = runs.compare("prompt", threshold=0.3, at_alpha=1.0, bootstrap=0)
+    assert numbers.of_compare(prompts, at_alpha=1.0)[8:] == ["And 20 more."]
+    lives = runs.lifetimes("method,alpha", threshold=0.3).filter(pl.col("alpha") != 1.0)
+    assert numbers.of_lifetimes(lives)[8:] == ["And 4 more."]
+    assert numbers.of_lifetimes(lives.head(8))[8:] == []
+    dose = pl.concat(
+        runs.dose(threshold=0.3, bootstrap=0).with_columns(method=pl.lit(f"method {i}")) for i in range(10)
+    )
+    assert numbers.of_dose(dose)[8:] == ["And 2 more."]
+    seeds = pl.concat(
+        runs.calibration().with_columns(pl.col("method") + str(i), in_band=pl.lit(False)) for i in range(5)
+    )
+    assert numbers.of_calibration(seeds)[8:] == ["And 2 more."]
+    (unequal,) = numbers.of_doses(seeds)
+    assert unequal.endswith("; and 2 more.")
+
+
 def test_methods_whose_dose_is_not_what_it_says_are_named(runs: klsurv.Runs) -> None:
     table = runs.calibration()
     assert numbers.of_doses(table) == [
