@@ -43,7 +43,7 @@ def pmass_chart(
     entries = [
         *[Entry("line", ALIVE, "stays alive")] * data.hold("lives"),
         *[Entry("line", DEAD, "dies")] * data.hold("dies"),
-        *[Entry("band", FAINT, "p10–p90")] * data.hold("band"),
+        *[Entry("band", FAINT, "p10–p90")] * (bands["p10"] < bands["p90"]).any(),
         *[Entry("line", INK, "median")] * (lines.group_by("alpha").agg(pl.col("line").n_unique() > 1)["line"].any()),
         Entry("dashed", INK, f"threshold {threshold:g}"),
     ]

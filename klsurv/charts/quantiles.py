@@ -39,9 +39,11 @@ def quantiles_chart(panels: list[Bands], *, y_title: str, words: Words, layout: 
     drawn = [_panel(panel, said[i], i, data, page, y_title) for i, panel in enumerate(panels)]
     if not data.hold("bands"):
         return sheet(drawn, page=page, words=words, data=data)
+    # Of one trajectory, or of KL that is 0, bands have no height.
+    seen = any((panel.bands["p10"] < panel.bands["p90"]).any() for panel in panels)
     entries = [
-        Entry("band", FAINT, "p10–p90", opacity=0.25),
-        Entry("band", FAINT, "p25–p75", opacity=0.5),
+        *[Entry("band", FAINT, "p10–p90", opacity=0.25)] * seen,
+        *[Entry("band", FAINT, "p25–p75", opacity=0.5)] * seen,
     ]
     stops = zip(("all dead", "half alive", "median, all alive"), STOPS, WIDTHS, strict=True)
     entries += [Entry("line", colour, text, width=width) for text, colour, width in reversed(list(stops))]

@@ -172,7 +172,7 @@ def test_titles_say_what_is_shown_and_of_which_model(real_cells: Path, chart: st
 @pytest.mark.parametrize(
     ("chart", "want"),
     [
-        ("pmass", ["dies", "p10–p90", "threshold 0.8"]),
+        ("pmass", ["dies", "threshold 0.8"]),
         ("precursor", []),
         ("quantiles", []),
     ],

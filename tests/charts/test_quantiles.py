@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from klsurv.charts.quantiles import STOPS
 from klsurv.params import Layout
 from tests.charts.figures import draw, headings, layers, legend, panels, rows, spec, texts
 from tests.charts.test_spaghetti import spec as spaghetti
+from tests.frames.source import trajectory
+from tests.generated import quietly
 
 
 def test_axes_are_those_of_the_spaghetti(real_cells: Path) -> None:
@@ -37,6 +41,16 @@ def test_the_median_is_coloured_and_as_wide_as_the_share_alive(real_cells: Path)
     # At 4 all 16 are dead from token 0 on.
     assert {row["alive"] for row in rows(read, median)} == {0.0}
     assert legend(read)[2:] == ["median, all alive", "half alive", "all dead"]
+
+
+def test_a_band_of_one_trajectory_is_not_in_the_legend() -> None:
+    rows = [
+        {"prompt": i, **trajectory([0.1 + i] * 8, fork=[0, 4], pmass=[0.9 - 0.1 * i, 0.8], gen_len=8)} for i in range(2)
+    ]
+    two, one = quietly(pl.DataFrame(rows)), quietly(pl.DataFrame(rows[:1]))
+    for chart, bands in (("quantiles", {"p10–p90", "p25–p75"}), ("pmass", {"p10–p90"})):
+        assert bands <= set(legend(spec(draw(chart, two, options={"roll": 1, "normalize_kl": False}))))
+        assert not bands & set(legend(spec(draw(chart, one, options={}))))
 
 
 def test_a_dose_without_kl_keeps_its_panel_and_says_why(real_cells: Path) -> None:
