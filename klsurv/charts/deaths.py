@@ -35,7 +35,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
     last = max(1.0, float(deaths.get_column("t").max() or 1))  # type: ignore[arg-type]
     ticks = [t for t in (0, 10, 100, 1000, 10000) if t < 0.7 * last] + [int(last)]
     names = shorts(cells, letters(width))
-    unknown = pl.col("outcome") == "unmeasured"
+    unknown, some = pl.col("outcome") == "unmeasured", "died" in deaths.get_column("outcome")
     panels = []
     for i, cell in enumerate(cells):
         rows = deaths.filter(pl.col("cell") == cell)
@@ -61,7 +61,7 @@ def deaths_chart(deaths: pl.DataFrame, *, words: Words, layout: Layout) -> Figur
             type="symlog", domain=[0, last], range=list(EARLY_TO_LATE)
         )
         # All panels ask for the same scale of tokens, which is drawn once.
-        shade = shade.legend(values=ticks, format=",d")
+        shade = shade.legend(values=ticks, format=",d") if some else shade.legend(None)
         died = data.add(f"died {i}", rows.filter(pl.col("outcome") == "died"))
         layers.append(
             alt.Chart(died).mark_rect(stroke=PAPER, strokeWidth=1).encode(x=x, y=y, tooltip=tooltip, color=shade)

@@ -116,6 +116,11 @@ def test_a_state_that_none_is_in_is_not_in_the_legend(tmp_path: Path) -> None:
     assert legend(spec(draw("deaths", tmp_path, options={}))) == ["died (darker: earlier)"]
 
 
+def test_where_none_died_there_is_no_scale_of_deaths(tmp_path: Path) -> None:
+    write_cell(tmp_path, pmass={"pmass_eval": {"0.0": [[0.9] * 4] * 2, "1.0": [[0.9] * 4] * 2}})
+    assert "death at token" not in svg_of(draw("deaths", tmp_path, options={}).spec())
+
+
 def test_labels_of_many_doses_keep_apart() -> None:
     doses = [i / 10 for i in range(25)]
     frame = pl.DataFrame([{"prompt": 0, **trajectory([0.1] * 4, alpha=alpha)} for alpha in doses])
