@@ -121,7 +121,8 @@ def of_study(table: pl.DataFrame, *, by: Sequence[str] = ()) -> list[str]:
     for at, row in zip(of, last.iter_rows(named=True), strict=True):
         band = _interval(row["difference_low"], row["difference_high"], ".2f")
         both = f"the dying have {row['died']:.2f} of their own p95, those alive {row['alive']:.2f}"
-        deaths = f"{at} the last token before the fork ({row['n_deaths']} deaths)"
+        n = row["n_deaths"]
+        deaths = f"{at} the last token before the fork ({n} death{'s' * (n != 1)})"
         said.append(f"{deaths} {both}; difference {row['difference']:+.2f}{band}.")
     return said
 

@@ -100,6 +100,8 @@ def test_groups_are_named_in_what_came_before_death(runs: klsurv.Runs) -> None:
     (together,) = numbers.of_study(runs.study(**asked))
     both = " the last token before the fork (15 deaths) the dying have 0.69 of their own p95, those alive "
     assert together == f"At{both}0.67; difference +0.01."
+    (alone,) = numbers.of_study(runs.study(**asked).with_columns(n_deaths=pl.lit(1, pl.Int64)))
+    assert "before the fork (1 death) the dying" in alone
     # None of pca dies after its first fork: its living are no control of the other's dead.
     (one,) = numbers.of_study(runs.study("method", **asked), by=("method",))
     assert one == f"mean_diff: at{both}0.69; difference -0.01."
