@@ -80,6 +80,8 @@ def command(
         chosen = "" if selection.alphas is None else " at the alphas asked for"
         read = {"ok", "partial"} & view.states.keys()
         nothing = f"no cell has a trajectory{chosen}" if read else "no cell could be used"
+        if selection.where is not None and not view.states:
+            nothing = f"no cell is left by where {selection.where!r}"
         raise NothingUsableError(view.waiting or nothing)
 
 

@@ -137,6 +137,11 @@ def test_where_no_cell_has_the_alphas_it_says_so(klsurv: Klsurv, real_cells: Pat
     assert ",ok,0,0,0,false," in result.stdout
 
 
+def test_where_the_condition_leaves_no_cell_it_says_so(klsurv: Klsurv, real_cells: Path) -> None:
+    result = klsurv("watch", real_cells, "--count", "1", "--where", "seed = 7")
+    assert (result.returncode, result.stderr) == (1, "error: no cell is left by where 'seed = 7'\n")
+
+
 @pytest.mark.parametrize("end", [["--count", "2"], ["--until-idle", "0.3"]], ids=" ".join)
 def test_where_nothing_ever_comes_it_ends_with_1(klsurv: Klsurv, tmp_path: Path, end: list[str]) -> None:
     result = klsurv("watch", tmp_path / "runs", "--interval", "0.1", *end)
