@@ -16,7 +16,8 @@ from klsurv.charts.theme import FAINT, INK
 from klsurv.params import Layout
 from klsurv.schema import BAND
 
-_MODEL, _METHOD = pl.col("model").fill_null("unknown"), pl.col("method").fill_null("unknown")
+# What makes runs whose c_star is another; of these, what tells them apart is named.
+_RUN = ("model", "method", "layer", "window")
 _Y = "p95 KL (nats)"
 # Letters of a name beside the dots.
 _NAME = 32
@@ -31,16 +32,15 @@ def calibration_chart(
     words: Words,
     layout: Layout,
 ) -> Figure:
-    """Three panels, a series per method, or model and method: p95 KL by step, held-out p95 by dose, c_star by seed.
+    """Three panels, a series per method: p95 KL by step, held-out p95 by dose, c_star by seed.
 
-    `bisection` has the columns model and method too. The grey band is 0.7 to 1.4 of the target, where all cells have
-    the same. The steps are what the bisection is drawn over: by coefficient its last ones, the closest to the target,
-    would cover each other.
+    Where there are several models, layers or windows each has its series; `bisection` has these columns too. The grey
+    band is 0.7 to 1.4 of the target, where all cells have the same. The steps are what the bisection is drawn over: by
+    coefficient its last ones, the closest to the target, would cover each other.
     """
-    named = _METHOD if cells.get_column("model").n_unique() == 1 else pl.format("{}, {}", _MODEL, _METHOD)
-    methods = cells.select(named.alias("method"), "cell", "c_star", "seed")
-    bisection, heldout, calibration = (table.with_columns(method=named) for table in (bisection, heldout, calibration))
-    series = series_of(methods, by=["method"])
+    by = [name for name in _RUN if name == "method" or calibration.get_column(name).n_unique() > 1]
+    cells = cells.select(*by, "cell", "c_star", "seed", "target_kl")
+    series = series_of(cells, by=by)
     page = Page(n_panels=3, layout=layout)
     width, height = page.size
     data = Datasets()
@@ -56,7 +56,7 @@ def calibration_chart(
     last = int(bisection.get_column("step").max() or 1)  # type: ignore[arg-type]
     path, doses = ([] if table.is_empty() else _band(band) for table in (bisection, heldout))
     dots: list[Any] = []
-    found = _c_star(methods, calibration)
+    found = _c_star(cells, calibration)
     names = shorts([one.name for one in series], _NAME)
     for i, one in enumerate(series):
         more = wider(i, len(series)) / 2
@@ -64,7 +64,7 @@ def calibration_chart(
         doses += _doses(one.rows(heldout), one, data, str(i), x=held_x, y=held_y, more=more)
         aside = min(8, height / len(series) / 4)
         dots += _dots(
-            one.rows(methods), one.rows(calibration), one, data, str(i), x=found, names=names, row=names[i], aside=aside
+            one.rows(cells), one.rows(calibration), one, data, str(i), x=found, names=names, row=names[i], aside=aside
         )
     entries = [one.entry() for one in series]
     entries += [Entry("band", FAINT, "{:g}–{:g} of the target".format(*BAND))] * bool(band)
@@ -72,7 +72,7 @@ def calibration_chart(
     for layers, table, text in ((path, bisection, "no history.json"), (doses, heldout, "no held-out KL")):
         if table.is_empty():
             layers.append(note(text, width / 2, height / 2, align="center"))
-    n = methods.height
+    n = cells.height
     known = calibration.get_column("c_star_low").count() > 0
     panels = [
         panel(path, text="bisection, calibration prompts", size=page.size),
@@ -148,11 +148,11 @@ def _dots(
     aside: float,
 ) -> list[Any]:
     """A dot per cell, and below them, where it hides none, the mean with its interval; `aside` pixels from the row."""
-    cells, means = (table.with_columns(method=pl.lit(row)) for table in (cells, means))
+    cells, means = (table.with_columns(run=pl.lit(row)) for table in (cells, means))
     # In the order of the legend: Vega would sort the names, of which the beginning may be cut.
-    y = alt.Y("method:N", title=None, sort=names).scale(domain=names).axis(labelLimit=0)
+    y = alt.Y("run:N", title=None, sort=names).scale(domain=names).axis(labelLimit=0)
     dots = alt.Chart(data.add(f"c_star {name}", cells.filter(pl.col("c_star").is_not_null())))
-    known = means.select("method", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
+    known = means.select("run", "c_star_mean", "c_star_low", "c_star_high").drop_nulls()
     bars = alt.Chart(data.add(f"c_star mean {name}", known))
     return [
         bars.mark_rule(stroke=INK, strokeWidth=1.6, yOffset=aside).encode(

@@ -22,7 +22,7 @@ from klsurv.frames.grids import mixed
 from klsurv.inference import Interval
 from klsurv.params import By, Layout, OutcomeOptions, Scoring, ScoringOptions, groups, outcome
 from klsurv.plots.words import words
-from klsurv.schema import USABLE
+from klsurv.schema import FACTS, USABLE
 
 if TYPE_CHECKING:
     from klsurv.runs import Runs
@@ -107,7 +107,7 @@ def draw_precursor(
 def draw_calibration(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure:
     """The path to c_star, held-out KL against the target, c_star by seed."""
     cells = runs.cells().filter(pl.col("status").is_in(USABLE))
-    path = runs.bisection().join(cells.select("cell", "model", "method"), on="cell", maintain_order="left")
+    path = runs.bisection().join(cells.select("cell", *FACTS), on="cell", maintain_order="left")
     said = words(runs, "Calibration: path to c_star, held-out KL by dose, c_star by seed", options, event="")
     return calibration_chart(
         path, runs.heldout(**options), runs.calibration(**options), cells, words=said, layout=layout

@@ -48,7 +48,7 @@ def test_without_a_history_the_panel_says_so(tmp_path: Path) -> None:
     write_cell(tmp_path, "a", calib={"method": ...})
     read = spec(draw("calibration", tmp_path, options={}))
     assert "no history.json" in texts(panels(read)[0])
-    assert legend(read)[0] == "unknown"
+    assert legend(read)[0] == "method unknown"
     axes = [layer["encoding"]["x"] for layer in layers(panels(read)[0], "line")]
     # Its two ticks lie apart.
     assert axes and all(x["scale"]["domain"] == x["axis"]["values"] == [0, 1] for x in axes)
@@ -77,7 +77,7 @@ def test_the_band_is_that_of_the_one_target_and_of_no_target_that_is_not_there(t
         read = spec(draw("calibration", tmp_path / name, options={}))
         bands = [row for panel in panels(read)[:2] for layer in layers(panel, "rect") for row in rows(read, layer)]
         assert bands == [{"low": 1.4, "high": 2.8}] * (name == "one")
-        assert legend(read) == ["pca", *entries]
+        assert legend(read) == ["pca, window 8", "pca, window 9", *entries]
 
 
 def test_a_target_of_which_nothing_can_be_drawn_is_none(tmp_path: Path) -> None:
@@ -94,10 +94,39 @@ def test_of_several_models_each_method_is_drawn_apart(tmp_path: Path) -> None:
     read = spec(draw("calibration", tmp_path, options={}))
     assert legend(read)[:2] == ["large, pca", "small, pca"]
     dots = [rows(read, layer) for layer in layers(panels(read)[2], "point")]
-    assert [[(row["method"], row["c_star"]) for row in of] for of in dots] == [
+    assert [[(row["run"], row["c_star"]) for row in of] for of in dots] == [
         [("large, pca", 6.0)],
         [("small, pca", 5.0)],
     ]
+
+
+def test_each_layer_and_window_is_drawn_apart_where_there_are_several(tmp_path: Path) -> None:
+    history = [{"step": step, "coeff": 4.0 + step, "kl_mean": 0.1, "kl_p95": 0.5} for step in (1, 2)]
+    for layer in (3, 10):
+        cell = write_cell(tmp_path, f"c{layer}", calib={"layer": layer, "c_star": float(layer)})
+        (cell / "history.json").write_text(json.dumps(history))
+    read = spec(draw("calibration", tmp_path, options={}))
+    assert legend(read)[:2] == ["pca, layer 3", "pca, layer 10"]
+    for panel in panels(read):
+        assert [
+            len({row["cell"] for row in rows(read, layer) if "cell" in row}) for layer in layers(panel, "point")
+        ] in (
+            [1, 1],
+            [0, 0],
+        )
+    dots = [rows(read, layer) for layer in layers(panels(read)[2], "point")]
+    assert [[(row["run"], row["c_star"]) for row in of] for of in dots] == [
+        [("pca, layer 3", 3.0)],
+        [("pca, layer 10", 10.0)],
+    ]
+    for window in (8, 16):
+        write_cell(tmp_path / "windows", f"w{window}", calib={"window": window})
+    assert legend(spec(draw("calibration", tmp_path / "windows", options={})))[:2] == [
+        "pca, window 8",
+        "pca, window 16",
+    ]
+    # Of one window that is asked for all are.
+    assert legend(spec(draw("calibration", tmp_path / "windows", options={"window": 8})))[0] == "pca"
 
 
 def test_one_c_star_is_written_as_it_is(tmp_path: Path) -> None:
@@ -117,7 +146,7 @@ def test_long_names_of_methods_are_told_apart_beside_their_dots(tmp_path: Path) 
         write_cell(tmp_path, f"c{i}", calib={"method": method, "c_star": 5.0 + i})
     read = spec(draw("calibration", tmp_path, options={}))
     dots = layers(panels(read)[2], "point")
-    names = {row["method"] for layer in dots for row in rows(read, layer)}
+    names = {row["run"] for layer in dots for row in rows(read, layer)}
     assert len(names) == 4 and all(len(name) <= 32 for name in names)
     assert all(layer["encoding"]["y"]["axis"]["labelLimit"] == 0 for layer in dots)
 
