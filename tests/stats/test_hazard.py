@@ -214,6 +214,23 @@ def test_where_a_fit_comes_to_rest_though_values_separate_there_is_no_ratio() ->
     assert all(row.items() >= NOTHING.items() for row in answered(rows).values())
 
 
+def test_where_values_separate_it_is_seen_before_coefficients_have_grown_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[int] = []
+    fit = GLM.fit
+
+    def counted(self: GLM, *args: Any, **options: Any) -> Any:
+        found = fit(self, *args, **options)
+        steps.append(found.fit_history["iteration"])
+        return found
+
+    monkeypatch.setattr(GLM, "fit", counted)
+    rows = drawn(0, n=2000).with_columns(event=pl.col("early_kl") > 2)
+    assert {row["hazard_ratio"] for row in answered(rows).values()} == {None}
+    assert sum(steps) <= 100
+
+
 def test_a_dose_at_which_none_die_has_no_ratio() -> None:
     rows = drawn(3, n=400).with_columns(
         event=pl.col("event") & (pl.col("alpha") > 1), early_kl=pl.col("early_kl") / pl.col("alpha") ** 2
