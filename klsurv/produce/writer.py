@@ -159,6 +159,7 @@ class CellWriter:
             if pmass_qa is not None or gen_len_qa is not None:
                 check(pmass_qa is not None and gen_len_qa is not None, "pmass_qa and gen_len_qa belong together")
                 asked = self._measured(pmass_qa, gen_len_qa, suffix="_qa")
+                few("prompts", len(asked.pmass), "prompts", field="pmass_qa")
             lines = self._lines(alpha, generations, measured, metric="pmass_eval", name="generations")
             lines += self._lines(alpha, generations_qa, asked, metric="pmass", name="generations_qa")
         except ParameterError as error:

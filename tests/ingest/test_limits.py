@@ -195,6 +195,10 @@ def test_the_writer_makes_no_cell_that_is_not_read(tmp_path: Path, most: Set) ->
             ParameterError, match=r"alpha 2\.0: kl: has 3 prompts, and at most 2 are read: KLSURV_MAX_PR"
         ):
             add(cell, 2.0, kl=[[0.5]] * 3, replace=True)
+        with pytest.raises(
+            ParameterError, match=r"alpha 2\.0: pmass_qa: has 3 prompts, and at most 2 are read: KLSURV_MAX_PR"
+        ):
+            add(cell, 2.0, pmass_qa=[[0.9] * 4] * 3, gen_len_qa=[1] * 3, replace=True)
     assert load(tmp_path / "a").status == "ok"
     with pytest.raises(ParameterError, match="fork_points: has 5 forks, and at most 4 are read: KLSURV_MAX_FORKS rai"):
         writer(tmp_path / "b", fork_points=[0, 1, 2, 3, 4])
