@@ -18,7 +18,7 @@ from klsurv.produce.files import CellFiles
 from klsurv.produce.generations import lines
 from klsurv.produce.lock import Lock
 from klsurv.produce.plain import steps
-from klsurv.validate import check, check_on_disk, shown
+from klsurv.validate import check, check_on_disk, shown, truth
 
 
 class CellWriter:
@@ -86,7 +86,8 @@ class CellWriter:
             seed=seed,
             layer=layer,
         )
-        self._forks, self._same_prompts, self._closed = check_forks(fork_points), same_prompts, False
+        self._forks, self._same_prompts = check_forks(fork_points), truth(same_prompts, "same_prompts")
+        self._closed = False
         bisection = None if history is None else steps(history)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -147,7 +148,7 @@ class CellWriter:
         try:
             alpha = real(alpha, "alpha")
             check(
-                replace or alpha not in self.completed,
+                truth(replace, "replace") or alpha not in self.completed,
                 "is in the cell already: replace=True would put this in its place",
             )
             few("alphas", len({*self.completed, alpha}), "alphas with this one")

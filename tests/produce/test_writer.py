@@ -274,6 +274,16 @@ def test_what_is_no_path_is_refused(path: Any) -> None:
         writer(path)
 
 
+def test_what_is_no_truth_value_replaces_nothing_and_lets_nothing_differ(tmp_path: Path) -> None:
+    with writer(tmp_path / "a") as cell:
+        add(cell)
+        with pytest.raises(ParameterError, match=r"a: alpha 1\.0: replace must be True or False, not 'no'"):
+            add(cell, kl=[[1.0], [1.0]], replace="no")
+    with pytest.raises(ParameterError, match="same_prompts must be True or False, not 'yes'"):
+        writer(tmp_path / "b", same_prompts="yes")
+    assert trajectories(tmp_path)[0][3] == DOSE["kl"][0]
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
