@@ -94,16 +94,9 @@ def _isotonic(values: Floats, n: Floats) -> Floats:
     """The decreasing fit of each row: at i the least, over starts ≤ i, of the greatest mean from one to an end ≥ i."""
     total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values * n, axis=1)], axis=1)
     size = np.concatenate([[0.0], np.cumsum(n)])
-    k = values.shape[1]
-    fitted = np.empty_like(values)
-    for i in range(k):
-        means = np.stack(
-            [
-                np.stack(
-                    [(total[:, end] - total[:, start]) / (size[end] - size[start]) for end in range(i + 1, k + 1)]
-                ).max(axis=0)
-                for start in range(i + 1)
-            ]
-        )
-        fitted[:, i] = means.min(axis=0)
+    fitted = np.full_like(values, np.inf)
+    for start in range(values.shape[1]):
+        means = (total[:, start + 1 :] - total[:, start, None]) / (size[start + 1 :] - size[start])
+        greatest = np.maximum.accumulate(means[:, ::-1], axis=1)[:, ::-1]
+        fitted[:, start:] = np.minimum(fitted[:, start:], greatest)
     return fitted

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import polars as pl
 import pytest
@@ -52,6 +54,15 @@ def test_a_curve_with_a_dose_of_which_nothing_is_known_has_no_half_and_others_ha
 
 def test_one_dose_has_a_half_only_if_half_are_dead_at_it() -> None:
     assert [half(s) for s in (1.0, 0.5, 0.2)] == [INF, 0.0, -INF]
+
+
+def test_hundreds_of_doses_are_no_reason_to_wait() -> None:
+    survival = np.linspace(1, 0, 400) + np.random.default_rng(0).normal(0, 0.1, (10, 400))
+    start = time.process_time()
+    found = ed50(survival, np.arange(400.0), np.ones(400))
+    # Were each mean of neighbours taken for each dose between, it would be a minute.
+    assert time.process_time() - start < 5
+    assert np.isfinite(found).all()
 
 
 def test_the_falling_curve_is_that_of_scikit_learn() -> None:
