@@ -68,6 +68,8 @@ RUNS = frame(life(3), life(None, prompt=1))
         (lambda: klsurv.update_store("runs", "store", prune="no"), "prune must be True or False, not 'no'"),
         (lambda: klsurv.update_store(None, "store"), "expected the path of a file or directory, not None"),
         (lambda: klsurv.update_store("runs", b"store"), "expected the path of a file or directory, not b'store'"),
+        (lambda: klsurv.update_store("runs", "a\0b"), r"expected the path of a file or directory, not 'a\\x00b'"),
+        (lambda: klsurv.scan("a\0b").summary(), r"expected the path of a file or directory, not 'a\\x00b'"),
         (lambda: klsurv.convert("runs", "long.parquet", force="no"), "force must be True or False, not 'no'"),
     ],
 )

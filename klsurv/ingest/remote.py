@@ -127,12 +127,12 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
     """Where something is: an `s3://` url, or else a path.
 
     Raises:
-        ParameterError: it is no path, the url names no bucket, or the text is empty.
+        ParameterError: it is no path, the url names no bucket, or the text is empty or has a zero byte in it.
     """
     if isinstance(where, Remote):
         return where
     text = os.fspath(where) if isinstance(where, (str, os.PathLike)) else None
-    if not isinstance(text, str) or text == "":
+    if not isinstance(text, str) or text == "" or "\0" in text:
         raise no_path(where)
     url = _URL.fullmatch(text)
     if url is None:
