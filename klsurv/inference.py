@@ -13,6 +13,7 @@ Scale = Literal["log-log", "log", "plain"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 Test = Literal["logrank", "wilcoxon", "tarone-ware", "peto", "fh"]
 TESTS: tuple[Test, ...] = get_args(Test)
+MOST_DRAWS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Resampling:
 
     def __post_init__(self) -> None:
         plain(self, draws="bootstrap")
-        check(0 <= self.draws <= 1_000_000, f"bootstrap must be 0 to 1,000,000 draws, not {self.draws}")
+        check(0 <= self.draws <= MOST_DRAWS, f"bootstrap must be 0 to {MOST_DRAWS:,} draws, not {self.draws}")
         check(0 <= self.seed < 2**63, f"seed must be 0 or more and below 2⁶³, not {self.seed}")
 
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import Any
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from klsurv.frames.event import failures_as, observe
 from klsurv.frames.grids import mixed
 from klsurv.frames.score import judge, score
 from klsurv.frames.smooth import early_tokens
-from klsurv.inference import Interval
+from klsurv.inference import Interval, Resampling
 from klsurv.params import Event, EventKind, Metric, Scoring, ScoringOptions, outcome
 from klsurv.schema import KEY
 from klsurv.source import Piece
@@ -120,6 +121,12 @@ class Analysis(ABC):
         """Tell in which groups of several trajectories there are few prompts, where whole prompts are drawn."""
         n = lives.group_by(by).agg(n=pl.len(), prompts=pl.col("prompt").n_unique())
         self.say(*caveats.of_prompts(n.sort(by, nulls_last=True), by=by))
+
+    def _draws_told(self, lives: pl.DataFrame, by: Sequence[str], resampling: Resampling, interval: Interval) -> None:
+        """Tell of draws too few for the fewest prompts of a group; those that are too few themselves are told apart."""
+        prompts = lives.group_by(by).agg(prompts=pl.col("prompt").n_unique()).get_column("prompts")
+        fewest: Any = prompts.filter(prompts >= caveats.FEW).min()
+        self.say(*caveats.of_draws(resampling.draws, level=interval.level, prompts=fewest))
 
     def _mixed_told(self, lives: pl.DataFrame, by: Sequence[str], consequence: str = TURNBULL) -> pl.DataFrame:
         """Tell in which groups the fork grids differ; returns the columns `by` of these."""

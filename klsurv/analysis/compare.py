@@ -90,7 +90,7 @@ class Comparisons(Analysis):
                     f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
                 )
         told = self._told(lives, names, options, consequence=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
-        self._draws_told(lives, names, resampling, interval)
+        self._bootstrap_told(lives, names, resampling, interval)
         lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
         table = curves(lives, names, interval)
@@ -137,7 +137,7 @@ class Comparisons(Analysis):
         doses = (*names, "alpha")
         lives = self.lives(options)
         told = self._told(lives, doses, options, consequence=_TESTED)
-        self._draws_told(lives, doses, resampling, interval)
+        self._bootstrap_told(lives, doses, resampling, interval)
         lives, strata = self._by_grid(lives, (), told)
         table = curves(lives, doses, interval)
         self.say(*caveats.of_unmeasured(unmeasured(lives, table, doses), by=doses))
@@ -156,11 +156,13 @@ class Comparisons(Analysis):
         answered = dose(means, count(lives, doses, strata), draws, by=names, interval=interval)
         return arranged(answered, names, DOSE)
 
-    def _draws_told(self, lives: pl.DataFrame, by: Sequence[str], resampling: Resampling, interval: Interval) -> None:
+    def _bootstrap_told(
+        self, lives: pl.DataFrame, by: Sequence[str], resampling: Resampling, interval: Interval
+    ) -> None:
         """Tell of few prompts, and of few draws of them, where whole prompts are drawn."""
         if resampling.draws > 0 and "prompt" not in by:
             self._prompts_told(lives, by)
-            self.say(*caveats.of_draws(resampling.draws, level=interval.level))
+            self._draws_told(lives, by, resampling, interval)
 
     def _by_grid(
         self, lives: pl.DataFrame, strata: tuple[str, ...], told: Told

@@ -58,7 +58,7 @@ class Precursors(Analysis):
         check(1 <= lags <= 10_000, f"lags must be 1 to 10,000 tokens, not {lags}")
         distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options, clustered=resampling.draws > 0)
-        self.say(*caveats.of_draws(resampling.draws, level=interval.level))
+        self._draws_told(lives.filter(pl.col("alpha") != 0), [*names, "alpha"], resampling, interval)
         shared = ["alpha", "fork", *names]
         some_die = pl.col("event").any().over(shared) & ~pl.col("event").all().over(shared)
         matched = rows.filter(some_die & (pl.col("fork") > 0))
@@ -131,7 +131,7 @@ class Precursors(Analysis):
         tokens = landmarks_of(landmarks)
         distinct(names, ["alpha"], _WITHIN)
         lives, rows = self._histories(names, scoring, options, clustered=resampling.draws > 0)
-        self.say(*caveats.of_draws(resampling.draws, level=interval.level))
+        self._draws_told(lives.filter(pl.col("alpha") != 0), [*names, "alpha"], resampling, interval)
         followed = rows.group_by("row", maintain_order=True).agg(
             pl.col(*dict.fromkeys((*names, "alpha", "prompt"))).first(),
             time=pl.col("fork").last(),

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from klsurv.inference import MOST_DRAWS
 from klsurv.stats.labels import labels
 
 FEW = 5
@@ -46,14 +47,21 @@ def of_prompts(n: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
     return [f"fewer than {FEW} prompts, so that intervals of whole prompts may be too narrow: {_listed(sized)}"]
 
 
-def of_draws(draws: int, *, level: float) -> list[str]:
-    """How many `draws` a percentile interval at `level` is made of; 0 are none to tell of."""
-    enough = math.ceil(2 / (1 - level) - 1e-6) - 1
-    if not 0 < draws < enough:
+def of_draws(draws: int, *, level: float, prompts: int | None = None) -> list[str]:
+    """How many `draws` of so many `prompts` a percentile interval at `level` is made of; 0 are none to tell of."""
+    if draws == 0:
         return []
+    from klsurv.stats.resample import tail
+
+    beyond = tail(level, prompts)
+    enough = math.ceil(1 / beyond - 1e-6) - 1 if beyond > 1 / MOST_DRAWS else None
+    if enough is not None and draws >= enough:
+        return []
+    of = "" if prompts is None else f" of {prompts} prompts"
+    more = "" if enough is None else f"{enough} or more (--bootstrap), or "
     return [
-        f"{draws} draws are too few for intervals at level {level:g}, which end at the least and the greatest of them: "
-        f"take {enough} or more (--bootstrap), or a lower level (--level)"
+        f"{draws} draws{of} are too few for intervals at level {level:g}, which end at the least and the greatest of "
+        f"them: take {more}a lower level (--level)"
     ]
 
 

@@ -106,20 +106,28 @@ def area(survival: Floats, forks: npt.NDArray[np.int64], tau: int) -> tuple[Floa
 def band(values: Floats, *, interval: Interval, prompts: int | None = None) -> tuple[float | None, float | None]:
     """The percentile interval of draws; None where a bound is not finite, or draws do not vary, which says nothing.
 
-    Draws that are −∞ or ∞ (a quantity below or above all that was tried) count as such. With the number of `prompts`
-    the percentiles are moved outwards, as few prompts make draws vary too little: by the ratio of Student's t to the
-    normal, and by √(n / (n − 1)) (Hesterberg 2015, "expanded percentile"). One prompt alone has no interval.
+    Draws that are −∞ or ∞ (a quantity below or above all that was tried) count as such. Beyond each end lie as many
+    as `tail` says. One prompt alone has no interval.
     """
     known = np.sort(values[~np.isnan(values)])
     # Equal but for rounding, in tokens, nats or shares: the same value of each prompt, weighted otherwise by each draw.
     alike = len(known) == 0 or np.isclose(known[0], known[-1], rtol=1e-12, atol=1e-12)
     if alike or (prompts is not None and prompts < 2):
         return None, None
-    tail = (1 - interval.level) / 2
-    if prompts is not None:
-        tail = float(ndtr(stdtrit(prompts - 1, tail) * np.sqrt(prompts / (prompts - 1))))
     # Whole ranks, as interpolating between infinities is not defined; the same from either end, so that b − a has the
     # interval of a − b. The small number keeps 0.05 × 2000 from being 99.
-    rank = max(int(np.floor(tail * (len(known) + 1) + 1e-9)) - 1, 0)
+    rank = max(int(np.floor(tail(interval.level, prompts) * (len(known) + 1) + 1e-9)) - 1, 0)
     low, high = known[rank], known[len(known) - 1 - rank]
     return float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None
+
+
+def tail(level: float, prompts: int | None = None) -> float:
+    """The share of draws beyond each end of a percentile interval at `level`, of 2 `prompts` or more.
+
+    With their number the percentiles are moved outwards, as few prompts make draws vary too little: by the ratio of
+    Student's t to the normal, and by √(n / (n − 1)) (Hesterberg 2015, "expanded percentile").
+    """
+    plain = (1 - level) / 2
+    if prompts is None:
+        return plain
+    return float(ndtr(stdtrit(prompts - 1, plain) * np.sqrt(prompts / (prompts - 1))))

@@ -151,7 +151,7 @@ def test_few_prompts_of_many_trajectories_are_told_and_few_trajectories_are_not_
     assert of_prompts(n.tail(2), by=["method"]) == []
 
 
-@pytest.mark.parametrize(("level", "enough"), [(0.95, 39), (0.9, 19), (0.5, 3), (0.999, 1999), (1 - 2**-53, 2**54 - 1)])
+@pytest.mark.parametrize(("level", "enough"), [(0.95, 39), (0.9, 19), (0.5, 3), (0.999, 1999), (0.99999, 199_999)])
 def test_draws_of_which_a_percentile_is_no_rank_are_told(level: float, enough: int) -> None:
     assert of_draws(0, level=level) == of_draws(enough, level=level) == []
     assert of_draws(1, level=level) != []
@@ -159,6 +159,24 @@ def test_draws_of_which_a_percentile_is_no_rank_are_told(level: float, enough: i
         f"{enough - 1} draws are too few for intervals at level {level:g}, which end at the least and the greatest of "
         f"them: take {enough} or more (--bootstrap), or a lower level (--level)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "level", "enough"), [(5, 0.95, 1048), (6, 0.95, 411), (100, 0.95, 43), (12, 0.99, 1696)]
+)
+def test_of_few_prompts_it_takes_more_draws(prompts: int, level: float, enough: int) -> None:
+    # By scipy 1.17: 1 / norm.cdf(t.ppf((1 - level) / 2, n - 1) * sqrt(n / (n - 1))) - 1, rounded up.
+    assert of_draws(enough, level=level, prompts=prompts) == []
+    assert of_draws(enough - 1, level=level, prompts=prompts) == [
+        f"{enough - 1} draws of {prompts} prompts are too few for intervals at level {level:g}, which end at the least "
+        f"and the greatest of them: take {enough} or more (--bootstrap), or a lower level (--level)"
+    ]
+
+
+@pytest.mark.parametrize(("prompts", "level"), [(5, 0.999), (None, 1 - 2**-53), (2, 0.95)])
+def test_more_draws_than_can_be_asked_for_are_not_advised(prompts: int | None, level: float) -> None:
+    (said,) = of_draws(1_000_000, level=level, prompts=prompts)
+    assert said.endswith("which end at the least and the greatest of them: take a lower level (--level)")
 
 
 def test_a_tau_past_what_was_seen_is_told() -> None:
