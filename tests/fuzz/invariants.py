@@ -14,6 +14,7 @@ from klsurv.ingest.gens import generations
 from klsurv.ingest.history import bisections
 from klsurv.ingest.trajectories import row, trajectories
 from klsurv.ingest.values import ROUNDING
+from klsurv.names import clean
 from klsurv.params import METRICS, Scoring
 from klsurv.schema import BISECTION, CELLS, SOURCE
 from klsurv.validate import MOST
@@ -53,7 +54,8 @@ def check(data: bytes, root: Path, oracle: ModuleType, *, tables: bool) -> Cell:
 def _check_status(cell: Cell) -> None:
     assert cell.status in ("ok", "partial", "skipped", "broken")
     assert (cell.status == "ok") == (cell.reason is None)
-    assert cell.reason is None or (cell.reason.isprintable() and 0 < len(cell.reason) < 100_000), cell.reason
+    shown = cell.reason is None or clean(cell.reason, backslash=False) == cell.reason
+    assert shown and (cell.reason is None or 0 < len(cell.reason) < 100_000), cell.reason
     assert bool(cell.doses) == (cell.status in ("ok", "partial"))
 
 
