@@ -48,15 +48,15 @@ def test_it_prints_what_the_library_returns(
 
 def test_what_it_saves_says_how_it_was_made(klsurv: Klsurv, real_cells: Path, tmp_path: Path) -> None:
     path = tmp_path / "pairs.parquet"
-    options = ["--at-alpha", "0", "--stratify", "prompt", "--bootstrap", "100", "--seed", "7"]
+    options = ["--at-alpha", "0", "--stratify", "prompt", "--bootstrap", "200", "--seed", "7"]
     result = klsurv("compare", real_cells, *OPTIONS, *options, "-o", path, "--format", "json")
     runs = quiet(real_cells)
-    want = runs.compare(at_alpha=0, stratify="prompt", bootstrap=100, seed=7, **SCORING)
+    want = runs.compare(at_alpha=0, stratify="prompt", bootstrap=200, seed=7, **SCORING)
     # The two groups are copies.
     assert want.row(1, named=True)["rmst_diff"] == 0
     printed(result, want, runs, saved=[path])
     assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
-    asked = {"by": "method", "at_alpha": 0.0, "stratify": "prompt", "bootstrap": 100, "seed": 7, "level": 0.95}
+    asked = {"by": "method", "at_alpha": 0.0, "stratify": "prompt", "bootstrap": 200, "seed": 7, "level": 0.95}
     asked |= {"test": "logrank", "rho": 0.0, "gamma": 0.0, "trend": None, "tau": None}
     told(path, "compare", event="death at the first fork with pmass < 0.3", options=asked, warnings=[COPIES])
 

@@ -35,13 +35,13 @@ def test_it_prints_what_the_library_returns(
 
 def test_what_it_saves_says_how_it_was_made(klsurv: Klsurv, real_cells: Path, tmp_path: Path) -> None:
     path = tmp_path / "dose.parquet"
-    options = ["--by", "method", "--bootstrap", "100", "--alphas", "0.5,1,2"]
+    options = ["--by", "method", "--bootstrap", "200", "--alphas", "0.5,1,2"]
     result = klsurv("dose", real_cells, *OPTIONS, *options, "-o", path, "--format", "json")
     runs = quiet(real_cells, alphas=[0.5, 1, 2])
-    want = runs.dose("method", bootstrap=100, **SCORING)
+    want = runs.dose("method", bootstrap=200, **SCORING)
     printed(result, want, runs, saved=[path])
     assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
-    asked = {"by": "method", "alphas": [0.5, 1.0, 2.0], "bootstrap": 100, "seed": 0, "tau": None}
+    asked = {"by": "method", "alphas": [0.5, 1.0, 2.0], "bootstrap": 200, "seed": 0, "tau": None}
     told(path, "dose", event="death at the first fork with pmass < 0.3", options=asked, warnings=[])
 
 

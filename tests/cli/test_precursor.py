@@ -23,7 +23,7 @@ MODEL_OPTIONS = ["--threshold", "0.5", "--roll", "5", "--calib-tokens", "6"]
 @pytest.mark.parametrize(
     ("format", "options", "asked"),
     [
-        ("json", ["--bootstrap", "100"], {"bootstrap": 100}),
+        ("json", ["--bootstrap", "200"], {"bootstrap": 200}),
         (
             "csv",
             ["--by", "method", "--lags", "5", "--bootstrap", "50", "--seed", "2", "--level", "0.8"],
@@ -79,13 +79,13 @@ def test_it_prints_the_concordances_that_the_library_returns(
 
 def test_what_it_saves_says_how_it_was_made(klsurv: Klsurv, real_cells: Path, tmp_path: Path) -> None:
     path = tmp_path / "study.parquet"
-    options = ["--lags", "3", "--bootstrap", "40", "--where", "method = 'pca'", "--alphas", "0.5,1"]
+    options = ["--lags", "3", "--bootstrap", "200", "--where", "method = 'pca'", "--alphas", "0.5,1"]
     result = klsurv("precursor", real_cells, *OPTIONS, *options, "-o", path, "--format", "json")
     runs = quiet(real_cells, where="method = 'pca'", alphas=[0.5, 1])
-    want = runs.study(lags=3, bootstrap=40, **SCORING)
+    want = runs.study(lags=3, bootstrap=200, **SCORING)
     printed(result, want, runs, saved=[path])
     assert_frame_equal(pl.read_parquet(path), want, check_exact=True)
-    asked = {"by": "", "lags": 3, "bootstrap": 40, "seed": 0, "where": "method = 'pca'", "landmarks": None}
+    asked = {"by": "", "lags": 3, "bootstrap": 200, "seed": 0, "where": "method = 'pca'", "landmarks": None}
     told(path, "study", event="death at the first fork with pmass < 0.3", options=asked, warnings=runs.warnings)
     assert [message[:30] for message in runs.warnings] == ["7 of 9 deaths are at token 0, "]
 
