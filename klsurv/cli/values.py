@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from click.shell_completion import CompletionItem
@@ -13,10 +13,12 @@ from klsurv.ingest.remote import Place, place
 from klsurv.params import GROUPS
 from klsurv.validate import no_path
 
-Items = list[CompletionItem[str]]
+# Generic to a type checker only: in older versions of click neither this nor a `ParamType` is.
+if TYPE_CHECKING:
+    Items = list[CompletionItem[str]]
 
 
-class Numbers(click.ParamType[tuple[float, ...]]):
+class Numbers(click.ParamType):  # type: ignore[type-arg]
     """Numbers separated by commas."""
 
     name = "numbers"
@@ -30,7 +32,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
             self.fail(f"{value!r} is not numbers separated by commas, such as 0,0.5,1", param, ctx)
 
 
-class PlaceType(click.ParamType[Place]):
+class PlaceType(click.ParamType):  # type: ignore[type-arg]
     """A path, or an `s3://` url."""
 
     name = "path"
@@ -57,7 +59,7 @@ class DiskType(click.Path):
         return super().convert(value, param, ctx)
 
 
-class Columns(click.ParamType[str]):
+class Columns(click.ParamType):  # type: ignore[type-arg]
     """Names of columns separated by commas, which the command checks."""
 
     name = "columns"
