@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from email.message import Message
 from email.parser import BytesParser
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,20 @@ def test_one_version_is_said_everywhere(metadata: Message) -> None:
     (newest, when), *_ = re.findall(r"^## \[?(\d[\w.]*)\]? - (\d{4}-\d\d-\d\d)$", changes, flags=re.MULTILINE)
     assert newest == klsurv.__version__
     assert re.findall(r'^date-released: "?([-\d]+)"?$', citation, flags=re.MULTILINE) == [when]
+
+
+def test_what_is_imported_is_asked_for(metadata: Message) -> None:
+    # Else another package decides which version there is, or whether there is one.
+    asked = {re.split(r"[^\w-]", needed)[0].lower() for needed in metadata.get_all("Requires-Dist", [])}
+    offered = packages_distributions()
+    for module in (ROOT / "klsurv").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            for name in {name.split(".")[0] for name in names} - {"klsurv", "_typeshed"}:
+                assert name in sys.stdlib_module_names or {d.lower() for d in offered[name]} & asked, (module, name)
 
 
 def test_each_python_that_is_named_is_allowed(metadata: Message) -> None:
