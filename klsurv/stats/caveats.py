@@ -18,7 +18,7 @@ _MOST = 5
 def of_duplicates(copies: pl.DataFrame) -> list[str]:
     """`copies`: cells, alphas, n (`frames.duplicates`)."""
     said = [
-        f"{' and '.join(cells)} hold the same {'trajectory' if n == 1 else f'{n} trajectories'} "
+        f"{_all_of(cells)} hold the same {'trajectory' if n == 1 else f'{n} trajectories'} "
         f"(alpha {_listed(list(map(str, alphas)))}): they are one piece of evidence, not several"
         for cells, alphas, n in copies.rows()
     ]
@@ -180,6 +180,10 @@ def _labels(groups: pl.DataFrame, by: Sequence[str]) -> list[str]:
 
 def _name(label: str) -> str:
     return label or "all trajectories"
+
+
+def _all_of(cells: list[str]) -> str:
+    return " and ".join(cells[:_MOST] + ([f"{len(cells) - _MOST} more"] if cells[_MOST:] else []))
 
 
 def _listed(items: list[str]) -> str:

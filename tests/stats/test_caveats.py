@@ -57,6 +57,14 @@ def test_copies_are_told_with_cells_number_and_doses() -> None:
     ]
 
 
+def test_of_a_set_of_copies_five_cells_are_named_and_the_rest_is_counted() -> None:
+    # Unsteered, all cells of a model are copies, which in a sweep over layers and methods are many.
+    assert of_duplicates(copies((list("abcdefgh"), [0.0], 8))) == [
+        "a and b and c and d and e and 3 more hold the same 8 trajectories (alpha 0.0): they are one piece of "
+        "evidence, not several"
+    ]
+
+
 def test_past_five_sets_of_copies_the_rest_is_counted() -> None:
     five = of_duplicates(copies(*((["a", f"b{i}"], [1.0], 1) for i in range(5))))
     seven = of_duplicates(copies(*((["a", f"b{i}"], [1.0], 1) for i in range(7))))
