@@ -22,6 +22,8 @@ SPACING = 22
 NO_LABELS: dict[str, Any] = {"labelExpr": "''", "labelPadding": 0}
 # Pixels of a letter of a heading, and of a line of labels.
 _LETTER, _LINE = 6.6, 12
+# Letters of one of several names that still say something.
+_LEAST = 4
 # A time axis shorter than this (tokens) is ticked at each token: Vega would tick half tokens, and those before 0.
 _SHORT = 5
 
@@ -213,6 +215,25 @@ def _alike(names: Sequence[str], *, words: bool) -> list[int]:
 
 
 def short(text: str, most: int) -> str:
+    """Names no longer than `most`; of several, separated by commas, the longest give way, each cut in its middle.
+
+    Cut as one, a model and a layer would meet in the middle, and the method between them be gone.
+    """
+    names = text.split(", ")
+    room = most - 2 * (len(names) - 1)
+    if len(text) <= most or room < _LEAST * len(names):
+        return cut(text, most)
+    each = max(n for n in range(room + 1) if sum(min(len(name), n) for name in names) <= room)
+    over = room - sum(min(len(name), each) for name in names)
+    said = []
+    for name in names:
+        one = len(name) > each and over > 0
+        over -= one
+        said.append(cut(name, each + one))
+    return ", ".join(said)
+
+
+def cut(text: str, most: int) -> str:
     """The text, an ellipsis in its middle where it is longer than `most`: names of cells often differ in the end."""
     kept = max(most - 1, 1)
     return text if len(text) <= most else f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"

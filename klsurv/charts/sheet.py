@@ -10,7 +10,7 @@ import altair as alt
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
-from klsurv.charts.page import NO_LABELS, SUBTITLE, Page, Words, composed, letters, short, time_axis
+from klsurv.charts.page import NO_LABELS, SUBTITLE, Page, Words, composed, cut, letters, time_axis
 from klsurv.charts.theme import FAINT
 
 
@@ -27,7 +27,7 @@ def sheet(
     panels = panels or [alt.layer(note("nothing to show", 0, 20), width=page.width, height=60)]
     context: dict[str, Any] = {"top_level": False, "datasets": {}}
     drawn = [panel.to_dict(validate=False, context=context) for panel in panels]
-    shown = Words(short(words.title, 110), short(words.subtitle, SUBTITLE))
+    shown = Words(cut(words.title, 110), cut(words.subtitle, SUBTITLE))
     chart = composed(drawn, page=page, entries=entries, words=shown, row_gap=row_gap)
     return Figure({**chart, "datasets": context["datasets"]}, data)
 
@@ -37,7 +37,7 @@ def panel(layers: Sequence[Any], *, text: str, size: tuple[int, int]) -> Any:
     # A heading stands on whatever reaches highest, often half a tick label: this, in every panel, reaches higher.
     strut = alt.Chart(alt.InlineData([{}])).mark_rule(x=0, strokeOpacity=0, aria=False)
     strut = strut.encode(y=alt.YValue(-9), y2=alt.Y2Value(0))
-    title = alt.Title(short(text, letters(size[0])), frame="group", offset=2)
+    title = alt.Title(cut(text, letters(size[0])), frame="group", offset=2)
     return alt.layer(*layers, strut, width=size[0], height=size[1], title=title)
 
 

@@ -168,5 +168,5 @@ def test_rows_of_c_star_are_in_the_order_of_the_legend(tmp_path: Path) -> None:
             write_cell(tmp_path, f"{model}_{method}", calib={"model": model, "method": method})
     svg = svg_of(draw("calibration", tmp_path, options={}).spec())
     # The legend has them too, before.
-    labels = re.findall(r">([^<]*(?:pca|addition))<", svg.split("c_star of 4")[0])[-4:]
+    labels = re.findall(r">([^<]*(?:pca|dition))<", svg.split("c_star of 4")[0])[-4:]
     assert [label[-3:] for label in labels] == ["ion", "pca", "ion", "pca"]

@@ -33,6 +33,15 @@ def test_a_long_name_is_cut_in_its_middle() -> None:
     assert [len(short("x" * 200, most)) for most in (2, 3, 36, 199)] == [2, 3, 36, 199]
 
 
+def test_of_several_names_the_longest_are_cut() -> None:
+    assert short("google/gemma-2-9b-it, pca, layer 10", 30) == "google/…2-9b-it, pca, layer 10"
+    models = "Qwen/Qwen2.5-7B-Instruct, SmolLM2-135M-Instruct, google/gemma-2-9b-it"
+    assert short(models, 50) == "Qwen/Qwe…nstruct, SmolLM2…nstruct, google/…2-9b-it"
+    # With no room for a few letters of each they are cut as one.
+    assert short(models, 12) == "Qwen/Q…9b-it"
+    assert [len(short(models, most)) for most in (2, 12, 30, 68)] == [2, 12, 30, 68]
+
+
 def test_names_that_are_too_long_lose_the_words_that_they_share() -> None:
     begin, end = "a_model_" * 5, "_window" * 5
     assert shorts(["one", "two"], 10) == ["one", "two"]
