@@ -21,6 +21,8 @@ _RUN = ("model", "method", "layer", "window")
 _Y = "p95 KL (nats)"
 # Letters of a name beside the dots.
 _NAME = 32
+# Pixels of a row of dots, at least.
+_ROW = 14
 
 
 def calibration_chart(
@@ -42,7 +44,9 @@ def calibration_chart(
     cells = cells.select(*by, "cell", "c_star", "seed", "target_kl")
     series = series_of(cells, by=by)
     page = Page(n_panels=3, layout=layout)
-    width, height = page.size
+    width, least = page.size
+    # However many rows the right panel has, their names keep apart.
+    height = max(least, _ROW * len(series))
     data = Datasets()
     targets = cells.filter(_drawable("target_kl")).get_column("target_kl").unique()
     bisection, heldout = (table.filter(_drawable("kl_p95")) for table in (bisection, heldout))
@@ -75,9 +79,9 @@ def calibration_chart(
     n = cells.height
     known = calibration.get_column("c_star_low").count() > 0
     panels = [
-        panel(path, text="bisection, calibration prompts", size=page.size),
-        panel(doses, text="held-out prompts", size=page.size),
-        panel(dots, text=f"c_star of {n} cell{'s' * (n != 1)}{'; mean, 95 % interval' * known}", size=page.size),
+        panel(path, text="bisection, calibration prompts", size=(width, height)),
+        panel(doses, text="held-out prompts", size=(width, height)),
+        panel(dots, text=f"c_star of {n} cell{'s' * (n != 1)}{'; mean, 95 % interval' * known}", size=(width, height)),
     ]
     return sheet(panels, page=page, entries=entries, words=words, data=data)
 

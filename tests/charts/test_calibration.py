@@ -151,6 +151,14 @@ def test_long_names_of_methods_are_told_apart_beside_their_dots(tmp_path: Path) 
     assert all(layer["encoding"]["y"]["axis"]["labelLimit"] == 0 for layer in dots)
 
 
+def test_names_of_many_layers_keep_apart_beside_their_dots(tmp_path: Path) -> None:
+    for layer in range(40):
+        write_cell(tmp_path, f"layer{layer}", calib={"layer": layer})
+    drawn = panels(spec(draw("calibration", tmp_path, options={})))
+    # Letters are 10 pixels high.
+    assert {panel["height"] for panel in drawn} == {drawn[2]["height"]} and drawn[2]["height"] >= 40 * 12
+
+
 def test_labels_of_many_doses_keep_apart(tmp_path: Path) -> None:
     doses = [str(round(0.1 * i, 1)) for i in range(1, 25)]
     write_cell(
