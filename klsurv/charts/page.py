@@ -227,9 +227,13 @@ def short(text: str, most: int) -> str:
     over = room - sum(min(len(name), each) for name in names)
     said = []
     for name in names:
-        one = len(name) > each and over > 0
-        over -= one
-        said.append(cut(name, each + one))
+        width = each + (len(name) > each and over > 0)
+        over -= 1
+        word, _, number = name.rpartition(" ")
+        # Cut, a window of 256 would look like one of 56.
+        kept = width - len(number) - 2
+        whole = len(name) > width and number.isdigit() and word and kept > 0
+        said.append(f"{word[:kept]}… {number}" if whole else cut(name, width))
     return ", ".join(said)
 
 

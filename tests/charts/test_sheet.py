@@ -37,6 +37,7 @@ def test_of_several_names_the_longest_are_cut() -> None:
     assert short("google/gemma-2-9b-it, pca, layer 10", 30) == "google/…2-9b-it, pca, layer 10"
     models = "Qwen/Qwen2.5-7B-Instruct, SmolLM2-135M-Instruct, google/gemma-2-9b-it"
     assert short(models, 50) == "Qwen/Qwe…nstruct, SmolLM2…nstruct, google/…2-9b-it"
+    assert short("google/gemma-2-9b-it, mean_diff, layer 10, window 256", 32) == "goo…-it, mea…iff, la… 10, w… 256"
     # With no room for a few letters of each they are cut as one.
     assert short(models, 12) == "Qwen/Q…9b-it"
     assert [len(short(models, most)) for most in (2, 12, 30, 68)] == [2, 12, 30, 68]
