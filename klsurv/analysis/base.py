@@ -102,13 +102,14 @@ class Analysis(ABC):
         within: Sequence[str] = (),
         choose: str = _CHOOSE,
     ) -> Told:
-        """Warn of pooled doses, copies, mixed grids, failures and small groups; returns the mixed and failed groups.
+        """Warn of pooled doses, targets, copies, mixed grids, failures, small groups; returns the mixed and the failed.
 
         Groups are looked at `within` columns. Without `options`, as for many thresholds, there is no one survival that
         failed measurements could change.
         """
         if "alpha" not in (*by, *within):
             self.say(*caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose))
+        self._targets_told(lives, by)
         self._copies_told(lives.get_column("alpha").unique().to_list())
         apart = self._mixed_told(lives, by, consequence)
         failed = failing(lives, by, "pmass") if options is None else self._failed(lives, by, *outcome(options))
@@ -151,6 +152,12 @@ class Analysis(ABC):
     def failures_told(self, lives: pl.DataFrame, event: EventKind = "pmass") -> None:
         """Tell of doses with failed measurements of what ends a life, where no survival is estimated."""
         self.say(*caveats.of_failures(failing(lives, ["alpha"], event), by=["alpha"], what=_WHAT[event]))
+
+    def _targets_told(self, lives: pl.DataFrame, by: Sequence[str]) -> None:
+        """Tell in which groups one alpha is several doses; without steering it is none."""
+        targets = pl.col("target_kl").fill_nan(None).drop_nulls().n_unique()
+        held = lives.filter(pl.col("alpha") != 0).group_by(by).agg(n=targets)
+        self.say(*caveats.of_targets(held.filter(pl.col("n") > 1).sort(by, nulls_last=True), by=by))
 
     def _copies_told(self, alphas: Sequence[float]) -> None:
         """Tell which cells share trajectories at these doses."""

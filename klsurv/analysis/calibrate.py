@@ -38,6 +38,7 @@ class Calibrations(Analysis):
 
         # Without steering KL is 0, of whatever cell.
         self._copies_told([alpha for alpha in self.alphas if alpha != 0])
+        self._targets_told(self.rollouts(), RUN)
         window = Scoring(**scoring).window
         # KL is long, and `calibration` and the figure ask for the same again.
         held = self._held

@@ -128,6 +128,16 @@ def of_together(columns: Sequence[str]) -> list[str]:
     ]
 
 
+def of_targets(several: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
+    """`several`: the groups whose steered cells were calibrated to other targets."""
+    if several.is_empty():
+        return []
+    return [
+        f"cells have several target_kl in {_listed([_name(label) for label in _labels(several, by)])}: one alpha is "
+        "another dose in each; choose one (--where)"
+    ]
+
+
 def of_control(controls: pl.DataFrame, *, threshold: float) -> list[str]:
     """`controls`: each model, its trajectories at alpha 0 (n), and how many died at their first fork (`at_once`)."""
     dead = controls.filter(pl.col("n") >= FEW, pl.col("n") == pl.col("at_once"))
