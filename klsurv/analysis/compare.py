@@ -22,6 +22,8 @@ from klsurv.validate import check, number
 ORDERED = ("alpha", "seed", "layer", "window", "prompt")
 _TESTED = "S is estimated by Turnbull's NPMLE, without intervals, and groups are tested within each grid"
 
+_STRATIFY = "test within each (--stratify {}), which leaves the means as they are"
+
 
 class Comparisons(Analysis):
     """Groups against each other."""
@@ -90,6 +92,7 @@ class Comparisons(Analysis):
                     f"no trajectory has alpha {at_alpha}: there are {', '.join(map(str, self.alphas))}"
                 )
         told = self._told(lives, names, options, consequence=_TESTED, within=strata, choose="at_alpha (--at-alpha)")
+        self.say(*caveats.of_unlike(_unlike(lives, names, strata), what="groups", ask=_STRATIFY))
         self._bootstrap_told(lives, names, resampling, interval)
         lives, strata = self._by_grid(lives, strata, told)
         within = [name for name in names if name not in ordered]
@@ -137,6 +140,7 @@ class Comparisons(Analysis):
         doses = (*names, "alpha")
         lives = self.lives(options)
         told = self._told(lives, doses, options, consequence=_TESTED)
+        self.say(*caveats.of_unlike(_unlike(lives, ["alpha"], names), what="doses", ask="tell them apart (--by {})"))
         self._bootstrap_told(lives, doses, resampling, interval)
         lives, strata = self._by_grid(lives, (), told)
         table = curves(lives, doses, interval)
@@ -173,3 +177,17 @@ class Comparisons(Analysis):
         lives, within = by_grid(lives, strata)
         self.say(*caveats.of_other_grids(within != strata and told.mixed.is_empty()))
         return lives, within
+
+
+def _unlike(lives: pl.DataFrame, by: Sequence[str], within: Sequence[str]) -> list[str]:
+    """What groups `by` hold other values of, `within` those of other columns; the layers of two models never match."""
+    if "cell" in (*by, *within):
+        return []
+    found = []
+    for name in ("model", "method", "layer", "window"):
+        if name not in (*by, *within):
+            same = [*within, *["model"] * (name == "layer" and "model" in by)]
+            held = lives.group_by(*dict.fromkeys((*by, *same))).agg(pl.col(name).unique().sort())
+            kinds = held.group_by(same).agg(pl.col(name).n_unique()) if same else held.select(pl.col(name).n_unique())
+            found += [name] * ((kinds.get_column(name).max() or 0) > 1)  # type: ignore[operator]
+    return found

@@ -128,6 +128,16 @@ def of_together(columns: Sequence[str]) -> list[str]:
     ]
 
 
+def of_unlike(columns: Sequence[str], *, what: str, ask: str) -> list[str]:
+    """`columns` of which `what` is compared do not hold the same values; `ask`: what to do about it."""
+    if not columns:
+        return []
+    return [
+        f"{what} do not hold the same values of {' and '.join(columns)}, so that their differences may be of these: "
+        f"keep what all hold (--where), or {ask.format(','.join(columns))}"
+    ]
+
+
 def of_targets(several: pl.DataFrame, *, by: Sequence[str]) -> list[str]:
     """`several`: the groups whose steered cells were calibrated to other targets."""
     if several.is_empty():
