@@ -12,8 +12,9 @@ from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words, headings, span
 from klsurv.charts.series import series_of
-from klsurv.charts.sheet import note, panel, share, sheet, time
+from klsurv.charts.sheet import edge_of, note, panel, share, sheet, time
 from klsurv.charts.theme import ALIVE, DEAD, FINISHED, PAPER
+from klsurv.exprs.kaplan_meier import TOLERANCE
 from klsurv.params import Layout
 
 # From the bottom up.
@@ -30,18 +31,22 @@ def incidence_chart(
     groups = series_of(n, by=by)
     page = Page(n_panels=len(groups), layout=layout)
     data = Datasets()
-    ends = span(float(incidence.get_column("fork").max() or 1), page=page, room=False)  # type: ignore[arg-type]
+    last = float(incidence.get_column("fork").max() or 1)  # type: ignore[arg-type]
+    ends = span(last, page=page, room=False)
+    # Where none runs on, nothing changes.
+    runs_on = pl.col("p_running").last() > TOLERANCE
+    edge = pl.when(runs_on).then(edge_of(pl.col("fork").last(), last=last, x_max=ends[1], page=page)).otherwise(ends[1])
     sizes = [group.rows(n).get_column("n").sum() for group in groups]
     said = headings([group.name or "all" for group in groups], [f"n={size}" for size in sizes], width=page.size[0])
     panels = []
     for i, (group, size) in enumerate(zip(groups, sizes, strict=True)):
         rows = group.rows(incidence)
-        x = time(ends, page=page)
+        x, x_max = time(ends, page=page), rows.select(edge).item() if rows.height else ends[1]
         layers: list[Any] = []
         below = pl.lit(0.0)
         for name, _, colour in STATES:
             above = below + pl.col(name)
-            steps = _steps(rows.select("fork", name, low=below, high=above), name=name, x_max=ends[1])
+            steps = _steps(rows.select("fork", name, low=below, high=above), name=name, x_max=x_max)
             below = above
             layers.append(
                 alt.Chart(data.add(f"{name} {i}", steps))
@@ -64,7 +69,7 @@ def incidence_chart(
 
 
 def _steps(rows: pl.DataFrame, *, name: str, x_max: float) -> pl.DataFrame:
-    """The rows, the last again at the right edge, so that the last tread is drawn; all run before the first of them."""
+    """The rows, the last again at the edge, so that the last tread is drawn; all run before the first of them."""
     floats = rows.with_columns(pl.col("fork").cast(pl.Float64))
     first, last = floats.head(1), floats.tail(1).with_columns(fork=pl.lit(x_max))
     running = pl.lit(float(name == "p_running"))

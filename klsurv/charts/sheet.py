@@ -7,6 +7,7 @@ from math import ceil, floor, log10, sqrt
 from typing import Any, Literal
 
 import altair as alt
+import polars as pl
 
 from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
@@ -44,6 +45,16 @@ def panel(layers: Sequence[Any], *, text: str, size: tuple[int, int]) -> Any:
 def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X:
     """The time axis of a panel."""
     return alt.X(**time_axis(ends, log_time=page.log_time, field=field))
+
+
+def edge_of(own: pl.Expr, *, last: float, x_max: float, page: Page) -> pl.Expr:
+    """Where a curve ends whose own last fork this is (tokens): a little past it, so that its last tread is seen.
+
+    At the right edge, `x_max`, only where none was followed for longer, to `last`: else what is not known would look
+    like survival.
+    """
+    beyond = pl.max_horizontal(own, 1.0) * (x_max / last) if page.log_time else own + (x_max - last)
+    return pl.when(own < last).then(beyond).otherwise(x_max)
 
 
 def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) -> alt.Y:

@@ -12,10 +12,11 @@ from klsurv.charts.figure import Datasets, Figure
 from klsurv.charts.legend import Entry
 from klsurv.charts.page import Page, Words, headings, shorts, span
 from klsurv.charts.series import CROWD, Series, panels_of, wider
-from klsurv.charts.sheet import note, share, sheet, time
+from klsurv.charts.sheet import edge_of, note, share, sheet, time
 from klsurv.charts.sheet import panel as framed
 from klsurv.charts.theme import FAINT, INK, PAPER
 from klsurv.exprs.axes import symlog
+from klsurv.exprs.kaplan_meier import TOLERANCE
 from klsurv.inference import Interval
 from klsurv.params import Layout
 from klsurv.wording import percent
@@ -48,13 +49,31 @@ def survival_chart(
     panels, series = panels_of(lifetimes, by=by)
     page = Page(n_panels=len(panels), layout=layout)
     data = Datasets()
-    ends = span(float(survival.get_column("fork").max() or 1), page=page)  # type: ignore[arg-type]
+    last = float(survival.get_column("fork").max() or 1)  # type: ignore[arg-type]
+    ends = span(last, page=page)
+    # Of whom none is left, S stays 0.
+    left = pl.col("survival").last() > TOLERANCE
+    edge = pl.when(left).then(edge_of(pl.col("fork").last(), last=last, x_max=ends[1], page=page)).otherwise(ends[1])
     context = survival.select(*by, "fork", "survival") if len(series) == 1 and len(panels) > 1 else None
     lives = [panel.rows(lifetimes) for panel in panels]
     counts = [f"n={life.get_column('n').sum()}  events={life.get_column('n_events').sum()}" for life in lives]
     said = headings([panel.name or "all" for panel in panels], counts, width=page.size[0])
     drawn = [
-        _panel(panel, said[i], survival, lives[i], series, context, data, by=by, i=i, page=page, ends=ends, gaps=gaps)
+        _panel(
+            panel,
+            said[i],
+            survival,
+            lives[i],
+            series,
+            context,
+            data,
+            by=by,
+            i=i,
+            page=page,
+            ends=ends,
+            edge=edge,
+            gaps=gaps,
+        )
         for i, panel in enumerate(panels)
     ]
     entries = [s.entry() for s in series if len(series) > 1]
@@ -84,6 +103,7 @@ def _panel(
     i: int,
     page: Page,
     ends: tuple[float, float],
+    edge: pl.Expr,
     gaps: bool,
 ) -> Any:
     width, height = page.size
@@ -92,7 +112,7 @@ def _panel(
     layers: list[Any] = []
     if context is not None:
         others = context.join(panel.key, on=panel.key.columns, how="anti", nulls_equal=True)
-        steps = _steps(others, by=by, x_max=ends[1])
+        steps = _steps(others, by=by, edge=edge)
         layers.append(
             alt.Chart(data.add(f"others {i}", steps))
             .mark_line(interpolate="step-after", stroke=FAINT, strokeWidth=0.8, strokeOpacity=0.45)
@@ -108,9 +128,7 @@ def _panel(
         if rows.is_empty():
             continue
         empty = False
-        layers += _curve(
-            rows, life, one, data, f"{i}.{k}", by=by, x=x, y=y, x_max=ends[1], k=k, of=len(series), gaps=gaps
-        )
+        layers += _curve(rows, life, one, data, f"{i}.{k}", by=by, x=x, y=y, edge=edge, k=k, of=len(series), gaps=gaps)
         layers.append(_at_risk(rows, one, x, page=page, ends=ends, y=below))
     if page.left(i):
         layers.append(note("at risk", -14, height + _BELOW - 5 - _ROW * (len(series) > 1), align="right", size=10))
@@ -129,12 +147,12 @@ def _curve(
     by: Sequence[str],
     x: alt.X,
     y: alt.Y,
-    x_max: float,
+    edge: pl.Expr,
     k: int,
     of: int,
     gaps: bool,
 ) -> list[Any]:
-    steps = _steps(rows, by=by, x_max=x_max)
+    steps = _steps(rows, by=by, edge=edge)
     between = rows.select(
         "survival",
         fork="fork",
@@ -176,13 +194,13 @@ def _curve(
     return layers
 
 
-def _steps(rows: pl.DataFrame, *, by: Sequence[str], x_max: float) -> pl.DataFrame:
-    """From (0, 1) over each fork to the right edge, so that the last tread is drawn; `curve` numbers the groups."""
+def _steps(rows: pl.DataFrame, *, by: Sequence[str], edge: pl.Expr) -> pl.DataFrame:
+    """From (0, 1) over each fork to the edge, so that the last tread is drawn; `curve` numbers the groups."""
     kept = [name for name in ("survival", "ci_low", "ci_high", "n_risk") if name in rows.columns]
     numbered = rows.with_columns(curve=pl.struct(by).rank("dense")) if by else rows.with_columns(curve=pl.lit(1))
     numbered = numbered.select("curve", pl.col("fork").cast(pl.Float64), *kept)
     begin = numbered.select("curve").unique().with_columns(fork=0.0, survival=1.0)
-    end = numbered.group_by("curve", maintain_order=True).agg(pl.col(kept).last()).with_columns(fork=pl.lit(x_max))
+    end = numbered.group_by("curve", maintain_order=True).agg(pl.col(kept).last(), fork=edge)
     return pl.concat([begin, numbered, end], how="diagonal_relaxed").sort("curve", "fork", maintain_order=True)
 
 

@@ -43,6 +43,38 @@ def test_steps_are_the_table_from_one_at_token_0_to_the_right_edge(real_cells: P
         assert last["fork"] == edge > steps[-1]["fork"] and last["survival"] == steps[-1]["survival"]
 
 
+@pytest.mark.parametrize("log_time", [False, True])
+@pytest.mark.parametrize("chart", ["survival", "incidence"])
+def test_a_group_followed_for_less_ends_soon_after_its_last_fork(tmp_path: Path, chart: str, log_time: bool) -> None:
+    forks = [0, 20, 40, 80]
+    alive = {"pmass_eval": {"1.0": [[0.9] * 4] * 2}, "gen_lens_eval": {"1.0": [80] * 2}, "fork_points": forks}
+    kl = {"fork_points_full": forks, "per_prompt_per_t_kl": {"1.0": [[0.5] * 80] * 2}}
+    # Of the third method none is alive after its last fork, so that nothing of it is unknown.
+    dead = {"pmass_eval": {"1.0": [[0.9, 0.9, 0.9, 0.1]] * 2}, "gen_lens_eval": {"1.0": [8] * 2}}
+    write_cell(tmp_path, "long", calib={"method": "a", "window": 80}, trajectory=kl, pmass=alive)
+    write_cell(
+        tmp_path,
+        "short",
+        calib={"method": "b"},
+        trajectory={"per_prompt_per_t_kl": {"1.0": [[0.5] * 8] * 2}},
+        pmass={"pmass_eval": {"1.0": [[0.9] * 4] * 2}, "gen_lens_eval": {"1.0": [8] * 2}},
+    )
+    write_cell(
+        tmp_path,
+        "dead",
+        calib={"method": "c"},
+        trajectory={"per_prompt_per_t_kl": {"1.0": [[0.4] * 8] * 2}},
+        pmass=dead,
+    )
+    drawn = draw(chart, tmp_path, alphas=[1.0], by=["method"], layout=Layout(log_time=log_time))
+    read = spec(drawn)
+    if chart == "survival":
+        ends = [curve[-1]["fork"] for curve in curves(panels(read)[0], read)]
+    else:
+        ends = [rows(read, layers(panel, "area")[0])[-1]["fork"] for panel in panels(read)]
+    assert ends == pytest.approx([100, 10, 100] if log_time else [83.2, 11.2, 83.2])
+
+
 def test_numbers_at_risk_start_with_all_and_stand_under_forks_of_the_same_axis(real_cells: Path) -> None:
     for layout in (Layout(), Layout(log_time=True)):
         read = spec(draw("survival", real_cells, layout=layout))
