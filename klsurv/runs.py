@@ -35,6 +35,7 @@ INNER = {
     "early",
     "judged",
     "judged_told",
+    "mixed_told",
     "failures_told",
     "digests",
     "pieces",

@@ -111,7 +111,7 @@ class Analysis(ABC):
             self.say(*caveats.of_pooling(lives.get_column("alpha").unique().sort().to_list(), choose=choose))
         self._targets_told(lives, by)
         self._copies_told(lives.get_column("alpha").unique().to_list())
-        apart = self._mixed_told(lives, by, consequence)
+        apart = self.mixed_told(lives, by, consequence)
         failed = failing(lives, by, "pmass") if options is None else self._failed(lives, by, *outcome(options))
         what = _WHAT["pmass" if options is None else outcome(options)[1].event]
         sizes = lives.group_by(by).agg(n=pl.len()).sort(by, nulls_last=True)
@@ -129,7 +129,7 @@ class Analysis(ABC):
         fewest: Any = prompts.filter(prompts >= caveats.FEW).min()
         self.say(*caveats.of_draws(resampling.draws, level=interval.level, prompts=fewest))
 
-    def _mixed_told(self, lives: pl.DataFrame, by: Sequence[str], consequence: str = TURNBULL) -> pl.DataFrame:
+    def mixed_told(self, lives: pl.DataFrame, by: Sequence[str], consequence: str = TURNBULL) -> pl.DataFrame:
         """Tell in which groups the fork grids differ; returns the columns `by` of these."""
         apart = mixed(lives.lazy(), by=by).collect()
         self.say(*caveats.of_grids(apart, by=by, consequence=consequence))

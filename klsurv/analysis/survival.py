@@ -44,7 +44,7 @@ class Survival(Analysis):
         names = groups(by)
         chosen = Scoring(**scoring)
         lives = self.judged_told(chosen)
-        self._mixed_told(lives, names)
+        self.mixed_told(lives, names)
         quantiles = kl_quantiles(self, names, (50, 95, 99), chosen)
         table = outcomes(lives, names).join(quantiles, on=names, how="left", nulls_equal=True, maintain_order="left")
         return arranged(each_dose(table.lazy(), by=names, alphas=self.alphas).collect(), names, SUMMARY)

@@ -54,6 +54,7 @@ def draw_pmass(runs: Runs, *, layout: Layout, options: ScoringOptions) -> Figure
     """Pmass at forks, a panel per alpha."""
     scoring = Scoring(**options)
     lives = runs.judged_told(scoring)
+    runs.mixed_told(lives, ["alpha"], "median and band at a fork are of the cells alone that have it")
     tables = [pmass_lines(lives.lazy(), most=_MOST_LINES), pmass_bands(lives.lazy()), pmass_counts(lives.lazy())]
     lines, bands, counts = pl.collect_all(tables)
     # More would be one patch of colour; band and median are of all.

@@ -84,3 +84,18 @@ def test_a_logarithmic_time_axis_has_each_of_its_ticks() -> None:
     figure = draw("pmass", quietly(frame), options={}, layout=Layout(log_time=True))
     said = re.findall(r"<text[^>]*>([^<]*)</text>", svg_of(figure.spec()))
     assert [said.count(tick) for tick in ("3", "10", "30", "100", "300", "1,000", "3,000")] == [3] * 7
+
+
+def test_it_is_told_where_median_and_band_are_of_other_cells_at_each_fork(tmp_path: Path) -> None:
+    write_cell(tmp_path, "a")
+    runs = quietly(tmp_path)
+    runs.plot.pmass()
+    assert not [text for text in runs.warnings if "fork grids" in text]
+    write_cell(tmp_path, "b", pmass={"fork_points": [0, 3, 5, 8]}, trajectory={"fork_points_full": [0, 3, 5, 8]})
+    runs = quietly(tmp_path)
+    runs.plot.pmass()
+    (said,) = [text for text in runs.warnings if "fork grids" in text]
+    assert said == (
+        "the fork grids of the cells differ in alpha=0.0, alpha=1.0: median and band at a fork are of the cells alone "
+        "that have it"
+    )
