@@ -1,14 +1,16 @@
 // What is chosen. In: threshold, filters, buttons. Out: panels, summary, story and CSV for it.
 
+// What of a cell can be chosen, beside alpha.
+const FACTS = ["method", "model", "layer", "window"];
 const tables = { summary: [], survival: [], deaths: [] };
 const update = () => {
   for (let i = 0; i < D.n; i++) state.death[i] = deathAt(i, state.threshold);
   const kept = (id) => new Set([...$(id).querySelectorAll("input:checked")].map((box) => box.value));
-  const alphas = kept("filter-alpha"), methods = kept("filter-method"), models = kept("filter-model");
+  const alphas = kept("filter-alpha"), facts = FACTS.map((name) => [name, kept(`filter-${name}`)]);
   state.chosen = [];
   for (let i = 0; i < D.n; i++) {
     const cell = D.cells[cellOf[i]];
-    if (alphas.has(String(D.alphas[alphaOf[i]])) && methods.has(String(cell.method)) && models.has(String(cell.model))) state.chosen.push(i);
+    if (alphas.has(String(D.alphas[alphaOf[i]])) && facts.every(([name, left]) => left.has(String(cell[name])))) state.chosen.push(i);
   }
   for (const name in tables) tables[name] = [];
   for (const panel of panels) {
@@ -28,7 +30,7 @@ const update = () => {
     if (state.death[i] > genLen[i]) continue;
     tables.deaths.push({ cell: D.cells[cellOf[i]].cell, alpha: D.alphas[alphaOf[i]], prompt: promptOf[i], death_t: state.death[i] });
   }
-  $("chosen").textContent = [`Death is pmass < ${state.threshold}`, ...["alpha", "method", "model"].flatMap(narrowed)].join("; ");
+  $("chosen").textContent = [`Death is pmass < ${state.threshold}`, ...["alpha", ...FACTS].flatMap(narrowed)].join("; ");
   $("threshold-value").textContent = `${tables.summary.reduce((n, row) => n + row.n_events, 0)} of ${state.chosen.length} trajectories died`;
   showSummary();
   showCsv();
@@ -73,8 +75,9 @@ const filter = (id, values) => {
 const distinct = (values) => [...new Set(values)];
 const usable = D.cells.filter((_, k) => cellOf.includes(k));
 filter("filter-alpha", D.alphas);
-filter("filter-method", distinct(usable.map((cell) => cell.method)));
-filter("filter-model", distinct(usable.map((cell) => cell.model)));
+// Numbers in their order, what is unknown last; names as they come.
+const inOrder = (a, b) => (a === null) - (b === null) || (typeof a === "number" ? a - b : 0);
+for (const name of FACTS) filter(`filter-${name}`, distinct(usable.map((cell) => cell[name])).sort(inOrder));
 const options = (id, values, name) => {
   $(id).replaceChildren();
   for (const value of values) { const option = element("option", name(value), $(id)); option.value = value; }

@@ -68,7 +68,7 @@ def payload(
     body = {
         **facts,
         "alphas": list(alphas),
-        "cells": cells.select("cell", "model", "method").to_dicts(),
+        "cells": cells.select("cell", "model", "method", "layer", "window").to_dicts(),
         "grids": [list(grid) for grid in grids],
         "scale": {"smallest": SMALLEST, "largest": LARGEST, "steps": STEPS, "missing": MISSING},
         "n": lives.height,

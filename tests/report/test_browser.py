@@ -83,6 +83,20 @@ def test_what_is_unticked_is_left_out_everywhere(browser: Any, report: Path, rea
     ]
 
 
+def test_layers_and_windows_are_ticked_apart_in_their_order(browser: Any, tmp_path: Path) -> None:
+    for layer, window in ((10, 8), (9, 8), (9, 16), (None, 8)):
+        write_cell(tmp_path, f"{layer} {window}", calib={"layer": layer, "window": window})
+    with opened(browser, make(tmp_path, tmp_path / "report.html")) as found:
+        said = [found.page.locator(f"#filter-{name} label").all_inner_texts() for name in ("layer", "window")]
+        found.page.uncheck("#filter-layer input[value='10']")
+        found.page.uncheck("#filter-window input[value='16']")
+        found.settle()
+        rows, chosen = found.table("summary"), found.page.inner_text("#chosen")
+    assert [[text.strip() for text in texts] for texts in said] == [["9", "10", "unknown"], ["8", "16"]]
+    assert {row["n"] for row in rows} == {"4"}
+    assert chosen == "Death is pmass < 0.8; layer 9, unknown; window 8"
+
+
 def test_a_line_that_is_clicked_tells_its_story(browser: Any, report: Path) -> None:
     with opened(browser, report) as found:
         canvas = found.page.locator(".panel canvas").nth(1)
