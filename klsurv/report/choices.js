@@ -14,7 +14,7 @@ const update = () => {
   }
   for (const name in tables) tables[name] = [];
   for (const panel of panels) {
-    const { members, curve, row } = summaryOf(panel.alpha);
+    const { members, curve, agree, row } = summaryOf(panel.alpha);
     panel.members = members;
     panel.box.hidden = !alphas.has(String(panel.alpha));
     if (panel.box.hidden) continue;
@@ -24,7 +24,7 @@ const update = () => {
     tables.summary.push(row);
     for (const at of curve) tables.survival.push({ alpha: panel.alpha, ...at });
     paintLines(panel);
-    paintCurve(panel, curve);
+    paintCurve(panel, curve, agree);
   }
   for (const i of state.chosen) {
     if (state.death[i] > genLen[i]) continue;

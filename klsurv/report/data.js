@@ -40,6 +40,13 @@ const deathAt = (i, threshold) => {
   return Infinity;
 };
 
+// Whether each fork grid is the beginning of the longest: else S at a fork is not a product of counts.
+const agreeing = (members) => {
+  const grids = [...new Set(members.map((i) => gridOf[i]))].map((grid) => D.grids[grid]);
+  const longest = grids.reduce((a, b) => b.length > a.length ? b : a, []);
+  return grids.every((grid) => grid.every((fork, k) => fork === longest[k]));
+};
+
 // R8: counts and Kaplan–Meier over some trajectories, one row per fork at which any is at risk.
 const survivalOf = (members) => {
   const rows = new Map();
@@ -67,10 +74,10 @@ const summaryOf = (alpha) => {
   const count = (holds) => members.filter(holds).length;
   const died = (i) => state.death[i] <= genLen[i];
   const seen = (i) => drawn(i) && lengthOf[i] >= 2;
-  const curve = survivalOf(members);
+  const agree = agreeing(members), curve = agree ? survivalOf(members) : [];
   const half = curve.find((row) => row.survival <= 0.5 + TOLERANCE);
   return {
-    members, curve,
+    members, curve, agree,
     row: {
       alpha, n: members.length, n_skipped: count((i) => !drawn(i)),
       n_died: count((i) => seen(i) && state.death[i] <= lengthOf[i] - 1),

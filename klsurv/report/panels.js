@@ -91,7 +91,7 @@ const stroke = (pen, i, alive, x, y) => {
   pen.stroke();
 };
 
-const paintCurve = (panel, curve) => {
+const paintCurve = (panel, curve, agree) => {
   panel.curve.replaceChildren();
   const x = (t) => 30 + t / D.x_max * 262, y = (s) => 8 + (1 - s) * 84;
   for (const s of [0, 0.5, 1]) {
@@ -100,7 +100,10 @@ const paintCurve = (panel, curve) => {
   }
   let path = `M${x(0)},${y(1)}`, shown = Infinity;
   for (const row of curve) path += `H${x(row.fork)}V${y(row.survival)}`;
-  if (curve.length) drawing("path", { d: `${path}H${x(D.x_max)}`, fill: "none", stroke: colour("--ink"), "stroke-width": 1.8 }, panel.curve);
+  // A little past its last fork: no further is it known, unless none is left.
+  const past = (row) => row.survival > TOLERANCE ? Math.min(x(row.fork) + 10, x(D.x_max)) : x(D.x_max);
+  if (curve.length) drawing("path", { d: `${path}H${past(curve[curve.length - 1])}`, fill: "none", stroke: colour("--ink"), "stroke-width": 1.8 }, panel.curve);
+  if (!agree) drawing("text", { x: 161, y: 36, "text-anchor": "middle" }, panel.curve).textContent = "no S: fork grids differ";
   drawing("text", { x: 0, y: 118 }, panel.curve).textContent = "n";
   for (const row of [...curve].reverse()) {
     if (shown - x(row.fork) < 24) continue;

@@ -97,6 +97,28 @@ def test_layers_and_windows_are_ticked_apart_in_their_order(browser: Any, tmp_pa
     assert chosen == "Death is pmass < 0.8; layer 9, unknown; window 8"
 
 
+def test_of_fork_grids_that_differ_no_survival_is_shown(browser: Any, tmp_path: Path) -> None:
+    # Counted over both, S would be a product of the deaths of either at its own forks.
+    forks = [0, 3, 5, 8]
+    write_cell(tmp_path, "a")
+    write_cell(
+        tmp_path, "b", calib={"method": "b"}, trajectory={"fork_points_full": forks}, pmass={"fork_points": forks}
+    )
+    begun = {"fork_points": [0, 2], "pmass_eval": {"0.0": [[0.9, 0.9]] * 2, "1.0": [[0.9, 0.7]] * 2}}
+    write_cell(tmp_path, "c", calib={"method": "c"}, trajectory={"fork_points_full": [0, 2]}, pmass=begun)
+    with opened(browser, make(tmp_path, tmp_path / "report.html")) as found:
+        rows, curve = found.table("summary"), found.table("survival")
+        notes = found.page.locator(".panel svg", has_text="fork grids differ").count()
+        # One that begins like another is censored where it ends.
+        found.page.uncheck("#filter-method input[value=b]")
+        found.settle()
+        left, none = found.table("summary"), found.page.locator(".panel svg", has_text="fork grids differ").count()
+        assert not found.complaints
+    assert [(row["n_events"], row["median"], row["survival_end"]) for row in rows] == [("0", "", ""), ("4", "", "")]
+    assert (curve, notes, none) == ([], 2, 0)
+    assert all(row["survival_end"] for row in left)
+
+
 def test_a_line_that_is_clicked_tells_its_story(browser: Any, report: Path) -> None:
     with opened(browser, report) as found:
         canvas = found.page.locator(".panel canvas").nth(1)
