@@ -56,14 +56,15 @@ def spaghetti_chart(
     models: list[str],
     windows: list[int],
     targets: list[float],
+    layers: int,
     unsmoothed: int,
 ) -> Figure:
     """Draw the panels in rows, a legend and a title above them.
 
     Lines and medians come thinned and in pixels (GeoJSON, identity projection: one datum per stroke), crowded lines
     counted per pixel, ends in tokens and KL. `targets` (nats) are the calibration targets of the cells: the dashed line
-    is a trajectory's own scale, 1, where KL is normalised, else target × alpha², of each target. `unsmoothed` of the
-    lines are shorter than the rolling mean (R2).
+    is a trajectory's own scale, 1, where KL is normalised, else target × alpha², of each target. The lines are of so
+    many `layers`; `unsmoothed` of them are shorter than the rolling mean (R2).
     """
     data = Datasets()
     page = Page(n_panels=len(panels), layout=Layout(columns=look.columns))
@@ -83,10 +84,11 @@ def spaghetti_chart(
     n = sum(panel.n for panel in panels)
     model = short(", ".join(models) or "unknown", _MODELS)
     window = f"window={short(', '.join(map(str, windows)), 40)}. " if windows else ""
+    pooled = f"{layers} layers. " if layers > 1 else ""
     shorter = f" ({unsmoothed} shorter: not smoothed)" if unsmoothed else ""
     words = Words(
         f"KL trajectories coloured by survival (pmass < {scoring.threshold:g} = dead)",
-        f"Model: {model}. {window}n={trajectories(n)}. roll={scoring.roll}{shorter}.",
+        f"Model: {model}. {pooled}{window}n={trajectories(n)}. roll={scoring.roll}{shorter}.",
     )
     chart = composed(drawn, page=page, entries=entries, words=words)
     pictures = {_picture_name(panel): cache(panel.picture) for panel in panels if panel.picture is not None}

@@ -30,10 +30,11 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
     judged = runs.judged_told(scoring)
     runs.failures_told(judged)
     lives = judged.lazy()
-    counts, facts, unsmoothed = pl.collect_all(
+    counts, facts, layers, unsmoothed = pl.collect_all(
         [
             spaghetti.panels(lives),
             lives.select(pl.col("model", "window", "target_kl").drop_nulls().unique().sort().implode()),
+            lives.select(pl.col("layer").n_unique()),
             lives.filter("drawn", pl.col("length") < scoring.roll).select(pl.len()),
         ]
     )
@@ -69,6 +70,7 @@ def draw_spaghetti(runs: Runs, *, look: Look, scoring: Scoring) -> Figure:
         models=known["model"],
         windows=known["window"] if scoring.window is None else [scoring.window],
         targets=known["target_kl"],
+        layers=layers.item(),
         unsmoothed=unsmoothed.item(),
     )
 

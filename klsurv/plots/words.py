@@ -1,4 +1,4 @@
-"""What is written over a figure. In: runs and options. Out: title, and the model, window, event and n beneath it."""
+"""What is written over a figure. In: runs and options. Out: title, and model, layers, window, event, n beneath it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def words(
     windows = (
         [scoring.window] if scoring.window else rows.select(pl.col("window").unique().sort()).to_series().to_list()
     )
-    parts = []
+    layers = rows.get_column("layer").n_unique()
+    # Curves may pool them, which of one goes without saying.
+    parts = [f"{layers} layers."] * (layers > 1)
     if windows:
         parts.append(f"window={some(windows, 6)}.")
     if len(runs.alphas) == 1:

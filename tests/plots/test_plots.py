@@ -60,3 +60,11 @@ def test_what_follows_a_long_name_of_a_model_is_not_cut(tmp_path: Path) -> None:
     said = quietly(tmp_path, alphas=[1.0]).plot.survival().to_dict()["title"]["subtitle"]
     assert said.startswith("Model: nnnn") and len(said) <= 130
     assert said.endswith("z. window=8. α = 1.0. n=2 trajectories. Death at the first fork with pmass < 0.8.")
+
+
+@pytest.mark.parametrize("chart", ["spaghetti", "survival", "quantiles", "pmass", "deaths"])
+def test_a_figure_of_several_layers_says_how_many(tmp_path: Path, chart: str) -> None:
+    for layers in (1, 2, 3):
+        write_cell(tmp_path, f"l{layers}", calib={"layer": layers})
+        said = getattr(quietly(tmp_path).plot, chart)().to_dict()["title"]["subtitle"]
+        assert said.startswith(f"Model: tiny. {layers} layers. window=8." if layers > 1 else "Model: tiny. window=8.")
