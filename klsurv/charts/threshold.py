@@ -20,11 +20,11 @@ PANELS = (("died", "share that died"), ("survival_end", "S at the end"), ("recov
 
 
 def threshold_chart(
-    table: pl.DataFrame, *, by: Sequence[str], threshold: float, words: Words, layout: Layout
+    table: pl.DataFrame, *, by: Sequence[str], threshold: float, words: Words, layout: Layout, empty: str
 ) -> Figure:
     """Three panels with a line per group: the share that died, survival at the end, the share of deaths that recover.
 
-    The dashed line is the threshold that the other figures use.
+    The dashed line is the threshold that the other figures use. `empty`: why, where the table has no row.
     """
     rows = table.with_columns(died=pl.col("n_events") / pl.col("n"))
     series = series_of(table, by=by)
@@ -42,7 +42,7 @@ def threshold_chart(
         # With the axes: where no group was measured no line brings them.
         layers: list[Any] = [rule.mark_point(opacity=0).encode(x=x, y=y)]
         if table.is_empty():
-            layers.append(note("pmass was not measured", page.size[0] / 2, page.size[1] / 2, align="center"))
+            layers.append(note(empty, page.size[0] / 2, page.size[1] / 2, align="center"))
         else:
             layers.append(rule.encode(x=x, y=alt.YDatum(0), y2=alt.Y2Datum(1)))
         for k, one in enumerate(series):

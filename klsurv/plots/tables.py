@@ -71,7 +71,10 @@ def draw_threshold(runs: Runs, by: By, *, layout: Layout, options: ScoringOption
     forks = how.get("consecutive", 1)
     event = f"death at the {'first fork' if forks == 1 else f'last of {forks} measured forks in a row'} below it"
     said = words(runs, "Deaths, survival and recovery against the threshold of pmass", options, n=n, event=event)
-    return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, layout=layout)
+    # Of mixed groups there is no row.
+    apart = table.is_empty() and counted(runs, names, options).get_column("apart").any()
+    empty = "left out: fork grids differ" if apart else "pmass was not measured"
+    return threshold_chart(table, by=names, threshold=scoring.threshold, words=said, layout=layout, empty=empty)
 
 
 def draw_compare(runs: Runs, by: By, *, options: OutcomeOptions, level: float = Interval.level, **how: Any) -> Figure:

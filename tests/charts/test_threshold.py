@@ -40,3 +40,10 @@ def test_what_is_said_where_nothing_was_measured_stands_alone(tmp_path: Path) ->
     for panel in panels(spec(draw("threshold", tmp_path, options={}))):
         assert texts(panel) == ["pmass was not measured"]
         assert not [rule for rule in layers(panel, "rule") if "x" in rule["encoding"]]
+
+
+def test_groups_that_are_left_out_for_their_grids_are_not_said_to_be_unmeasured(tmp_path: Path) -> None:
+    write_cell(tmp_path, "a")
+    write_cell(tmp_path, "b", pmass={"fork_points": [0, 3, 5, 8]}, trajectory={"fork_points_full": [0, 3, 5, 8]})
+    for panel in panels(spec(draw("threshold", tmp_path, options={}))):
+        assert texts(panel) == ["left out: fork grids differ"]
