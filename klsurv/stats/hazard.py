@@ -74,16 +74,18 @@ def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # Until the likelihood hardly changes, which it does soon, where coefficients would grow without end.
+            # Until the likelihood hardly changes, which it does soon where coefficients would grow without end: values
+            # separate the dead from the living, it is flat, and only where the iteration stopped tells what is found.
+            # The clustered error is then near 0; the model's own, over the range of a column, in the hundreds.
             near = model.fit()
-            if _flat(near.normalized_cov_params, design):
+            error = np.sqrt(np.diag(near.normalized_cov_params)) * np.ptp(design, axis=0)
+            if not error.max() < FLAT:
                 return {}
             fit = model.fit(near.params, **PRECISELY, cov_type="cluster", cov_kwds={"groups": prompts}, use_t=True)
     except (ValueError, np.linalg.LinAlgError):
         return {}
     limits = fit.conf_int(alpha=1 - interval.level)
-    flat = _flat(fit.normalized_cov_params, design)
-    if not fit.converged or flat or np.abs(limits[1:]).max() >= LARGEST:
+    if not (fit.converged and np.abs(limits[1:]).max() < LARGEST):
         return {}
     return {
         name: {
@@ -94,13 +96,3 @@ def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) 
         }
         for i, name in enumerate(columns, 1)
     }
-
-
-def _flat(covariance: Floats, design: Floats) -> bool:
-    """Whether the likelihood is flat, as where values separate the dead from the living.
-
-    What is found is then only where the iteration stopped. The clustered error is near 0; the model's own, over the
-    range of a column, in the hundreds.
-    """
-    error = np.sqrt(np.diag(covariance)) * np.ptp(design, axis=0)
-    return not error.max() < FLAT

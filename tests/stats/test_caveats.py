@@ -18,8 +18,10 @@ from klsurv.stats.caveats import (
     of_reach,
     of_recurring,
     of_size,
+    of_targets,
     of_tau,
     of_together,
+    of_unlike,
     of_unmeasured,
 )
 
@@ -159,7 +161,9 @@ def test_few_prompts_of_many_trajectories_are_told_and_few_trajectories_are_not_
     assert of_prompts(n.tail(2), by=["method"]) == []
 
 
-@pytest.mark.parametrize(("level", "enough"), [(0.95, 39), (0.9, 19), (0.5, 3), (0.999, 1999), (0.99999, 199_999)])
+@pytest.mark.parametrize(
+    ("level", "enough"), [(0.95, 39), (0.9, 19), (0.5, 3), (0.999, 1999), (1 - 1 / 400_000, 799_999)]
+)
 def test_draws_of_which_a_percentile_is_no_rank_are_told(level: float, enough: int) -> None:
     assert of_draws(0, level=level) == of_draws(enough, level=level) == []
     assert of_draws(1, level=level) != []
@@ -185,6 +189,26 @@ def test_of_few_prompts_it_takes_more_draws(prompts: int, level: float, enough: 
 def test_more_draws_than_can_be_asked_for_are_not_advised(prompts: int | None, level: float) -> None:
     (said,) = of_draws(1_000_000, level=level, prompts=prompts)
     assert said.endswith("which end at the least and the greatest of them: take a lower level (--level)")
+
+
+def test_what_groups_hold_other_values_of_is_told_with_what_to_do() -> None:
+    assert of_unlike([], what="groups", ask="look ({})") == []
+    assert of_unlike(["model", "layer"], what="groups", ask="test within each (--stratify {})") == [
+        "groups do not hold the same values of model and layer, so that their differences may be of these: keep what "
+        "all hold (--where), or test within each (--stratify model,layer)"
+    ]
+
+
+def test_groups_of_several_targets_are_told() -> None:
+    several = pl.DataFrame({"method": ["pca", None], "n": [2, 3]})
+    assert of_targets(several.clear(), by=["method"]) == []
+    assert of_targets(several, by=["method"]) == [
+        "cells have several target_kl in method=pca, method=unknown: one alpha is another dose in each; choose one "
+        "(--where)"
+    ]
+    assert of_targets(several.head(1).drop("method"), by=[]) == [
+        "cells have several target_kl in all trajectories: one alpha is another dose in each; choose one (--where)"
+    ]
 
 
 def test_a_tau_past_what_was_seen_is_told() -> None:
