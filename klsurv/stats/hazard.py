@@ -65,7 +65,7 @@ def _fit(rows: pl.DataFrame, columns: dict[str, Floats], *, interval: Interval) 
         raise ParameterError("the hazard model needs statsmodels: pip install 'klsurv[hazard]'") from None
     prompts = rows.get_column("prompt").to_numpy()
     event = rows.get_column("event").cast(pl.Float64).to_numpy()
-    if not columns or rows.height <= len(columns) + 1 or len(np.unique(prompts)) < 2:
+    if not columns or len(np.unique(prompts)) < 2:
         return {}
     design = np.column_stack([np.ones(rows.height), *(values - values.mean() for values in columns.values())])
     if np.linalg.matrix_rank(design) < design.shape[1]:

@@ -310,10 +310,11 @@ def test_a_covariate_that_hardly_varies_has_a_wide_interval_and_hides_no_other()
     assert found["log2_early_kl"]["ci_high"] < 10
 
 
-def test_a_ratio_too_large_for_a_float_is_null_and_not_an_error() -> None:
-    # KL that varies in its ninth digit only: a doubling is a billion times its range.
+@pytest.mark.parametrize("varies", [1e-9, 1e-4])
+def test_a_ratio_too_large_for_a_float_is_null_and_not_an_error(varies: float) -> None:
+    # KL that varies in its ninth digit only, or its fourth: a doubling is a billion times its range, or ten thousand.
     rows = drawn(4)
-    tiny = 1 + 1e-9 * np.random.default_rng(0).random(rows.height)
+    tiny = 1 + varies * np.random.default_rng(0).random(rows.height)
     for row in answered(rows.with_columns(early_kl=tiny)).values():
         assert row["hazard_ratio"] is None or row["ci_high"] < INF
 
