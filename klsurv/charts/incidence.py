@@ -33,15 +33,13 @@ def incidence_chart(
     data = Datasets()
     last = float(incidence.get_column("fork").max() or 1)  # type: ignore[arg-type]
     ends = span(last, page=page, room=False)
-    # Where none runs on, nothing changes.
-    runs_on = pl.col("p_running").last() > TOLERANCE
-    edge = pl.when(runs_on).then(edge_of(pl.col("fork").last(), last=last, x_max=ends[1], page=page)).otherwise(ends[1])
+    edge = edge_of(pl.col("p_running").last() > TOLERANCE, last=last, x_max=ends[1], page=page)
     sizes = [group.rows(n).get_column("n").sum() for group in groups]
     said = headings([group.name or "all" for group in groups], [f"n={size}" for size in sizes], width=page.size[0])
     panels = []
     for i, (group, size) in enumerate(zip(groups, sizes, strict=True)):
         rows = group.rows(incidence)
-        x, x_max = time(ends, page=page), rows.select(edge).item() if rows.height else ends[1]
+        x, x_max = time(ends, page=page), rows.select(edge).item()
         layers: list[Any] = []
         below = pl.lit(0.0)
         for name, _, colour in STATES:

@@ -47,14 +47,15 @@ def time(ends: tuple[float, float], *, page: Page, field: str = "fork") -> alt.X
     return alt.X(**time_axis(ends, log_time=page.log_time, field=field))
 
 
-def edge_of(own: pl.Expr, *, last: float, x_max: float, page: Page) -> pl.Expr:
-    """Where a curve ends whose own last fork this is (tokens): a little past it, so that its last tread is seen.
+def edge_of(goes_on: pl.Expr, *, last: float, x_max: float, page: Page) -> pl.Expr:
+    """Where the curve of a group ends (tokens): a little past its last fork, so that its last tread is seen.
 
-    At the right edge, `x_max`, only where none was followed for longer, to `last`: else what is not known would look
-    like survival.
+    At the right edge, `x_max`, only where none was followed for longer, to `last`, or where none is left who `goes_on`:
+    else what is not known would look like survival.
     """
+    own = pl.col("fork").last()
     beyond = pl.max_horizontal(own, 1.0) * (x_max / last) if page.log_time else own + (x_max - last)
-    return pl.when(own < last).then(beyond).otherwise(x_max)
+    return pl.when(goes_on, own < last).then(beyond).otherwise(x_max)
 
 
 def share(field: str, *, title: str | None, labels: bool, room: float = 0.02) -> alt.Y:

@@ -51,9 +51,7 @@ def survival_chart(
     data = Datasets()
     last = float(survival.get_column("fork").max() or 1)  # type: ignore[arg-type]
     ends = span(last, page=page)
-    # Of whom none is left, S stays 0.
-    left = pl.col("survival").last() > TOLERANCE
-    edge = pl.when(left).then(edge_of(pl.col("fork").last(), last=last, x_max=ends[1], page=page)).otherwise(ends[1])
+    edge = edge_of(pl.col("survival").last() > TOLERANCE, last=last, x_max=ends[1], page=page)
     context = survival.select(*by, "fork", "survival") if len(series) == 1 and len(panels) > 1 else None
     lives = [panel.rows(lifetimes) for panel in panels]
     counts = [f"n={life.get_column('n').sum()}  events={life.get_column('n_events').sum()}" for life in lives]
