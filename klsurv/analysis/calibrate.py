@@ -12,7 +12,7 @@ from klsurv.inference import Interval
 from klsurv.ingest.discover import CellDir
 from klsurv.ingest.history import bisections
 from klsurv.params import Scoring, ScoringOptions
-from klsurv.schema import FACTS, USABLE
+from klsurv.schema import FACTS, RUN, USABLE
 
 
 class Calibrations(Analysis):
@@ -34,7 +34,7 @@ class Calibrations(Analysis):
 
     def heldout(self, **scoring: Unpack[ScoringOptions]) -> pl.DataFrame:
         """The table `heldout`: p95 of held-out KL at each alpha, against the target × alpha²."""
-        from klsurv.stats.calibration import RUN, heldout
+        from klsurv.stats.calibration import heldout
 
         # Without steering KL is 0, of whatever cell.
         self._copies_told([alpha for alpha in self.alphas if alpha != 0])

@@ -14,7 +14,7 @@ from klsurv.errors import NothingUsableError, ParameterError
 from klsurv.fanout import Progress
 from klsurv.inference import Interval, LogRank, Resampling, Test, distinct, tau_of
 from klsurv.params import By, OutcomeOptions, groups
-from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, typed
+from klsurv.schema import COMPARE, DOSE, GROUP_COLUMNS, RUN, typed
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 from klsurv.validate import check, number
@@ -184,10 +184,10 @@ def _unlike(lives: pl.DataFrame, by: Sequence[str], within: Sequence[str]) -> li
     if "cell" in (*by, *within):
         return []
     found = []
-    for name in ("model", "method", "layer", "window"):
+    for name in RUN:
         if name not in (*by, *within):
             same = [*within, *["model"] * (name == "layer" and "model" in by)]
             held = lives.group_by(*dict.fromkeys((*by, *same))).agg(pl.col(name).unique().sort())
-            kinds = held.group_by(same).agg(pl.col(name).n_unique()) if same else held.select(pl.col(name).n_unique())
+            kinds = held.group_by(same or pl.lit(0)).agg(pl.col(name).n_unique())
             found += [name] * ((kinds.get_column(name).max() or 0) > 1)  # type: ignore[operator]
     return found

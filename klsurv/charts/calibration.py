@@ -14,10 +14,8 @@ from klsurv.charts.series import Series, series_of, wider
 from klsurv.charts.sheet import log_scale, note, panel, sheet
 from klsurv.charts.theme import FAINT, INK
 from klsurv.params import Layout
-from klsurv.schema import BAND
+from klsurv.schema import BAND, RUN
 
-# What makes runs whose c_star is another; of these, what tells them apart is named.
-_RUN = ("model", "method", "layer", "window")
 _Y = "p95 KL (nats)"
 # Letters of a name beside the dots.
 _NAME = 32
@@ -40,7 +38,7 @@ def calibration_chart(
     band is 0.7 to 1.4 of the target, where all cells have the same. The steps are what the bisection is drawn over: by
     coefficient its last ones, the closest to the target, would cover each other.
     """
-    by = [name for name in _RUN if name == "method" or calibration.get_column(name).n_unique() > 1]
+    by = [name for name in RUN if name == "method" or calibration.get_column(name).n_unique() > 1]
     cells = cells.select(*by, "cell", "c_star", "seed", "target_kl")
     series = series_of(cells, by=by)
     page = Page(n_panels=3, layout=layout)

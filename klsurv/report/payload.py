@@ -18,6 +18,7 @@ import polars as pl
 from klsurv.exprs.measure import failed
 from klsurv.ingest.gens import Generation
 from klsurv.plots.drawn import Drawn
+from klsurv.schema import RUN
 
 POINTS = 96
 # KL is sent as a 16-bit number on a logarithmic scale: 0 to 1e6, steps of 0.04 %.
@@ -68,7 +69,7 @@ def payload(
     body = {
         **facts,
         "alphas": list(alphas),
-        "cells": cells.select("cell", "model", "method", "layer", "window").to_dicts(),
+        "cells": cells.select("cell", *RUN).to_dicts(),
         "grids": [list(grid) for grid in grids],
         "scale": {"smallest": SMALLEST, "largest": LARGEST, "steps": STEPS, "missing": MISSING},
         "n": lives.height,

@@ -10,6 +10,8 @@ from klsurv.schema.declare import Column, Table
 # The row key of a trajectory, and what each knows of its cell.
 KEY = ["cell", "alpha", "prompt"]
 FACTS = ["model", "method", "seed", "window", "target_kl", "layer"]
+# What makes runs whose c_star is another: c_star is of one layer, and seeds are the same again.
+RUN = ["model", "method", "layer", "window"]
 # What is known of a cell: c_star too, of which no trajectory is told apart.
 CELL_FACTS = [*FACTS, "c_star"]
 # The status of a cell that has trajectories.

@@ -7,10 +7,7 @@ import polars as pl
 from scipy.special import stdtrit
 
 from klsurv.inference import Interval
-from klsurv.schema import BAND, CALIBRATION, HELDOUT
-
-# c_star is of one layer: another has another.
-RUN = ["model", "method", "layer", "window"]
+from klsurv.schema import BAND, CALIBRATION, HELDOUT, RUN
 
 
 def heldout(cells: pl.DataFrame, quantiles: pl.DataFrame) -> pl.DataFrame:

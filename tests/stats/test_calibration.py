@@ -13,8 +13,8 @@ from statsmodels.tools import add_constant
 
 import klsurv
 from klsurv.inference import Interval
-from klsurv.schema import BAND, CALIBRATION, CELLS, HELDOUT
-from klsurv.stats.calibration import RUN, calibration, heldout
+from klsurv.schema import BAND, CALIBRATION, CELLS, HELDOUT, RUN
+from klsurv.stats.calibration import calibration, heldout
 from tests.analysis import lived
 from tests.frames.source import trajectory
 
