@@ -5,18 +5,13 @@ Everything a worker does is here: it gets paths and sends back a few words.
 
 from __future__ import annotations
 
-import io
-import os
-import secrets
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from klsurv import durable
-from klsurv.errors import LayoutError, OutputError
+from klsurv.errors import LayoutError
 from klsurv.frames.score import measure
 from klsurv.ingest.cell import Cell, Files, load_cell
 from klsurv.ingest.discover import NEEDED, CellDir
@@ -31,14 +26,12 @@ from klsurv.source import EARLY, digests
 from klsurv.store.bucket import Object
 from klsurv.store.file import DAMAGED, SCHEMA, Footer, damaged, file_of, unreadable
 from klsurv.store.pin import Version, version_of
-from klsurv.store.scratch import turn
+from klsurv.store.put import put
 
 # Each try that fails is a file that another ingest has replaced.
 _TRIES = 10
 # What is told of those that are kept.
 KEPT = "its last good data are kept"
-# Values of KL that are worth a row group: to find one takes as long as to read so many.
-_GROUP = 2**16
 
 
 @dataclass(frozen=True)
@@ -89,56 +82,10 @@ def refresh(where: CellDir, store: Place, *, run: str) -> Done:
             footer = _keeping(footer, present, lost)
         prompts = max((len(dose.kl) for cell in cells.values() for dose in cell.doses), default=1)
         table = pl.concat(rows)
-        if put(table, path, footer=footer, rows=_grouped(table, prompts), run=run, version=version):
+        if put(table, path, footer=footer, prompts=prompts, run=run, version=version):
             done = outcome(footer, "in flight" if first.in_flight else "written")
             return replace(done, notes=(*done.notes, *_moved(footer, present)))
     return Done(where.name, "in flight", "other ingests replace it each time it is read", kept=True)
-
-
-def _grouped(table: pl.DataFrame, prompts: int) -> int:
-    """Rows of a row group: one dose, about, so that it can be read by itself; several where they hold little."""
-    values: int = table.select(pl.col("kl").list.len().sum()).item()
-    return max(prompts, -(-_GROUP * table.height // max(values, 1)), 1)
-
-
-def put(table: pl.DataFrame, path: Place, *, footer: Footer, rows: int, run: str, version: Version | None) -> bool:
-    """Write a file of a store, whole or not at all; not where it is another than that `version` by now.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    # In memory first, as polars does not say why a file could not be written.
-    content = io.BytesIO()
-    table.write_parquet(content, compression="lz4", row_group_size=rows, metadata=footer.written())
-    if isinstance(path, Remote):
-        return _upload(content.getvalue(), path, version)
-    temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
-    try:
-        # Let go of at once: where an error holds on to it, Python complains of the buffer when it is thrown away.
-        with content.getbuffer() as written:
-            durable.write(temporary, written)
-        with turn(path.parent):
-            if version_of(path) != version:
-                temporary.unlink()
-                return False
-            os.replace(temporary, path)
-        durable.sync(path.parent)
-        return True
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(f"{clean(str(path.parent))} cannot be written: {error.strerror}") from error
-
-
-def _upload(data: bytes, path: Remote, version: Version | None) -> bool:
-    """The same in a bucket, where nothing is locked: of two that write at the same moment, the last one stays."""
-    if version_of(path) != version:
-        return False
-    try:
-        path.write(data)
-    except OSError as error:
-        raise OutputError(f"{clean(str(path.parent))} cannot be written: {error.strerror}") from error
-    return True
 
 
 def is_of(where: CellDir, footer: Footer) -> bool:

@@ -23,6 +23,7 @@ from klsurv.output.files import TABLE_SUFFIXES
 from klsurv.output.tables import write_table
 from klsurv.schema import SUMMARY
 from klsurv.store import write
+from klsurv.store.put import put
 from tests.faults.nobody import ROOT, user
 from tests.faults.running import left
 from tests.generated import quietly
@@ -185,7 +186,6 @@ def test_a_folder_that_is_deleted_before_its_file_is_whole(tmp_path: Path, suffi
 def test_a_store_that_is_deleted_while_cells_go_into_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, store = tmp_path / "runs", tmp_path / "store"
     write_cell(root, "a")
-    put = write.put
 
     def deleted(*arguments: Any, **options: Any) -> bool:
         shutil.rmtree(store)

@@ -10,6 +10,7 @@ from klsurv.ingest import kept
 from klsurv.ingest.cell import load_cell
 from klsurv.ingest.discover import discover
 from klsurv.store import write
+from klsurv.store.put import put
 from tests.ingest.handmade import KL, write_cell, write_file
 
 
@@ -38,12 +39,11 @@ def test_ingest_keeps_it_too_and_lets_go_at_its_end(tmp_path: Path, monkeypatch:
     write_cell(tmp_path / "runs", "a")
     while_it_ran = []
 
-    def put(*args: Any, **how: Any) -> bool:
+    def counted(*args: Any, **how: Any) -> bool:
         while_it_ran.append(len(kept._kept))
-        return written(*args, **how)
+        return put(*args, **how)
 
-    written = write.put
-    monkeypatch.setattr(write, "put", put)
+    monkeypatch.setattr(write, "put", counted)
     klsurv.update_store(tmp_path / "runs", tmp_path / "store")
     assert while_it_ran[0] > 0
     assert kept._kept == []
