@@ -22,7 +22,7 @@ from klsurv.frames.smooth import early_tokens
 from klsurv.names import some
 from klsurv.params import Metric, Scoring, ScoringOptions
 from klsurv.schema import LONG, SCORED, TRAJECTORIES, USABLE
-from klsurv.source import EARLY, Piece, Source, pieces, streamed
+from klsurv.source import EARLY, Ordered, Piece, Source, pieces, streamed
 
 if TYPE_CHECKING:
     from klsurv.plots.methods import Plots
@@ -143,6 +143,10 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
     def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
         """The cells that have trajectories, some together, to be read with their KL one piece after the other."""
         return pieces(self._source, self.rollouts(), alphas=alphas)
+
+    def ordered(self) -> Ordered | None:
+        """KL of whole doses in order, where it is at hand."""
+        return self._source.ordered()
 
     @property
     def executor(self) -> Executor | None:

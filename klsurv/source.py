@@ -19,6 +19,20 @@ EARLY = 128
 _PIECE = 8_000_000
 
 
+class Ordered(Protocol):
+    """The finite KL of each dose of each cell, inside the length, in order, so that a part of it can be read."""
+
+    @property
+    def doses(self) -> pl.DataFrame:
+        """One row per cell and alpha, how many values it has (`n`), and what `blocks` needs."""
+
+    def blocks(self, doses: pl.DataFrame) -> pl.DataFrame:
+        """The blocks of some doses: `n`, between which two all are (`least`, `greatest`: nats), what `read` needs."""
+
+    def read(self, blocks: pl.DataFrame) -> pl.Series:
+        """The values of some blocks (nats), one block after the other."""
+
+
 class Source(Protocol):
     """Trajectories of many cells. `cells` is the table of that name; rows come by cell, alpha and prompt."""
 
@@ -43,6 +57,9 @@ class Source(Protocol):
         self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names
     ) -> pl.DataFrame:
         """The table `source`, or some columns of it, of some cells, at all doses or some; KL ends with its length."""
+
+    def ordered(self) -> Ordered | None:
+        """KL in order, where it is at hand of every cell."""
 
     def only(self, cells: Sequence[str]) -> Source:
         """The part of it that is needed to read some cells, to be sent to another process."""
@@ -85,6 +102,9 @@ class Held:
         if alphas is not None:
             rows = rows.filter(pl.col("alpha").is_in(alphas))
         return rows.select(columns).collect()
+
+    def ordered(self) -> None:
+        """Not at hand."""
 
     def only(self, cells: Sequence[str]) -> Held:
         """All of it: what is in memory is not sent anywhere."""

@@ -21,7 +21,7 @@ from klsurv.frames.smooth import early_tokens
 from klsurv.inference import Interval, Resampling
 from klsurv.params import Event, EventKind, Metric, Scoring, ScoringOptions, outcome
 from klsurv.schema import KEY
-from klsurv.source import Piece
+from klsurv.source import Ordered, Piece
 from klsurv.stats import caveats
 from klsurv.stats import survival as surviving
 
@@ -62,6 +62,10 @@ class Analysis(ABC):
     @abstractmethod
     def pieces(self, *, alphas: Sequence[float] | None = None) -> list[Piece]:
         """The cells that have trajectories, some together, to be read with their KL one piece after the other."""
+
+    @abstractmethod
+    def ordered(self) -> Ordered | None:
+        """KL of whole doses in order, where it is at hand."""
 
     @property
     @abstractmethod

@@ -12,25 +12,48 @@ from klsurv.frames.score import windowed
 from klsurv.params import Scoring
 from klsurv.schema import KEY
 from klsurv.source import Piece, beside_kl
+from klsurv.stats.blocks import of_blocks
 from klsurv.stats.quantiles import quantiles
 
 
 def kl_quantiles(runs: Analysis, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
     """Per group, quantiles (linear) of the finite raw KL inside the length: `by`, then kl_p50 and so on (nats)."""
-    rows = windowed(runs.rollouts().lazy(), scoring=scoring).select(*dict.fromkeys((*KEY, *by))).collect()
+    wanted = dict.fromkeys((*KEY, *by, "length", "n_kl_failed"))
+    rows = windowed(runs.rollouts().lazy(), scoring=scoring).select(*wanted).collect()
     names = rows.select(by).unique().sort(by, nulls_last=True).with_row_index("group")
-    index = rows.join(names, on=by, how="left", nulls_equal=True).select(*KEY, "group")
+    rows = rows.join(names, on=by, how="left", nulls_equal=True)
+    found = _in_order(runs, rows, percents)
+    if found is None:
+        found = _measured(runs, rows, percents, apart="alpha" in by)
+    found = found.rename({f"p{p}": f"kl_p{p}" for p in percents})
+    return names.join(found, on="group", how="left", maintain_order="left").drop("group")
+
+
+def _in_order(runs: Analysis, rows: pl.DataFrame, percents: Sequence[int]) -> pl.DataFrame | None:
+    """Of KL in order, few blocks of which are read. None where there is none, or rows are not whole doses."""
+    ordered = runs.ordered()
+    if ordered is None:
+        return None
+    counted = (pl.col("length") - pl.col("n_kl_failed")).sum()
+    wanted = rows.group_by("cell", "alpha", "group", maintain_order=True).agg(counted=counted)
+    doses = wanted.join(ordered.doses, on=["cell", "alpha"], how="left", maintain_order="left")
+    if not doses.select(pl.col("counted").eq_missing(pl.col("n")).all()).item():
+        return None
+    return of_blocks(ordered.blocks(doses), ordered.read, percents=percents)
+
+
+def _measured(runs: Analysis, rows: pl.DataFrame, percents: Sequence[int], *, apart: bool) -> pl.DataFrame:
+    """Of KL as it was measured. `apart`: no group has rows of two doses."""
+    index = rows.select(*KEY, "group")
 
     def values(pieces: Sequence[Piece]) -> list[partial[pl.LazyFrame]]:
         return [partial(_values, piece, of_cells(index, piece)) for piece in pieces]
 
     parts = [runs.pieces()]
-    if "alpha" in by and len(parts[0]) > 1 and runs.reader is None:
-        # No group has rows of two doses, and what one dose has may fit into memory: it is then read once, not twice.
+    if apart and len(parts[0]) > 1 and runs.reader is None:
+        # What one dose has may fit into memory: it is then read once, not twice.
         parts = [runs.pieces(alphas=[alpha]) for alpha in rows.get_column("alpha").unique().sort()]
-    found = pl.concat(quantiles(values(part), percents=percents, executor=runs.reader) for part in parts)
-    found = found.rename({f"p{p}": f"kl_p{p}" for p in percents})
-    return names.join(found, on="group", how="left", maintain_order="left").drop("group")
+    return pl.concat(quantiles(values(part), percents=percents, executor=runs.reader) for part in parts)
 
 
 def _values(piece: Piece, index: pl.DataFrame) -> pl.LazyFrame:

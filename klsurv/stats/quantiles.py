@@ -16,7 +16,7 @@ from klsurv.frames.buckets import tally, within
 _X = pl.col("x")
 # Which of two equal zeros a quantile is would be up to their order: it is the one without a sign. (To polars
 # they are one, when it replaces; and the sum of a column and 0.0 is the column.)
-_UNSIGNED = pl.col(pl.Float64).replace(0.0, 0.0)
+UNSIGNED = pl.col(pl.Float64).replace(0.0, 0.0)
 # Values of whole groups that are looked at together. More would gain nothing, and touch as much memory again.
 _BATCH = 500_000
 # Of a group of so many values its quantiles are guessed first, from so many of them.
@@ -48,26 +48,18 @@ def quantiles(
         # Polars finds a quantile on one processor.
         with threads() as executor:
             found = each(executor, lambda batch: _of_batch(batch.collect(), percents, of), batches)
-            return pl.concat(found).with_columns(_UNSIGNED)
+            return pl.concat(found).with_columns(UNSIGNED)
     counts = pl.concat([_COUNTS, *each(executor, partial(_tallied, of=of), values)])
     counts = counts.group_by("group", "bucket").agg(pl.col("n").sum()).sort("group", "bucket")
-    # Divided here: polars multiplies by the reciprocal, which is another number in the last digit.
-    shares = pl.DataFrame({"percent": percents, "share": [p / 100 for p in percents]}, schema=_SHARES)
-    wanted = (
-        counts.group_by("group")
-        .agg(pl.col("n").sum())
-        .join(shares, how="cross")
-        .with_columns(exact=(pl.col("n") - 1) * pl.col("share"))
-        .with_columns(low=pl.col("exact").floor().cast(pl.Int64), high=pl.col("exact").ceil().cast(pl.Int64))
-    )
-    ranks = pl.concat([wanted.select("group", at=name) for name in ("low", "high")]).unique().sort("at")
+    wanted = ranks(counts.lazy().group_by("group").agg(pl.col("n").sum()), percents).collect()
+    at_ranks = pl.concat([wanted.select("group", at=name) for name in ("low", "high")]).unique().sort("at")
     # In thought the values are sorted: each bucket, and each value in it, begins at the rank after those below it.
-    buckets = _located(ranks, counts.with_columns(first=_begin().over("group")))
+    buckets = _located(at_ranks, counts.with_columns(first=begin().over("group")))
     wanted_buckets = buckets.select("group", "bucket", "first").unique()
     inside = pl.concat([_KEPT, *each(executor, partial(_within, of=of, buckets=wanted_buckets.drop("first")), values)])
     inside = inside.group_by("group", "bucket", "x").agg(pl.col("n").sum()).sort("group", "bucket", "x")
     inside = inside.join(wanted_buckets, on=["group", "bucket"], maintain_order="left")
-    at = _located(ranks, inside.with_columns(first=pl.col("first") + _begin().over("group", "bucket")))
+    at = _located(at_ranks, inside.with_columns(first=pl.col("first") + begin().over("group", "bucket")))
     for name in ("low", "high"):
         wanted = wanted.join(
             at.select("group", pl.col("at").alias(name), pl.col("x").alias(f"x_{name}")), on=["group", name], how="left"
@@ -78,7 +70,18 @@ def quantiles(
     return (
         named.group_by("group")
         .agg(pl.col("value").filter(pl.col("percent") == p).first().alias(f"p{p}") for p in percents)
-        .with_columns(_UNSIGNED)
+        .with_columns(UNSIGNED)
+    )
+
+
+def ranks(sizes: pl.LazyFrame, percents: Sequence[int]) -> pl.LazyFrame:
+    """Of each `group` of `n` values and each `percent`: where it lies among them (`exact`), and the ranks about it."""
+    # Divided here: polars multiplies by the reciprocal, which is another number in the last digit.
+    shares = pl.LazyFrame({"percent": percents, "share": [p / 100 for p in percents]}, schema=_SHARES)
+    return (
+        sizes.join(shares, how="cross")
+        .with_columns(exact=(pl.col("n") - 1) * pl.col("share"))
+        .with_columns(low=pl.col("exact").floor().cast(pl.Int64), high=pl.col("exact").ceil().cast(pl.Int64))
     )
 
 
@@ -86,7 +89,7 @@ def _batches(rows: pl.DataFrame) -> Iterator[pl.LazyFrame]:
     """The rows, some whole groups at a time; no group in one empty batch."""
     lengths = rows.lazy().select("group", n=_X.list.len().cast(pl.Int64)).drop_nulls("group")
     sizes = lengths.group_by("group").agg(pl.col("n").sum()).sort("group")
-    groups = sizes.select("group", batch=_begin() // _BATCH).collect()
+    groups = sizes.select("group", batch=begin() // _BATCH).collect()
     for batch in groups.partition_by("batch", maintain_order=True) or [groups]:
         yield rows.lazy().filter(pl.col("group").is_in(batch.get_column("group").implode()))
 
@@ -136,7 +139,7 @@ def _of_series(x: pl.Series, percents: Sequence[int]) -> dict[int, float | None]
     return found
 
 
-def _begin() -> pl.Expr:
+def begin() -> pl.Expr:
     """The rank at which each row begins, of rows in order that stand for `n` values each."""
     return pl.col("n").cum_sum() - pl.col("n")
 

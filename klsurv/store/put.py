@@ -14,6 +14,7 @@ from klsurv.errors import OutputError
 from klsurv.ingest.remote import Place, Remote
 from klsurv.names import clean
 from klsurv.store.file import Footer
+from klsurv.store.order import add_order
 from klsurv.store.pin import Version, version_of
 from klsurv.store.scratch import turn
 
@@ -34,6 +35,9 @@ def put(table: pl.DataFrame, path: Place, *, footer: Footer, prompts: int, run: 
     table.write_parquet(content, compression="lz4", row_group_size=_grouped(table, prompts), metadata=footer.written())
     if isinstance(path, Remote):
         return _upload(content.getvalue(), path, version)
+    if _large(table):
+        # As large again as the rest; of small doses all KL is read as soon.
+        add_order(content, table)
     temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
     try:
         # Let go of at once: where an error holds on to it, Python complains of the buffer when it is thrown away.
@@ -65,5 +69,14 @@ def _upload(data: bytes, path: Remote, version: Version | None) -> bool:
 
 def _grouped(table: pl.DataFrame, prompts: int) -> int:
     """Rows of a row group: one dose, about, so that it can be read by itself; several where they hold little."""
-    values: int = table.select(pl.col("kl").list.len().sum()).item()
-    return max(prompts, -(-_GROUP * table.height // max(values, 1)), 1)
+    return max(prompts, -(-_GROUP * table.height // max(_n_values(table), 1)), 1)
+
+
+def _large(table: pl.DataFrame) -> bool:
+    """Whether a dose is worth a row group by itself."""
+    return _n_values(table) >= _GROUP * max(table.select("metric", "alpha").n_unique(), 1)
+
+
+def _n_values(table: pl.DataFrame) -> int:
+    n: int = table.select(pl.col("kl").list.len().sum()).item()
+    return n

@@ -17,6 +17,7 @@ from klsurv.source import EARLY, pieces
 from klsurv.store.bucket import Object, together
 from klsurv.store.file import DAMAGED, SCHEMA, damaged, unreadable
 from klsurv.store.manifest import checked
+from klsurv.store.order import Ordered, ordered
 from klsurv.store.pin import Pin
 from klsurv.where import condition, keeps
 
@@ -86,6 +87,11 @@ class Store:
     ) -> pl.DataFrame:
         """The rows of some cells."""
         return self._rows(cells, columns, alphas)
+
+    def ordered(self) -> Ordered | None:
+        """KL in order, where every file has it; not in a bucket, of which each block would be asked for by itself."""
+        files = {cell: file for cell, file in self.files.items() if isinstance(file, Pin)}
+        return ordered(files, metric=self.metric) if len(files) == len(self.files) else None
 
     def only(self, cells: Sequence[str]) -> Store:
         """The files of some cells."""

@@ -19,6 +19,7 @@ from tests.effort import examples
 from tests.generated import Cells, cells, written
 from tests.ingest.handmade import write_file
 from tests.store.asked import exported, same, told
+from tests.store.ordered import in_small_blocks
 
 FILES = ("calib.json", "trajectory.json", "pmass.json")
 CHARTS = ("spaghetti", "survival", "quantiles", "pmass", "incidence", "dose", "threshold", "deaths", "calibration")
@@ -148,6 +149,7 @@ DAMAGES = ("none", "none", "questions", "ahead", "unmeasured", "cut short", "no 
 @given(
     made=cells(),
     damages=st.lists(st.sampled_from(DAMAGES), min_size=3, max_size=3),
+    block=st.sampled_from([None, 1, 3]),
     scoring=st.sampled_from(SCORINGS),
     selection=st.fixed_dictionaries(
         {},
@@ -161,15 +163,16 @@ DAMAGES = ("none", "none", "questions", "ahead", "unmeasured", "cut short", "no 
     ),
 )
 def test_every_table_of_any_cells_is_the_same(
-    made: Cells, damages: list[str], scoring: dict[str, Any], selection: dict[str, Any]
+    made: Cells, damages: list[str], block: int | None, scoring: dict[str, Any], selection: dict[str, Any]
 ) -> None:
-    with written(made) as root:
+    with written(made) as root, pytest.MonkeyPatch.context() as monkeypatch:
         for cell, damage in zip(made, damages, strict=False):
             damaged(root / cell.name, damage)
         store = root / "_store"
+        if block is not None:
+            in_small_blocks(monkeypatch, block)
         klsurv.update_store(root, store)
         want = told(root, scoring=scoring, **selection)
         same(told(store, scoring=scoring, **selection), want)
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            make_tiny(monkeypatch)
-            same(told(store, scoring=scoring, **selection), want)
+        make_tiny(monkeypatch)
+        same(told(store, scoring=scoring, **selection), want)

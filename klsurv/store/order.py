@@ -1,0 +1,185 @@
+"""KL of whole doses in order, in a store's file. In: its rows, a file. Out: bytes for the file, blocks of values in it.
+
+A quantile of whole doses needs a few blocks of their values in order, where KL as it was measured must all be read.
+They lie between the rows and the footer, where no reader of parquet looks: of each dose its marks (the least value of
+each block, and the greatest of all) and its values, then a directory as JSON (of each dose prompt set, alpha and number
+of values), its length, and `_MAGIC`. Numbers are of 8 bytes, the lowest first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import le
+from typing import BinaryIO
+
+import polars as pl
+
+from klsurv.params import Metric
+from klsurv.store.file import damaged, unreadable
+from klsurv.store.pin import Pin
+
+_BLOCK = 256
+_SIZE = 8
+_MAGIC = b"\nklsurv: order 1\n"
+# A parquet file ends with the length of its footer and four letters.
+_END, _LETTERS = 8, 4
+_DOSES = {"cell": pl.String, "alpha": pl.Float64, "n": pl.Int64, "at": pl.Int64, "first": pl.Int64}
+
+
+def add_order(parquet: BinaryIO, rows: pl.DataFrame) -> None:
+    """To a file that holds these rows, before its footer, the finite KL of each dose in order."""
+    at = _footer(parquet)
+    parquet.seek(at)
+    footer = parquet.read()
+    parquet.seek(at)
+    directory = []
+    for (metric, alpha), dose in rows.group_by("metric", "alpha", maintain_order=True):
+        x = dose.get_column("kl").explode(empty_as_null=False, keep_nulls=False)
+        x = x.filter(x.is_finite()).sort()
+        for numbers in (pl.concat([x.gather_every(_BLOCK), x.tail(1)]), x):
+            parquet.write(numbers.to_numpy().astype("<f8").tobytes())
+        directory.append((metric, alpha, x.len()))
+    told = json.dumps(directory).encode()
+    parquet.write(b"".join([told, len(told).to_bytes(_SIZE, "little"), _MAGIC, footer]))
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """KL in order (see `klsurv.source.Ordered`): its doses, all their marks, and the files that it is in, by cell."""
+
+    doses: pl.DataFrame
+    marks: pl.Series
+    files: Mapping[str, Pin]
+
+    def blocks(self, doses: pl.DataFrame) -> pl.DataFrame:
+        """The blocks of some doses, whose other columns stay; `at` is where a block begins in its file."""
+        n, first, mark = (pl.col(name) for name in ("n", "first", "mark"))
+        last = first + (n + _BLOCK - 1) // _BLOCK
+        before = _BLOCK * (mark - first)
+        blocks = doses.lazy().with_columns(mark=pl.int_ranges(first, last)).explode("mark", empty_as_null=False)
+        return blocks.select(
+            pl.exclude("n", "at", "first", "mark"),
+            n=pl.min_horizontal(n - before, _BLOCK),
+            at=pl.col("at") + _SIZE * before,
+            least=pl.lit(self.marks).gather(mark),
+            greatest=pl.lit(self.marks).gather(mark + 1),
+        ).collect()
+
+    def read(self, blocks: pl.DataFrame) -> pl.Series:
+        """The values of some blocks, one block after the other.
+
+        Raises:
+            LayoutError: a file is damaged, or cannot be read.
+        """
+        of_cell = defaultdict(list)
+        for row, (cell, *block) in enumerate(blocks.select("cell", "at", "n", "least").rows()):
+            of_cell[cell].append((row, *block))
+        values = [array("d")] * blocks.height
+        for cell, wanted in of_cell.items():
+            with _opened(cell, self.files) as file:
+                for row, at, n, least in wanted:
+                    values[row] = _numbers(file, at, n)
+                    _sure(values[row][0] == least)
+        return pl.Series("x", array("d", b"".join(values)), dtype=pl.Float64)
+
+
+def ordered(files: Mapping[str, Pin], *, metric: Metric) -> Ordered | None:
+    """KL in order of a prompt set in some files; None where one of them has none.
+
+    Raises:
+        LayoutError: a file is damaged, or cannot be read.
+    """
+    doses, marks = [], array("d")
+    for cell in files:
+        with _opened(cell, files) as file:
+            directory = _directory(file)
+            if directory is None:
+                return None
+            at, told = directory
+            for of, alpha, n in told:
+                values = at + _SIZE * _n_marks(n)
+                if of == metric:
+                    some = _numbers(file, at, _n_marks(n))
+                    _sure(all(map(le, some, some[1:])))
+                    doses.append((cell, alpha, n, values, len(marks)))
+                    marks += some
+                at = values + _SIZE * n
+    return Ordered(pl.DataFrame(doses, schema=_DOSES, orient="row"), pl.Series(marks, dtype=pl.Float64), files)
+
+
+def _n_marks(n: int) -> int:
+    """Of so many values: one for each block, and one at the end."""
+    return (n + _BLOCK - 1) // _BLOCK + (n > 0)
+
+
+def _directory(file: BinaryIO) -> tuple[int, list[tuple[str, float, int]]] | None:
+    """Where what is in order begins in a file, and its doses; None where there is none."""
+    start = _footer(file) - _SIZE - len(_MAGIC)
+    if start < 0 or _bytes(file, start + _SIZE, len(_MAGIC)) != _MAGIC:
+        return None
+    length = int.from_bytes(_bytes(file, start, _SIZE), "little")
+    _sure(length <= start)
+    try:
+        told = [
+            (str(metric), float(alpha), int(n)) for metric, alpha, n in json.loads(_bytes(file, start - length, length))
+        ]
+    except (OverflowError, RecursionError, TypeError, ValueError):
+        raise _DamageError from None
+    _sure(all(n >= 0 for _, _, n in told))
+    begin = start - length - _SIZE * sum(_n_marks(n) + n for _, _, n in told)
+    _sure(begin >= 0)
+    return begin, told
+
+
+def _footer(file: BinaryIO) -> int:
+    """Where the footer of a parquet file begins."""
+    end = file.seek(-_END, os.SEEK_END)
+    return end - int.from_bytes(file.read(_END - _LETTERS), "little")
+
+
+def _numbers(file: BinaryIO, at: int, n: int) -> array[float]:
+    """So many numbers from there on."""
+    numbers = array("d", _bytes(file, at, _SIZE * n))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def _bytes(file: BinaryIO, at: int, n: int) -> bytes:
+    """So many bytes from there on."""
+    file.seek(at)
+    read = file.read(n)
+    _sure(len(read) == n)
+    return read
+
+
+class _DamageError(Exception):
+    """What is in order is not as it was written."""
+
+
+def _sure(true: bool) -> None:
+    if not true:
+        raise _DamageError
+
+
+@contextmanager
+def _opened(cell: str, files: Mapping[str, Pin]) -> Iterator[BinaryIO]:
+    """The file of a cell, while some of it is read.
+
+    Raises:
+        LayoutError: it is damaged, or cannot be read.
+    """
+    try:
+        with open(files[cell].path, "rb", buffering=0) as file:
+            yield file
+    except _DamageError:
+        raise damaged(files[cell].at, ValueError("its KL is not in order"), cell=cell) from None
+    except OSError as error:
+        raise unreadable(files[cell].at, error) from None
