@@ -27,6 +27,7 @@ from klsurv.store.pin import Pin
 
 _BLOCK = 256
 _SIZE = 8
+# It changes with the size of a block, so that no file is read as another one.
 _MAGIC = b"\nklsurv: order 1\n"
 # A parquet file ends with the length of its footer and four letters.
 _END, _LETTERS = 8, 4
