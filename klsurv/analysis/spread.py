@@ -13,7 +13,10 @@ from klsurv.params import Scoring
 from klsurv.schema import KEY
 from klsurv.source import Piece, beside_kl
 from klsurv.stats.blocks import of_blocks
-from klsurv.stats.quantiles import quantiles
+from klsurv.stats.quantiles import quantiles, together
+
+# Values, in whole groups, whose blocks are looked at together: a million blocks (0.2 GB).
+_VALUES = 2**28
 
 
 def kl_quantiles(runs: Analysis, by: Sequence[str], percents: Sequence[int], scoring: Scoring) -> pl.DataFrame:
@@ -39,7 +42,11 @@ def _in_order(runs: Analysis, rows: pl.DataFrame, percents: Sequence[int]) -> pl
     doses = wanted.join(ordered.doses, on=["cell", "alpha"], how="left", maintain_order="left")
     if not doses.select(pl.col("counted").eq_missing(pl.col("n")).all()).item():
         return None
-    return of_blocks(ordered.blocks(doses), ordered.read, percents=percents)
+    found = []
+    for part in together(doses.lazy(), _VALUES):
+        blocks = ordered.blocks(doses.join(part, on="group", how="semi", maintain_order="left"))
+        found.append(of_blocks(blocks, ordered.read, percents=percents))
+    return pl.concat(found)
 
 
 def _measured(runs: Analysis, rows: pl.DataFrame, percents: Sequence[int], *, apart: bool) -> pl.DataFrame:

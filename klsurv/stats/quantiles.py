@@ -88,10 +88,15 @@ def ranks(sizes: pl.LazyFrame, percents: Sequence[int]) -> pl.LazyFrame:
 def _batches(rows: pl.DataFrame) -> Iterator[pl.LazyFrame]:
     """The rows, some whole groups at a time; no group in one empty batch."""
     lengths = rows.lazy().select("group", n=_X.list.len().cast(pl.Int64)).drop_nulls("group")
-    sizes = lengths.group_by("group").agg(pl.col("n").sum()).sort("group")
-    groups = sizes.select("group", batch=begin() // _BATCH).collect()
-    for batch in groups.partition_by("batch", maintain_order=True) or [groups]:
+    for batch in together(lengths, _BATCH):
         yield rows.lazy().filter(pl.col("group").is_in(batch.get_column("group").implode()))
+
+
+def together(parts: pl.LazyFrame, most: int) -> list[pl.DataFrame]:
+    """The groups of parts (`group`, `n` values) in order, some at a time: all that begin within so many values."""
+    sizes = parts.group_by("group").agg(pl.col("n").sum()).sort("group")
+    groups = sizes.select("group", batch=begin() // most).collect()
+    return groups.partition_by("batch", maintain_order=True) or [groups]
 
 
 def _of_batch(rows: pl.DataFrame, percents: Sequence[int], of: Of) -> pl.DataFrame:

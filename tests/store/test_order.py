@@ -55,16 +55,18 @@ def test_every_answer_is_that_of_the_cells(real_cells: Path, made: Path, selecti
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("by", [["alpha"], ["method"], ["method", "alpha"], ["cell", "alpha"]], ids=str)
+@pytest.mark.parametrize("values", [2**28, 1000, 1])
 def test_quantiles_of_kl_are_made_without_the_rest_of_it(
-    real_cells: Path, made: Path, monkeypatch: pytest.MonkeyPatch, by: list[str]
+    real_cells: Path, made: Path, monkeypatch: pytest.MonkeyPatch, by: list[str], values: int
 ) -> None:
+    monkeypatch.setattr("klsurv.analysis.spread._VALUES", values)
     want = klsurv.scan(real_cells, tell=lambda _: None).summary(by)
     read: list[str] = []
-    values = Store._rows
+    real = Store._rows
 
     def rows(self: Store, cells: Any, columns: Any, alphas: Any = None) -> pl.DataFrame:
         read.extend(columns)
-        return values(self, cells, columns, alphas)
+        return real(self, cells, columns, alphas)
 
     monkeypatch.setattr(Store, "_rows", rows)
     assert klsurv.scan(made, tell=lambda _: None).summary(by).equals(want)
