@@ -20,6 +20,8 @@ from klsurv.store.scratch import turn
 
 # Values of KL that are worth a row group: to find one takes as long as to read so many.
 _GROUP = 2**16
+# Values of a dose that are worth their order: of fewer a quantile would read most blocks.
+_LARGE = 2**14
 
 
 def put(table: pl.DataFrame, path: Place, *, footer: Footer, prompts: int, run: str, version: Version | None) -> bool:
@@ -36,7 +38,7 @@ def put(table: pl.DataFrame, path: Place, *, footer: Footer, prompts: int, run: 
     if isinstance(path, Remote):
         return _upload(content.getvalue(), path, version)
     if _large(table):
-        # As large again as the rest; of small doses all KL is read as soon.
+        # It is as large as the rows.
         add_order(content, table)
     temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
     try:
@@ -73,8 +75,8 @@ def _grouped(table: pl.DataFrame, prompts: int) -> int:
 
 
 def _large(table: pl.DataFrame) -> bool:
-    """Whether a dose is worth a row group by itself."""
-    return _n_values(table) >= _GROUP * max(table.select("metric", "alpha").n_unique(), 1)
+    """Whether doses are, on average."""
+    return _n_values(table) >= _LARGE * max(table.select("metric", "alpha").n_unique(), 1)
 
 
 def _n_values(table: pl.DataFrame) -> int:

@@ -7,5 +7,5 @@ import pytest
 
 def in_small_blocks(monkeypatch: pytest.MonkeyPatch, size: int = 16) -> None:
     """KL of whatever doses is in order, in blocks of so many values."""
-    monkeypatch.setattr("klsurv.store.put._GROUP", 1)
+    monkeypatch.setattr("klsurv.store.put._LARGE", 1)
     monkeypatch.setattr("klsurv.store.order._BLOCK", size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -112,6 +113,28 @@ def test_whoever_reads_parquet_sees_the_same_rows(real_cells: Path, made: Path, 
         footers = [Footer.read(file) for file in (plain, ordered)]
         assert None not in footers
         assert {str(footer and footer.cells) for footer in footers} == {str(footers[0] and footers[0].cells)}
+
+
+@pytest.mark.parametrize("tokens", [2**14 - 1, 2**14])
+def test_doses_of_some_sixteen_thousand_tokens_are_kept_in_order(tmp_path: Path, tokens: int) -> None:
+    root, store = tmp_path / "runs", tmp_path / "store"
+    kl = {"0.0": [[0.0] * tokens], "1.0": [[abs(math.sin(t)) for t in range(tokens)]]}
+    write_cell(
+        root,
+        "a",
+        calib={"window": tokens},
+        trajectory={"per_prompt_per_t_kl": kl},
+        pmass={
+            "pmass_eval": {"0.0": [[0.9] * 4], "1.0": [[0.9] * 4]},
+            "gen_lens_eval": {"0.0": [tokens], "1.0": [tokens]},
+        },
+    )
+    klsurv.update_store(root, store)
+    assert (opened(store).ordered() is not None) == (tokens == 2**14)
+    want = pl.Series(kl["1.0"][0])
+    found = klsurv.scan(store).summary().filter(alpha=1.0)
+    for p in (50, 95, 99):
+        assert found[f"kl_p{p}"].item() == want.quantile(p / 100, interpolation="linear")
 
 
 def test_where_one_cell_has_none_all_kl_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
