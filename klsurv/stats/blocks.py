@@ -54,7 +54,7 @@ def _bounds(blocks: pl.LazyFrame, percents: Sequence[int]) -> pl.LazyFrame:
     found = wanted.join_asof(rising, left_on="low", right_on="before", by="group", check_sortedness=False).join_asof(
         ending, left_on="more", right_on="through", by="group", strategy="forward", check_sortedness=False
     )
-    return found.select("group", "percent", "exact", "low", "high", "start", "end").sort("group", "percent")
+    return found.select("group", "percent", "exact", "low", "high", "start", "end")
 
 
 def _between(x: pl.Series, row: dict[str, Any]) -> float:

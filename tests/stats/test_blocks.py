@@ -13,7 +13,7 @@ from klsurv.stats.blocks import of_blocks
 from klsurv.stats.quantiles import quantiles
 from tests.effort import examples
 
-PERCENTS = (0, 1, 5, 25, 50, 75, 95, 99, 100)
+PERCENTS = (50, 0, 1, 5, 99, 25, 100, 75, 95)
 # Many equal values, some next to each other, and any.
 VALUES = st.sampled_from([0.0, -0.0, 1.0, 1.0 + 2**-52, 1.0 - 2**-53, 5e-324]) | st.floats(-1e300, 1e300)
 # What a dose of a cell has, and in which group it is.
