@@ -15,7 +15,7 @@ _N, _LEAST, _GREATEST = (pl.col(name) for name in ("n", "least", "greatest"))
 def of_blocks(
     blocks: pl.DataFrame, read: Callable[[pl.DataFrame], pl.Series], *, percents: Sequence[int]
 ) -> pl.DataFrame:
-    """One row per group: `group`, then p50 and so on, as `stats.quantiles.quantiles` has them, to the last bit.
+    """One row per group, in any order: `group`, then p50 and so on, to the last bit as `stats.quantiles` has them.
 
     `blocks`: `group`, how many values each has (`n`), and between which two they all are (`least`, `greatest`). `read`
     gives the values of some of them, one block after the other; it is asked once, for those that a quantile can be in.
@@ -35,7 +35,7 @@ def of_blocks(
         sorted_of[group, percent] = values.slice(first, n).sort()
         first += n
     found: dict[int, dict[str, Any]] = {}
-    for row in bounds.join(below, on=key, how="left", maintain_order="left").rows(named=True):
+    for row in bounds.join(below, on=key, how="left").rows(named=True):
         x = sorted_of.get((row["group"], row["percent"]))
         value = row["start"] if x is None else _between(x, row)
         found.setdefault(row["group"], {"group": row["group"]})[f"p{row['percent']}"] = value
