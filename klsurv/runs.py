@@ -39,6 +39,7 @@ INNER = {
     "failures_told",
     "digests",
     "pieces",
+    "ordered",
     "executor",
     "reader",
     "say",
