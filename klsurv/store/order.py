@@ -31,6 +31,7 @@ _SIZE = 8
 _MAGIC = b"\nklsurv: order 1\n"
 # A parquet file ends with the length of its footer and four letters.
 _END, _LETTERS = 8, 4
+# `at`: where the values begin in their file; `first`: which of all marks is the first of the dose.
 _DOSES = {"cell": pl.String, "alpha": pl.Float64, "n": pl.Int64, "at": pl.Int64, "first": pl.Int64}
 
 
