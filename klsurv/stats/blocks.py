@@ -10,6 +10,7 @@ import polars as pl
 from klsurv.stats.quantiles import UNSIGNED, begin, ranks
 
 _N, _LEAST, _GREATEST = (pl.col(name) for name in ("n", "least", "greatest"))
+_NONE = pl.Series("x", dtype=pl.Float64)
 
 
 def of_blocks(
@@ -25,8 +26,9 @@ def of_blocks(
     # Where both are the same, the quantile is that value.
     placed = blocks.lazy().with_row_index("block").select("block", "group", "n", "least", "greatest")
     both = bounds.lazy().filter(start < end).join(placed, on="group", maintain_order="left_right")
-    is_near = (start <= _GREATEST) & (end >= _LEAST)
-    looked_at = both.select(*key, "block", "n", is_below=start > _GREATEST, is_near=is_near).collect()
+    # Blocks that end at the start, or begin at the end, are counted: however many values are equal, few are read.
+    is_below = start >= _GREATEST
+    looked_at = both.select(*key, "block", "n", is_below=is_below, is_near=~is_below & (end > _LEAST)).collect()
     below = looked_at.filter("is_below").group_by(key).agg(below=_N.sum())
     near = looked_at.filter("is_near")
     values, first = read(blocks[near.get_column("block")]), 0
@@ -36,8 +38,7 @@ def of_blocks(
         first += n
     found: dict[int, dict[str, Any]] = {}
     for row in bounds.join(below, on=key, how="left").rows(named=True):
-        x = sorted_of.get((row["group"], row["percent"]))
-        value = row["start"] if x is None else _between(x, row)
+        value = _between(sorted_of.get((row["group"], row["percent"]), _NONE), row)
         found.setdefault(row["group"], {"group": row["group"]})[f"p{row['percent']}"] = value
     schema = {"group": pl.UInt32, **{f"p{p}": pl.Float64 for p in percents}}
     return pl.DataFrame(list(found.values()), schema=schema).with_columns(UNSIGNED)
@@ -59,7 +60,16 @@ def _bounds(blocks: pl.LazyFrame, percents: Sequence[int]) -> pl.LazyFrame:
 
 def _between(x: pl.Series, row: dict[str, Any]) -> float:
     """The quantile, of the sorted values near it."""
-    below = row["below"] or 0
-    low, high = x[row["low"] - below], x[row["high"] - below]
+    low, high = (_of_rank(row[name], x, row) for name in ("low", "high"))
     between: float = low + (high - low) * (row["exact"] - row["low"])
     return between
+
+
+def _of_rank(rank: int, x: pl.Series, row: dict[str, Any]) -> float:
+    """The value of a rank that is between `start` and `end`: these themselves stand for the values not read."""
+    at = rank - (row["below"] or 0)
+    if at < 0:
+        at_rank: float = row["start"]
+    else:
+        at_rank = min(max(x[at], row["start"]), row["end"]) if at < x.len() else row["end"]
+    return at_rank

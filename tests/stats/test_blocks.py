@@ -52,6 +52,7 @@ def of_all(doses: Sequence[Dose], percents: Sequence[int] = PERCENTS) -> pl.Data
 @settings(max_examples=examples(300), deadline=None)
 @given(doses=DOSES, size=st.integers(1, 7))
 @example(doses=[(0, [1.0] * 5), (0, [0.0, 1.0, 2.0]), (0, [1.0, 1.0, 3.0])], size=2)
+@example(doses=[(0, [1.0, 3.0]), (0, [2.0] * 3)], size=3)
 def test_they_are_those_of_all_values_to_the_last_bit(doses: list[Dose], size: int) -> None:
     blocks, read, _ = cut(doses, size)
     found, want = of_blocks(blocks, read, percents=PERCENTS).sort("group"), of_all(doses)
@@ -65,8 +66,8 @@ def test_quantiles_one_can_check_by_eye() -> None:
     blocks, read, asked = cut([(0, [1.0, 2.0, 3.0, 4.0]), (0, [5.0, 6.0, 7.0, 8.0, 9.0]), (3, [7.0])], 2)
     found = of_blocks(blocks, read, percents=(0, 50, 95))
     assert found.sort("group").rows() == [(0, 1.0, 5.0, pytest.approx(8.6)), (3, 7.0, 7.0, 7.0)]
-    # Blocks that end where another begins are looked at too; of the group of one value nothing is read.
-    assert asked == [[0, 1, *(2, 3), *(2, 3, 4)]]
+    # Of two blocks that meet in a bound the one inside is read, and of the group of one value nothing.
+    assert asked == [[0, 2, 3]]
 
 
 def test_it_is_read_once_and_few_values_of_many() -> None:
@@ -77,6 +78,15 @@ def test_it_is_read_once_and_few_values_of_many() -> None:
     assert len(asked) == 1
     # Of each of five doses in a group, and of three quantiles, at most four blocks of a hundred.
     assert 30 <= len(asked[0]) <= 10 * 3 * 4
+
+
+@pytest.mark.parametrize("more", [(0, 0, 0), (-4, 1, 3), (-4, 1, 4)], ids=str)
+def test_few_values_are_read_of_many_that_are_equal(more: tuple[int, ...]) -> None:
+    # The median is between the last zero and the first value that is none, or about there.
+    doses = [(0, [0.0] * (5000 + n) + [1 + i / 5000 for i in range(5000 - n)]) for n in more]
+    blocks, read, asked = cut(doses, 10)
+    assert of_blocks(blocks, read, percents=(50,)).equals(of_all(doses, (50,)))
+    assert len(asked[0]) <= 6
 
 
 def test_values_that_are_all_the_same_are_not_read() -> None:
