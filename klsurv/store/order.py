@@ -78,7 +78,7 @@ class Ordered:
         """The values of some blocks, one block after the other.
 
         Raises:
-            LayoutError: a file is damaged, or cannot be read.
+            LayoutError: a file is damaged, was replaced, or cannot be read.
         """
         of_cell = defaultdict(list)
         for row, (cell, *block) in enumerate(blocks.select("cell", "at", "n", "least").rows()):
@@ -96,7 +96,7 @@ def ordered(files: Mapping[str, Pin], *, metric: Metric) -> Ordered | None:
     """KL in order of a prompt set in some files; None where one of them has none.
 
     Raises:
-        LayoutError: a file is damaged, or cannot be read.
+        LayoutError: a file is damaged, was replaced, or cannot be read.
     """
     doses, marks = [], array("d")
     for cell in files:
@@ -176,10 +176,10 @@ def _opened(cell: str, files: Mapping[str, Pin]) -> Iterator[BinaryIO]:
     """The file of a cell, while some of it is read.
 
     Raises:
-        LayoutError: it is damaged, or cannot be read.
+        LayoutError: it is damaged, was replaced, or cannot be read.
     """
     try:
-        with open(files[cell].path, "rb", buffering=0) as file:
+        with files[cell].open() as file:
             yield file
     except _DamageError:
         raise damaged(files[cell].at, ValueError("its KL is not in order"), cell=cell) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from klsurv.descriptors import allowed
 from klsurv.errors import LayoutError
@@ -50,8 +50,25 @@ class Pin:
         if self._descriptor is not None:
             return f"/proc/self/fd/{self._descriptor}"
         if version_of(self.at) != self._version:
-            raise LayoutError(f"{clean(str(self.at))} was replaced while the store was read: run it again")
+            raise self._replaced()
         return str(self.at)
+
+    def open(self) -> BinaryIO:
+        """It, to be read without a buffer.
+
+        Raises:
+            LayoutError: it was replaced, and could not be held.
+            OSError: it cannot be opened.
+        """
+        file = open(self.path, "rb", buffering=0)
+        # It can be replaced between the look at its path and this.
+        if self._descriptor is None and _version(os.fstat(file.fileno())) != self._version:
+            file.close()
+            raise self._replaced()
+        return file
+
+    def _replaced(self) -> LayoutError:
+        return LayoutError(f"{clean(str(self.at))} was replaced while the store was read: run it again")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_descriptor": None, "at": self.at.absolute()}

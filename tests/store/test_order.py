@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from klsurv.ingest.discover import discover
 from klsurv.params import Scoring, Selection
 from klsurv.store.file import Footer, file_of
 from klsurv.store.order import _MAGIC, _directory, _n_marks
+from klsurv.store.pin import Version, version_of
 from klsurv.store.read import Store, read_store
 from tests.ingest.handmade import NAN, write_cell
 from tests.store.asked import same, told
@@ -200,6 +202,27 @@ def quantiles_of(store: Path) -> pl.DataFrame | str:
         return kl_quantiles(klsurv.scan(store), ["alpha"], (50, 95), Scoring())
     except LayoutError as error:
         return str(error)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_file_that_is_replaced_as_it_is_opened_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, store = tmp_path / "runs", tmp_path / "store"
+    write_cell(root, "a")
+    klsurv.update_store(root, store)
+    # In another process no file is held open.
+    ordered = pickle.loads(pickle.dumps(opened(store))).ordered()
+    blocks = ordered.blocks(ordered.doses)
+
+    def replaced(path: Path) -> Version | None:
+        version = version_of(path)
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+        return version
+
+    monkeypatch.setattr("klsurv.store.pin.version_of", replaced)
+    with pytest.raises(LayoutError, match="was replaced while the store was read: run it again"):
+        ordered.read(blocks)
 
 
 def test_a_file_that_ends_too_soon_is_told(made: Path, small: None, tmp_path: Path) -> None:
