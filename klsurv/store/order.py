@@ -142,6 +142,7 @@ def _directory(file: BinaryIO) -> tuple[int, list[tuple[str, float, int]]] | Non
 
 def _footer(file: BinaryIO) -> int:
     """Where the footer of a parquet file begins."""
+    _sure(file.seek(0, os.SEEK_END) >= _END)
     end = file.seek(-_END, os.SEEK_END)
     return end - int.from_bytes(file.read(_END - _LETTERS), "little")
 

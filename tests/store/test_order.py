@@ -225,13 +225,17 @@ def test_a_file_that_is_replaced_as_it_is_opened_is_not_read(tmp_path: Path, mon
         ordered.read(blocks)
 
 
-def test_a_file_that_ends_too_soon_is_told(made: Path, small: None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [4, 0], ids=str)
+def test_a_file_that_ends_too_soon_is_told(made: Path, small: None, tmp_path: Path, size: int) -> None:
     store = tmp_path / "store"
     shutil.copytree(made, store)
-    ordered = opened(store).ordered()
+    source = opened(store)
+    ordered = source.ordered()
     assert ordered is not None
     for path in store.glob("*.parquet"):
-        os.truncate(path, 4)
+        os.truncate(path, size)
     blocks = ordered.blocks(ordered.doses)
     with pytest.raises(LayoutError, match=r"the store is damaged: .*its KL is not in order"):
         ordered.read(blocks)
+    with pytest.raises(LayoutError, match=r"the store is damaged: .*its KL is not in order"):
+        source.ordered()
