@@ -75,8 +75,9 @@ def _grouped(table: pl.DataFrame, prompts: int) -> int:
 
 
 def _large(table: pl.DataFrame) -> bool:
-    """Whether doses are, on average."""
-    return _n_values(table) >= _LARGE * max(table.select("metric", "alpha").n_unique(), 1)
+    """Whether doses are, on average of those that have KL."""
+    doses = table.select("metric", "alpha").filter(table.get_column("kl").list.len() > 0).n_unique()
+    return _n_values(table) >= _LARGE * max(doses, 1)
 
 
 def _n_values(table: pl.DataFrame) -> int:

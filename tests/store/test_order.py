@@ -27,6 +27,11 @@ from tests.store.asked import same, told
 from tests.store.ordered import in_small_blocks
 
 SCORING = {"threshold": 0.3, "roll": 9}
+# A prompt set that has no KL.
+QUESTIONS = {
+    "pmass": {"0.0": [[0.9] * 4], "1.0": [[0.9] * 4]},
+    "gen_lens_qa": {"0.0": [8], "1.0": [8]},
+}
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +122,11 @@ def test_whoever_reads_parquet_sees_the_same_rows(real_cells: Path, made: Path, 
         assert {str(footer and footer.cells) for footer in footers} == {str(footers[0] and footers[0].cells)}
 
 
+@pytest.mark.parametrize("questions", [{}, QUESTIONS], ids=["none", "some"])
 @pytest.mark.parametrize("tokens", [2**14 - 1, 2**14])
-def test_doses_of_some_sixteen_thousand_tokens_are_kept_in_order(tmp_path: Path, tokens: int) -> None:
+def test_doses_of_some_sixteen_thousand_tokens_are_kept_in_order(
+    tmp_path: Path, tokens: int, questions: dict[str, Any]
+) -> None:
     root, store = tmp_path / "runs", tmp_path / "store"
     kl = {"0.0": [[0.0] * tokens], "1.0": [[abs(math.sin(t)) for t in range(tokens)]]}
     write_cell(
@@ -129,6 +137,7 @@ def test_doses_of_some_sixteen_thousand_tokens_are_kept_in_order(tmp_path: Path,
         pmass={
             "pmass_eval": {"0.0": [[0.9] * 4], "1.0": [[0.9] * 4]},
             "gen_lens_eval": {"0.0": [tokens], "1.0": [tokens]},
+            **questions,
         },
     )
     klsurv.update_store(root, store)
