@@ -33,10 +33,11 @@ def kl_quantiles(runs: Analysis, by: Sequence[str], percents: Sequence[int], sco
 
 
 def _in_order(runs: Analysis, rows: pl.DataFrame, percents: Sequence[int]) -> pl.DataFrame | None:
-    """Of KL in order, few blocks of which are read. None where there is none, or rows are not whole doses."""
+    """The quantiles from KL in order, few blocks of which are read. None without it, or where doses are not whole."""
     ordered = runs.ordered()
     if ordered is None:
         return None
+    # Rows that hold as many finite values as their dose are all that it has, as far as KL goes.
     counted = (pl.col("length") - pl.col("n_kl_failed")).sum()
     wanted = rows.group_by("cell", "alpha", "group", maintain_order=True).agg(counted=counted)
     doses = wanted.join(ordered.doses, on=["cell", "alpha"], how="left", maintain_order="left")
@@ -50,7 +51,7 @@ def _in_order(runs: Analysis, rows: pl.DataFrame, percents: Sequence[int]) -> pl
 
 
 def _measured(runs: Analysis, rows: pl.DataFrame, percents: Sequence[int], *, apart: bool) -> pl.DataFrame:
-    """Of KL as it was measured. `apart`: no group has rows of two doses."""
+    """The quantiles from KL as it was measured, all of which is read. `apart`: no group has rows of two doses."""
     index = rows.select(*KEY, "group")
 
     def values(pieces: Sequence[Piece]) -> list[partial[pl.LazyFrame]]:
