@@ -2,8 +2,9 @@
 
 A quantile of whole doses needs a few blocks of their values in order, where KL as it was measured must all be read.
 They lie between the rows and the footer, where no reader of parquet looks: of each dose its marks (the least value of
-each block, and the greatest of all) and its values, then a directory as JSON (of each dose prompt set, alpha and number
-of values), its length, and `_MAGIC`. Numbers are of 8 bytes, the lowest first.
+each block, and the greatest of all), as many checksums (of each block, and of the marks) and its values, then a
+directory as JSON (of each dose prompt set, alpha and number of values), its length, and `_MAGIC`. Numbers are of 8
+bytes, the lowest first.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import le
 from typing import BinaryIO
+from zlib import crc32
 
 import polars as pl
 
@@ -27,8 +28,8 @@ from klsurv.store.pin import Pin
 
 _BLOCK = 256
 _SIZE = 8
-# It changes with the size of a block, so that no file is read as another one.
-_MAGIC = b"\nklsurv: order 1\n"
+# It changes with the size of a block and with what is told of it, so that no file is read as another one.
+_MAGIC = b"\nklsurv: order 2\n"
 # A parquet file ends with the length of its footer and four letters.
 _END, _LETTERS = 8, 4
 # `at`: where the values begin in their file; `first`: which of all marks is the first of the dose.
@@ -45,8 +46,11 @@ def add_order(parquet: BinaryIO, rows: pl.DataFrame) -> None:
     for (metric, alpha), dose in rows.group_by("metric", "alpha", maintain_order=True):
         x = dose.get_column("kl").explode(empty_as_null=False, keep_nulls=False)
         x = x.filter(x.is_finite()).sort()
-        for numbers in (pl.concat([x.gather_every(_BLOCK), x.tail(1)]), x):
-            parquet.write(numbers.to_numpy().astype("<f8").tobytes())
+        marks, values = (_written(numbers) for numbers in (pl.concat([x.gather_every(_BLOCK), x.tail(1)]), x))
+        blocks = [values[at : at + _SIZE * _BLOCK] for at in range(0, len(values), _SIZE * _BLOCK)]
+        # Of values that were changed nothing else tells: any number could be one.
+        sums = [crc32(block) for block in [*blocks, marks]] if marks else []
+        parquet.write(b"".join([marks, _written(pl.Series(sums, dtype=pl.Float64)), values]))
         directory.append((metric, alpha, x.len()))
     told = json.dumps(directory).encode()
     parquet.write(b"".join([told, len(told).to_bytes(_SIZE, "little"), _MAGIC, footer]))
@@ -54,10 +58,11 @@ def add_order(parquet: BinaryIO, rows: pl.DataFrame) -> None:
 
 @dataclass(frozen=True)
 class Ordered:
-    """KL in order (see `klsurv.source.Ordered`): its doses, all their marks, and the files that it is in, by cell."""
+    """KL in order (see `klsurv.source.Ordered`): its doses, their marks and checksums, and its files, by cell."""
 
     doses: pl.DataFrame
     marks: pl.Series
+    sums: pl.Series
     files: Mapping[str, Pin]
 
     def blocks(self, doses: pl.DataFrame) -> pl.DataFrame:
@@ -72,6 +77,7 @@ class Ordered:
             at=pl.col("at") + _SIZE * before,
             least=pl.lit(self.marks).gather(mark),
             greatest=pl.lit(self.marks).gather(mark + 1),
+            sum=pl.lit(self.sums).gather(mark),
         ).collect()
 
     def read(self, blocks: pl.DataFrame) -> pl.Series:
@@ -81,14 +87,15 @@ class Ordered:
             LayoutError: a file is damaged, was replaced, or cannot be read.
         """
         of_cell = defaultdict(list)
-        for row, (cell, *block) in enumerate(blocks.select("cell", "at", "n", "least").rows()):
+        for row, (cell, *block) in enumerate(blocks.select("cell", "at", "n", "sum").rows()):
             of_cell[cell].append((row, *block))
         values = [array("d")] * blocks.height
         for cell, wanted in of_cell.items():
             with _opened(cell, self.files) as file:
-                for row, at, n, least in wanted:
-                    values[row] = _numbers(file, at, n)
-                    _sure(values[row][0] == least)
+                for row, at, n, total in wanted:
+                    told = _bytes(file, at, _SIZE * n)
+                    _sure(crc32(told) == total)
+                    values[row] = _numbers(told)
         return pl.Series("x", array("d", b"".join(values)), dtype=pl.Float64)
 
 
@@ -98,7 +105,7 @@ def ordered(files: Mapping[str, Pin], *, metric: Metric) -> Ordered | None:
     Raises:
         LayoutError: a file is damaged, was replaced, or cannot be read.
     """
-    doses, marks = [], array("d")
+    doses, marks, sums = [], array("d"), array("d")
     for cell in files:
         with _opened(cell, files) as file:
             directory = _directory(file)
@@ -106,14 +113,21 @@ def ordered(files: Mapping[str, Pin], *, metric: Metric) -> Ordered | None:
                 return None
             at, told = directory
             for of, alpha, n in told:
-                values = at + _SIZE * _n_marks(n)
+                size = _SIZE * _n_marks(n)
+                values = at + 2 * size
                 if of == metric:
-                    some = _numbers(file, at, _n_marks(n))
-                    _sure(all(map(le, some, some[1:])))
+                    some = _bytes(file, at, 2 * size)
                     doses.append((cell, alpha, n, values, len(marks)))
-                    marks += some
+                    marks += _numbers(some[:size])
+                    sums += _numbers(some[size:])
+                    _sure(n == 0 or sums[-1] == crc32(some[:size]))
                 at = values + _SIZE * n
-    return Ordered(pl.DataFrame(doses, schema=_DOSES, orient="row"), pl.Series(marks, dtype=pl.Float64), files)
+    return Ordered(
+        pl.DataFrame(doses, schema=_DOSES, orient="row"),
+        pl.Series(marks, dtype=pl.Float64),
+        pl.Series(sums, dtype=pl.Float64),
+        files,
+    )
 
 
 def _n_marks(n: int) -> int:
@@ -135,7 +149,7 @@ def _directory(file: BinaryIO) -> tuple[int, list[tuple[str, float, int]]] | Non
     except (OverflowError, RecursionError, TypeError, ValueError):
         raise _DamageError from None
     _sure(all(n >= 0 for _, _, n in told))
-    begin = start - length - _SIZE * sum(_n_marks(n) + n for _, _, n in told)
+    begin = start - length - _SIZE * sum(2 * _n_marks(n) + n for _, _, n in told)
     _sure(begin >= 0)
     return begin, told
 
@@ -147,9 +161,14 @@ def _footer(file: BinaryIO) -> int:
     return end - int.from_bytes(file.read(_END - _LETTERS), "little")
 
 
-def _numbers(file: BinaryIO, at: int, n: int) -> array[float]:
-    """So many numbers from there on."""
-    numbers = array("d", _bytes(file, at, _SIZE * n))
+def _written(numbers: pl.Series) -> bytes:
+    """Numbers as they are in a file."""
+    return bytes(numbers.to_numpy().astype("<f8").tobytes())
+
+
+def _numbers(told: bytes) -> array[float]:
+    """Numbers that were written so."""
+    numbers = array("d", told)
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
