@@ -215,6 +215,8 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         self.say(*(f"{cell} is {status}: {reason}" for cell, status, reason in left_out[:_MOST_WARNINGS]))
         if more := left_out[_MOST_WARNINGS:]:
             self.say(f"{len(more)} more cells are not ok: `klsurv check` lists them")
+        if source.cells.get_column("n_prompts").max() == 0:
+            self.say(f"no cell has a trajectory of the prompt set {self._metric} (--metric)")
         if self._alphas is not None:
             held = source.cells.get_column("alphas").explode().drop_nulls().unique().sort().to_list()
             if absent := [alpha for alpha in self._alphas if alpha not in held]:

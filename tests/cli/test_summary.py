@@ -146,6 +146,15 @@ def test_only_alphas_that_no_cell_has_give_empty_rows(klsurv: Klsurv, real_cells
     )
 
 
+def test_a_prompt_set_that_no_cell_has_gives_empty_rows_with_a_warning(klsurv: Klsurv, real_cells: Path) -> None:
+    result = klsurv("summary", real_cells, "--alphas", "1", "--metric", "pmass", "--format", "json")
+    assert [(row["alpha"], row["n"]) for row in json.loads(result.stdout)] == [(1.0, 0)]
+    assert (result.returncode, result.stderr) == (
+        0,
+        "warning: no cell has a trajectory of the prompt set pmass (--metric)\n",
+    )
+
+
 @pytest.mark.parametrize("n_bad", [1, 5, 8])
 def test_each_cell_that_is_left_out_is_a_line_on_stderr_up_to_five(klsurv: Klsurv, tmp_path: Path, n_bad: int) -> None:
     write_cell(tmp_path, "good")
