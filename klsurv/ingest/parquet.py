@@ -49,6 +49,9 @@ def read_parquet(
     """
     try:
         data = _fetched(path) if isinstance(path, Remote) else None
+        if not isinstance(path, Remote):
+            # Python says why a file cannot be opened in the words of all other messages.
+            open(path, "rb").close()
         footer = pl.read_parquet_metadata(_opened(path, data))
         told = {
             name: pl.read_json(StringIO(footer[key]), schema=schema)
@@ -62,7 +65,9 @@ def read_parquet(
         }
         frame = pl.scan_parquet(_opened(path, data), glob=False)
         frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except OSError as error:
+        raise LayoutError(f"{clean(str(path))} cannot be read: {error.strerror or first_line(error)}") from None
+    except pl.exceptions.PolarsError as error:
         raise LayoutError(f"{clean(str(path))} is not a parquet file (no other is read): {first_line(error)}") from None
     if "cells" in told and told["cells"].get_column("cell").has_nulls():
         raise LayoutError(f"{clean(str(path))} is damaged: its metadata has a cell without a name")

@@ -72,6 +72,15 @@ def place(loaded: None) -> Iterator[Path]:
     shutil.rmtree(made)
 
 
+def test_a_parquet_file_that_must_not_be_read_is_not_said_to_be_another(place: Path) -> None:
+    file = place / "scored.parquet"
+    assert run("export", place / "runs", file, "--table", "scored").exit_code == 0
+    file.chmod(0)
+    with pytest.raises(KlsurvError) as error:
+        klsurv.scan(file).summary()
+    assert str(error.value) == f"{file} cannot be read: Permission denied"
+
+
 def test_a_cell_that_must_not_be_read_is_told_and_stops_no_other(place: Path) -> None:
     whole_store = run("ingest", place / "runs", place / "store", "--workers", 1)
     assert whole_store.exit_code == 0
