@@ -42,16 +42,22 @@ def add_order(parquet: BinaryIO, rows: pl.DataFrame) -> None:
     parquet.seek(at)
     footer = parquet.read()
     parquet.seek(at)
-    directory = []
-    for (metric, alpha), dose in rows.group_by("metric", "alpha", maintain_order=True):
-        x = dose.get_column("kl").explode(empty_as_null=False, keep_nulls=False)
+    lists = pl.col("kl").list.len().sum()
+    doses = rows.lazy().group_by("metric", "alpha", maintain_order=True).agg(lists).collect()
+    kl = rows.get_column("kl").explode(empty_as_null=False, keep_nulls=False)
+    directory, first = [], 0
+    # The rows of a dose follow each other.
+    for metric, alpha, n in doses.rows():
+        x = kl.slice(first, n)
         x = x.filter(x.is_finite()).sort()
-        marks, values = (_written(numbers) for numbers in (pl.concat([x.gather_every(_BLOCK), x.tail(1)]), x))
+        marks, values = _written(x.gather_every(_BLOCK).append(x.tail(1))), _written(x)
         blocks = [values[at : at + _SIZE * _BLOCK] for at in range(0, len(values), _SIZE * _BLOCK)]
         # Of values that were changed nothing else tells: any number could be one.
         sums = [crc32(block) for block in [*blocks, marks]] if marks else []
-        parquet.write(b"".join([marks, _written(pl.Series(sums, dtype=pl.Float64)), values]))
+        for numbers in (marks, _written(pl.Series(sums, dtype=pl.Float64)), values):
+            parquet.write(numbers)
         directory.append((metric, alpha, x.len()))
+        first += n
     told = json.dumps(directory).encode()
     parquet.write(b"".join([told, len(told).to_bytes(_SIZE, "little"), _MAGIC, footer]))
 
@@ -163,7 +169,8 @@ def _footer(file: BinaryIO) -> int:
 
 def _written(numbers: pl.Series) -> bytes:
     """Numbers as they are in a file."""
-    return bytes(numbers.to_numpy().astype("<f8").tobytes())
+    told: bytes = numbers.to_numpy().astype("<f8", copy=False).tobytes()
+    return told
 
 
 def _numbers(told: bytes) -> array[float]:

@@ -20,8 +20,6 @@ from klsurv.store.scratch import turn
 
 # Values of KL that are worth a row group: to find one takes as long as to read so many.
 _GROUP = 2**16
-# Values of a dose that are worth their order: of fewer a quantile would read most blocks.
-_LARGE = 2**14
 
 
 def put(table: pl.DataFrame, path: Place, *, footer: Footer, prompts: int, run: str, version: Version | None) -> bool:
@@ -37,9 +35,7 @@ def put(table: pl.DataFrame, path: Place, *, footer: Footer, prompts: int, run: 
     table.write_parquet(content, compression="lz4", row_group_size=_grouped(table, prompts), metadata=footer.written())
     if isinstance(path, Remote):
         return _upload(content.getvalue(), path, version)
-    if _large(table):
-        # It is as large as the rows.
-        add_order(content, table)
+    add_order(content, table)
     temporary = path.with_name(f".{run}-{secrets.token_hex(4)}.part")
     try:
         # Let go of at once: where an error holds on to it, Python complains of the buffer when it is thrown away.
@@ -71,15 +67,5 @@ def _upload(data: bytes, path: Remote, version: Version | None) -> bool:
 
 def _grouped(table: pl.DataFrame, prompts: int) -> int:
     """Rows of a row group: one dose, about, so that it can be read by itself; several where they hold little."""
-    return max(prompts, -(-_GROUP * table.height // max(_n_values(table), 1)), 1)
-
-
-def _large(table: pl.DataFrame) -> bool:
-    """Whether doses are, on average of those that have KL."""
-    doses = table.select("metric", "alpha").filter(table.get_column("kl").list.len() > 0).n_unique()
-    return _n_values(table) >= _LARGE * max(doses, 1)
-
-
-def _n_values(table: pl.DataFrame) -> int:
-    n: int = table.select(pl.col("kl").list.len().sum()).item()
-    return n
+    values: int = table.select(pl.col("kl").list.len().sum()).item()
+    return max(prompts, -(-_GROUP * table.height // max(values, 1)), 1)

@@ -18,6 +18,7 @@ import klsurv
 from benchmarks.cells import write_cells
 from klsurv.crew import Crew
 from tests.store.asked import same, text, told
+from tests.store.ordered import without_order
 
 Make = Callable[[], Executor]
 # More early KL than a store has at hand.
@@ -48,8 +49,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def store(runs: Path) -> Path:
+    """KL of which is not in order, so that quantiles of it look at all."""
     path = runs.with_name("store")
-    assert len(klsurv.update_store(runs, path).new) == 5
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        without_order(monkeypatch)
+        assert len(klsurv.update_store(runs, path).new) == 5
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import pickle
 import shutil
@@ -24,19 +23,14 @@ from klsurv.store.pin import Version, version_of
 from klsurv.store.read import Store, read_store
 from tests.ingest.handmade import NAN, write_cell
 from tests.store.asked import same, told
-from tests.store.ordered import in_small_blocks
+from tests.store.ordered import in_small_blocks, without_order
 
 SCORING = {"threshold": 0.3, "roll": 9}
-# A prompt set that has no KL.
-QUESTIONS = {
-    "pmass": {"0.0": [[0.9] * 4], "1.0": [[0.9] * 4]},
-    "gen_lens_qa": {"0.0": [8], "1.0": [8]},
-}
 
 
 @pytest.fixture(scope="module")
 def made(real_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of the real cells, whose small doses are in order too, in small blocks."""
+    """A store of the real cells."""
     store = tmp_path_factory.mktemp("order") / "store"
     with pytest.MonkeyPatch.context() as monkeypatch:
         in_small_blocks(monkeypatch)
@@ -109,7 +103,10 @@ def test_blocks_are_read_in_the_order_they_are_asked_for(made: Path, small: None
     assert ordered.read(blocks.clear()).to_list() == []
 
 
-def test_whoever_reads_parquet_sees_the_same_rows(real_cells: Path, made: Path, tmp_path: Path) -> None:
+def test_whoever_reads_parquet_sees_the_same_rows(
+    real_cells: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_order(monkeypatch)
     klsurv.update_store(real_cells, tmp_path)
     for cell in (cell.name for cell in discover(real_cells)):
         plain, ordered = (Path(str(file_of(store, cell))) for store in (tmp_path, made))
@@ -122,37 +119,12 @@ def test_whoever_reads_parquet_sees_the_same_rows(real_cells: Path, made: Path, 
         assert {str(footer and footer.cells) for footer in footers} == {str(footers[0] and footers[0].cells)}
 
 
-@pytest.mark.parametrize("questions", [{}, QUESTIONS], ids=["none", "some"])
-@pytest.mark.parametrize("tokens", [2**14 - 1, 2**14])
-def test_doses_of_some_sixteen_thousand_tokens_are_kept_in_order(
-    tmp_path: Path, tokens: int, questions: dict[str, Any]
-) -> None:
-    root, store = tmp_path / "runs", tmp_path / "store"
-    kl = {"0.0": [[0.0] * tokens], "1.0": [[abs(math.sin(t)) for t in range(tokens)]]}
-    write_cell(
-        root,
-        "a",
-        calib={"window": tokens},
-        trajectory={"per_prompt_per_t_kl": kl},
-        pmass={
-            "pmass_eval": {"0.0": [[0.9] * 4], "1.0": [[0.9] * 4]},
-            "gen_lens_eval": {"0.0": [tokens], "1.0": [tokens]},
-            **questions,
-        },
-    )
-    klsurv.update_store(root, store)
-    assert (opened(store).ordered() is not None) == (tokens == 2**14)
-    want = pl.Series(kl["1.0"][0])
-    found = klsurv.scan(store).summary().filter(alpha=1.0)
-    for p in (50, 95, 99):
-        assert found[f"kl_p{p}"].item() == want.quantile(p / 100, interpolation="linear")
-
-
 def test_where_one_cell_has_none_all_kl_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, store = tmp_path / "runs", tmp_path / "store"
     write_cell(root, "a")
-    klsurv.update_store(root, store)
-    in_small_blocks(monkeypatch, 2)
+    with monkeypatch.context() as before:
+        without_order(before)
+        klsurv.update_store(root, store)
     write_cell(root, "b")
     klsurv.update_store(root, store)
     assert opened(store, model_contains="a").ordered() is None

@@ -19,7 +19,7 @@ from tests.effort import examples
 from tests.generated import Cells, cells, written
 from tests.ingest.handmade import write_file
 from tests.store.asked import exported, same, told
-from tests.store.ordered import in_small_blocks
+from tests.store.ordered import in_small_blocks, without_order
 
 FILES = ("calib.json", "trajectory.json", "pmass.json")
 CHARTS = ("spaghetti", "survival", "quantiles", "pmass", "incidence", "dose", "threshold", "deaths", "calibration")
@@ -43,8 +43,11 @@ SCORINGS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def real_store(real_cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """KL of which is not in order: `test_order.py` has stores where it is."""
     store = tmp_path_factory.mktemp("stores") / "store"
-    assert len(klsurv.update_store(real_cells, store).new) == 2
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        without_order(monkeypatch)
+        assert len(klsurv.update_store(real_cells, store).new) == 2
     return store
 
 
@@ -149,7 +152,7 @@ DAMAGES = ("none", "none", "questions", "ahead", "unmeasured", "cut short", "no 
 @given(
     made=cells(),
     damages=st.lists(st.sampled_from(DAMAGES), min_size=3, max_size=3),
-    block=st.sampled_from([None, 1, 3]),
+    block=st.sampled_from([None, 1, 3, 256]),
     scoring=st.sampled_from(SCORINGS),
     selection=st.fixed_dictionaries(
         {},
@@ -169,7 +172,9 @@ def test_every_table_of_any_cells_is_the_same(
         for cell, damage in zip(made, damages, strict=False):
             damaged(root / cell.name, damage)
         store = root / "_store"
-        if block is not None:
+        if block is None:
+            without_order(monkeypatch)
+        else:
             in_small_blocks(monkeypatch, block)
         klsurv.update_store(root, store)
         want = told(root, scoring=scoring, **selection)
