@@ -107,7 +107,14 @@ class Runs(Survival, Comparisons, Precursors, Calibrations, Stories):
         return self._source.cells.clone()
 
     def check(self) -> pl.DataFrame:
-        """The table `check`: one row per cell with its status, counts and reason; copies are told as a warning."""
+        """The table `check`: one row per cell with its status, counts and reason; copies are told as a warning.
+
+        Of a store all KL is read, and compared with what was ingested.
+
+        Raises:
+            LayoutError: a file of a store is damaged.
+        """
+        self._source.verify()
         if self.cells().get_column("status").is_in(USABLE).any():
             self._copies_told(self.alphas)
         return checking.check(self.cells().lazy(), self._scored(Scoring()).lazy()).collect()

@@ -53,6 +53,9 @@ class Source(Protocol):
     def digests(self) -> pl.DataFrame:
         """cell, alpha, prompt and `kl_digest`, which is equal for equal KL."""
 
+    def verify(self) -> None:
+        """Look at all KL; raises `LayoutError` where it is not what the run cells held."""
+
     def read(
         self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names
     ) -> pl.DataFrame:
@@ -91,6 +94,9 @@ class Held:
     def digests(self) -> pl.DataFrame:
         """The digest of each trajectory's KL."""
         return self.source.select(KEY).with_columns(digests(self.source.lazy()))
+
+    def verify(self) -> None:
+        """It was read just now."""
 
     def read(
         self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names

@@ -13,7 +13,7 @@ from klsurv.ingest.remote import Place
 from klsurv.ingest.sound import check_ok
 from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
-from klsurv.source import EARLY, pieces
+from klsurv.source import EARLY, digests, pieces
 from klsurv.store.bucket import Object, together
 from klsurv.store.file import DAMAGED, SCHEMA, damaged, unreadable
 from klsurv.store.manifest import checked
@@ -81,6 +81,18 @@ class Store:
     def digests(self) -> pl.DataFrame:
         """The digest of each trajectory's KL."""
         return self._rows(list(self.files), [*KEY, "kl_digest"])
+
+    def verify(self) -> None:
+        """Compare all KL with its digests: what a disk has changed may still be a file that can be read.
+
+        Raises:
+            LayoutError: that of a cell is another.
+        """
+        for piece in pieces(self, self._rows(list(self.files), [*KEY, "length"])):
+            rows = self.read(piece.cells, alphas=None, columns=[*KEY, "kl", "kl_digest"])
+            others = rows.filter(digests(rows.lazy()) != rows.get_column("kl_digest")).get_column("cell")
+            for cell in others.head(1):
+                raise damaged(self.files[cell].at, ValueError("its KL is not what was ingested"), cell=cell)
 
     def read(
         self, cells: Sequence[str], *, alphas: Sequence[float] | None, columns: Sequence[str] = SOURCE.names

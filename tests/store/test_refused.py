@@ -19,7 +19,7 @@ from klsurv.errors import LayoutError, OutputError
 from klsurv.store.file import Footer
 from tests.conftest import Klsurv
 from tests.ingest.handmade import write_cell
-from tests.store.asked import file_in, left, same, summary, told
+from tests.store.asked import file_in, left, same, summary, text, told
 from tests.store.changed import counts, later, of_kl
 
 
@@ -108,6 +108,32 @@ def test_data_that_are_damaged_behind_a_good_footer_are_told(root: Path, store: 
     path.unlink()
     assert klsurv.update_store(root, store).new == ["b"]
     same(told(store), want)
+
+
+def test_kl_that_is_not_what_was_ingested_is_told_by_check(root: Path, store: Path) -> None:
+    klsurv.update_store(root, store)
+    path = file_in(store, "b")
+    want = checked(store)
+    rows, footer = pl.read_parquet(path), pl.read_parquet_metadata(path)
+    last = pl.col("kl").list.head(pl.col("kl").list.len() - 1).list.concat(pl.col("kl").list.last() + 1e-12)
+    # As a disk may do: what is there can be read, and has another value.
+    rows.with_columns(pl.when(alpha=1.0, prompt=1).then(last).otherwise("kl").alias("kl")).write_parquet(
+        path, metadata=footer
+    )
+    assert counts(klsurv.update_store(root, store)) == {"unchanged": 3}
+    with pytest.raises(
+        LayoutError, match=r"the file of b, cannot be read \(its KL is not what was ingested\): delete it"
+    ):
+        checked(store)
+    assert checked(store, alphas=[0.0]) == checked(root, alphas=[0.0])
+    path.unlink()
+    klsurv.update_store(root, store)
+    assert checked(store) == want
+
+
+def checked(source: Path, **selection: Any) -> str:
+    """The table `check`."""
+    return text(klsurv.scan(source, tell=lambda _: None, **selection).check())
 
 
 def spoilt(path: Path) -> None:
