@@ -10,7 +10,6 @@ import polars as pl
 from klsurv.stats.quantiles import UNSIGNED, begin, ranks
 
 _N, _LEAST, _GREATEST = (pl.col(name) for name in ("n", "least", "greatest"))
-_NONE = pl.Series("x", dtype=pl.Float64)
 
 
 def of_blocks(
@@ -38,7 +37,7 @@ def of_blocks(
         first += n
     found: dict[int, dict[str, Any]] = {}
     for row in bounds.join(below, on=key, how="left").rows(named=True):
-        value = _between(sorted_of.get((row["group"], row["percent"]), _NONE), row)
+        value = _between(sorted_of.get((row["group"], row["percent"]), values.clear()), row)
         found.setdefault(row["group"], {"group": row["group"]})[f"p{row['percent']}"] = value
     schema = {"group": pl.UInt32, **{f"p{p}": pl.Float64 for p in percents}}
     return pl.DataFrame(list(found.values()), schema=schema).with_columns(UNSIGNED)
