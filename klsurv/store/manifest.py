@@ -54,10 +54,10 @@ def checked(store: Place) -> list[Entry]:
     entries, others = manifest(store)
     name = clean(str(store))
     if others:
+        more = f", and {len(others) - 1} more" if others[1:] else ""
         raise LayoutError(
-            f"{name}: {clean(others[0].name)} is damaged, or was written by another version of klsurv "
-            f"({len(others)} such files): `klsurv ingest RUNS {name}` writes the store anew, "
-            "with --prune without what is no longer in RUNS"
+            f"{name}: {clean(others[0].name)} is damaged, or was written by another version of klsurv{more}: "
+            f"`klsurv ingest RUNS {name}` writes anew what is in RUNS, and removes the rest with --prune"
         )
     if not entries:
         raise NothingUsableError(f"{name} holds no cell yet: `klsurv ingest RUNS {name}` fills it")

@@ -61,10 +61,25 @@ def test_a_file_that_is_damaged_or_of_another_version_is_refused_until_an_ingest
 ) -> None:
     klsurv.update_store(root, store)
     spoil(file_in(store, "b"))
-    with pytest.raises(LayoutError, match=re.escape(f"`klsurv ingest RUNS {store}` writes the store anew")):
+    with pytest.raises(
+        LayoutError, match=re.escape(f"klsurv: `klsurv ingest RUNS {store}` writes anew what is in RUNS")
+    ):
         klsurv.scan(store).summary()
     assert counts(klsurv.update_store(root, store)) == {"new": 1, "unchanged": 2}
     same(told(store), told(root))
+
+
+def test_of_several_files_that_are_damaged_the_first_is_named_and_the_others_are_counted(
+    root: Path, store: Path
+) -> None:
+    klsurv.update_store(root, store)
+    for cell in ("a", "c"):
+        cut(file_in(store, cell))
+    first = min(file_in(store, cell).name for cell in ("a", "c"))
+    with pytest.raises(
+        LayoutError, match=f"{first} is damaged, or was written by another version of klsurv, and 1 more: "
+    ):
+        klsurv.scan(store).summary()
 
 
 @pytest.mark.parametrize("kind", ["unknown", "copy"])
