@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from klsurv.errors import CellError, InFlightError, LimitError
+from klsurv.errors import CellError, InFlightError, LayoutError, LimitError, first_line
 from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.limits import within
+from klsurv.names import clean
 
 T = TypeVar("T")
 
@@ -129,3 +130,8 @@ def _fetch(path: Remote, seen: Stamp | None) -> tuple[bytes, Stamp]:
 
 def _kind(mode: int) -> str:
     return "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"
+
+
+def unreadable(path: Place, error: OSError) -> LayoutError:
+    """What to raise where a file is there and cannot be read: it may be good, and must not be replaced."""
+    return LayoutError(f"{clean(str(path))} cannot be read: {error.strerror or first_line(error)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from klsurv.errors import LayoutError, first_line
+from klsurv.ingest.content import unreadable
 from klsurv.ingest.layout import read_frame
 from klsurv.ingest.remote import Place, Remote
 from klsurv.ingest.sound import check_ok
@@ -43,13 +44,15 @@ def read_parquet(
     """The tables `cells` and `source` of a parquet file that klsurv wrote, or that has the columns of a layout.
 
     Raises:
-        LayoutError: it is no parquet file, one of several, or its columns are in neither layout.
+        LayoutError: it cannot be read, is no parquet file, one of several, or its columns are in neither layout.
         NothingUsableError: no cell is left by the selection.
         CellError: a cell was not `ok` when the file was written, and `strict`.
     """
     try:
-        data = _fetched(path) if isinstance(path, Remote) else None
-        if not isinstance(path, Remote):
+        data = None
+        if isinstance(path, Remote):
+            data = _fetched(path)
+        else:
             # Python says why a file cannot be opened in the words of all other messages.
             open(path, "rb").close()
         footer = pl.read_parquet_metadata(_opened(path, data))
@@ -66,7 +69,7 @@ def read_parquet(
         frame = pl.scan_parquet(_opened(path, data), glob=False)
         frame.collect_schema()
     except OSError as error:
-        raise LayoutError(f"{clean(str(path))} cannot be read: {error.strerror or first_line(error)}") from None
+        raise unreadable(path, error) from None
     except pl.exceptions.PolarsError as error:
         raise LayoutError(f"{clean(str(path))} is not a parquet file (no other is read): {first_line(error)}") from None
     if "cells" in told and told["cells"].get_column("cell").has_nulls():

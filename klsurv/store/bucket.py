@@ -14,11 +14,11 @@ from typing import Any
 import polars as pl
 
 from klsurv.errors import LayoutError
-from klsurv.ingest.content import stamp
+from klsurv.ingest.content import stamp, unreadable
 from klsurv.ingest.remote import AT_ONCE, Remote
 from klsurv.ingest.stamp import Stamp
 from klsurv.names import clean
-from klsurv.store.file import SCHEMA, Footer, damaged, is_name, unreadable
+from klsurv.store.file import SCHEMA, Footer, damaged, is_name
 
 _TRIES = 10
 

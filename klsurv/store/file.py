@@ -134,11 +134,6 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def unreadable(path: Place, error: OSError) -> LayoutError:
-    """What to raise where a file is there and cannot be read: it may be good, and must not be replaced."""
-    return LayoutError(f"{clean(str(path))} cannot be read: {error.strerror or first_line(error)}")
-
-
 def damaged(path: Place, error: BaseException, *, cell: str) -> LayoutError:
     """What to raise where a file has a good footer, by which an ingest takes it for good, and other parts are not."""
     return LayoutError(

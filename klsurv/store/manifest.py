@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from klsurv.errors import LayoutError, NothingUsableError
+from klsurv.ingest.content import unreadable
 from klsurv.ingest.remote import Place, Remote
 from klsurv.names import clean
 from klsurv.store.bucket import Object, objects
-from klsurv.store.file import Footer, file_of, is_name, unreadable
+from klsurv.store.file import Footer, file_of, is_name
 from klsurv.store.pin import Pin
 
 

@@ -17,13 +17,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zlib import crc32
 
 import polars as pl
 
+from klsurv.ingest.content import unreadable
 from klsurv.params import Metric
-from klsurv.store.file import damaged, unreadable
+from klsurv.store.file import damaged
 from klsurv.store.pin import Pin
 
 _BLOCK = 256
@@ -74,7 +75,7 @@ class Ordered:
     def blocks(self, doses: pl.DataFrame) -> pl.DataFrame:
         """The blocks of some doses, whose other columns stay; `at` is where a block begins in its file."""
         n, first, mark = (pl.col(name) for name in ("n", "first", "mark"))
-        last = first + (n + _BLOCK - 1) // _BLOCK
+        last = first + _n_blocks(n)
         before = _BLOCK * (mark - first)
         blocks = doses.lazy().with_columns(mark=pl.int_ranges(first, last)).explode("mark", empty_as_null=False)
         return blocks.select(
@@ -136,9 +137,14 @@ def ordered(files: Mapping[str, Pin], *, metric: Metric) -> Ordered | None:
     )
 
 
+def _n_blocks(n: Any) -> Any:
+    """Of so many values, a number or an expression; the last block may have fewer."""
+    return (n + _BLOCK - 1) // _BLOCK
+
+
 def _n_marks(n: int) -> int:
-    """Of so many values: one for each block, and one at the end."""
-    return (n + _BLOCK - 1) // _BLOCK + (n > 0)
+    """One for each block, and one at the end."""
+    return int(_n_blocks(n) + (n > 0))
 
 
 def _directory(file: BinaryIO) -> tuple[int, list[tuple[str, float, int]]] | None:

@@ -9,13 +9,14 @@ import polars as pl
 
 from klsurv.errors import LayoutError, NothingUsableError, first_line
 from klsurv.frames.score import measure
+from klsurv.ingest.content import unreadable
 from klsurv.ingest.remote import Place
 from klsurv.ingest.sound import check_ok
 from klsurv.params import Metric, Selection
 from klsurv.schema import CELLS, KEY, SOURCE
 from klsurv.source import EARLY, digests, pieces
 from klsurv.store.bucket import Object, together
-from klsurv.store.file import DAMAGED, SCHEMA, damaged, unreadable
+from klsurv.store.file import DAMAGED, SCHEMA, damaged
 from klsurv.store.manifest import checked
 from klsurv.store.order import Ordered, ordered
 from klsurv.store.pin import Pin
@@ -91,7 +92,8 @@ class Store:
         for piece in pieces(self, self._rows(list(self.files), [*KEY, "length"])):
             rows = self.read(piece.cells, alphas=None, columns=[*KEY, "kl", "kl_digest"])
             others = rows.filter(digests(rows.lazy()) != rows.get_column("kl_digest")).get_column("cell")
-            for cell in others.head(1):
+            if not others.is_empty():
+                cell = others[0]
                 raise damaged(self.files[cell].at, ValueError("its KL is not what was ingested"), cell=cell)
 
     def read(

@@ -14,6 +14,7 @@ import polars as pl
 from klsurv.errors import LayoutError
 from klsurv.frames.score import measure
 from klsurv.ingest.cell import Cell, Files, load_cell
+from klsurv.ingest.content import unreadable
 from klsurv.ingest.discover import NEEDED, CellDir
 from klsurv.ingest.kept import keep
 from klsurv.ingest.remote import Place, Remote
@@ -24,7 +25,7 @@ from klsurv.names import clean
 from klsurv.params import METRICS, Metric
 from klsurv.source import EARLY, digests
 from klsurv.store.bucket import Object
-from klsurv.store.file import DAMAGED, SCHEMA, Footer, damaged, file_of, unreadable
+from klsurv.store.file import DAMAGED, SCHEMA, Footer, damaged, file_of
 from klsurv.store.pin import Version, version_of
 from klsurv.store.put import put
 
